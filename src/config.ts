@@ -1,0 +1,208 @@
+/**
+ * Settings: from environment names to one frozen `Config`. Nothing else in the project reads an environment name.
+ *
+ * Names are registry:2's own (https://distribution.github.io/distribution/about/configuration/), so that nobody learns
+ * them twice; what has no counterpart is named in the same style. docs/configuration.md explains each.
+ */
+import { z } from 'zod';
+
+export interface S3Config {
+  readonly bucket: string;
+  readonly region: string;
+  /** Where the app itself reaches the storage; absent for AWS's own address of the region. */
+  readonly endpoint: string | undefined;
+  /** Where clients reach the storage: presigned URLs are signed for this host. */
+  readonly redirectEndpoint: string | undefined;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly forcePathStyle: boolean;
+}
+
+export interface Config {
+  readonly storage: {
+    readonly kind: 's3' | 'r2';
+    /** Prefix of every key, without slashes at its ends; empty for none. */
+    readonly rootDirectory: string;
+    /** Credentials of the S3 API; with kind `r2` they serve only to presign. */
+    readonly s3: S3Config | undefined;
+    readonly partBytes: number;
+    readonly redirect: { readonly enabled: boolean; readonly expiresInSeconds: number };
+    /** How long anything unreferenced is left alone; upload sessions end within half of it. */
+    readonly gracePeriodSeconds: number;
+  };
+  readonly uploadPurging: { readonly enabled: boolean; readonly ageSeconds: number; readonly dryRun: boolean };
+  readonly http: {
+    /** The address clients use, for absolute URLs; absent: taken from each request. */
+    readonly host: string | undefined;
+    readonly relativeUrls: boolean;
+    /** The first seals, all open; empty: one is generated and kept in the bucket. */
+    readonly secrets: readonly string[];
+  };
+  readonly catalogMaxEntries: number;
+  readonly log: { readonly level: LogLevel; readonly formatter: 'text' | 'json'; readonly accessLog: boolean };
+}
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+
+/** A wrong setting. The message is one line that names it, and never holds the value of a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+
+const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
+
+const SECONDS = { h: 3600, m: 60, s: 1 } as const;
+
+/** Go's notation, as in registry:2: `168h`, `1h30m`, `90s`. */
+const duration = z
+  .string()
+  .regex(/^(?=.)(\d{1,6}h)?(\d{1,6}m)?(\d{1,9}s)?$/, 'must be a duration such as 24h, 90m or 1h30m')
+  .transform((text) =>
+    [...text.matchAll(/(\d+)([hms])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * SECONDS[unit as 'h'], 0),
+  );
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).transform((url) => url.replace(/\/+$/, ''));
+
+const text = z.string().trim().min(1, 'must not be empty');
+
+/** Every setting this version knows. A test holds docs/configuration.md to these names. */
+export const SETTINGS = {
+  REGISTRY_STORAGE: z.enum(['s3', 'r2'], 'must be s3 or r2').optional(),
+  REGISTRY_STORAGE_S3_BUCKET: text.optional(),
+  REGISTRY_STORAGE_S3_REGION: text.default('us-east-1'),
+  REGISTRY_STORAGE_S3_REGIONENDPOINT: httpUrl.optional(),
+  REGISTRY_STORAGE_S3_ACCESSKEY: text.optional(),
+  REGISTRY_STORAGE_S3_SECRETKEY: text.optional(),
+  REGISTRY_STORAGE_S3_FORCEPATHSTYLE: flag.default(true),
+  REGISTRY_STORAGE_S3_ROOTDIRECTORY: z
+    .string()
+    .transform((path) => path.replace(/^\/+|\/+$/g, ''))
+    .refine(
+      (path) => path.length <= 200 && /^([a-zA-Z0-9][a-zA-Z0-9._-]*(\/|$))*$/.test(path),
+      'must be a path of letters, digits, dots, dashes and underscores, 200 characters at most',
+    )
+    .default(''),
+  REGISTRY_STORAGE_S3_CHUNKSIZE: wholeNumber(5 * MIB, 16 * MIB).default(8 * MIB),
+  REGISTRY_STORAGE_S3_REDIRECTENDPOINT: httpUrl.optional(),
+  REGISTRY_STORAGE_REDIRECT_DISABLE: flag.default(false),
+  REGISTRY_STORAGE_REDIRECT_EXPIRY: duration
+    .refine((seconds) => seconds >= 60 && seconds <= 7 * 86_400, 'must be from 1m to 168h')
+    .default(20 * 60),
+  REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: duration
+    .refine((seconds) => seconds >= 3600, 'must be 1h at least')
+    .default(24 * 3600),
+  REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED: flag.default(true),
+  REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE: duration.default(168 * 3600),
+  REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN: flag.default(false),
+  REGISTRY_AUTH: z.literal('none', 'can only be none in this version').optional(),
+  REGISTRY_HTTP_HOST: httpUrl.optional(),
+  REGISTRY_HTTP_RELATIVEURLS: flag.default(false),
+  REGISTRY_HTTP_SECRET: z
+    .string()
+    .transform((list) => list.split(',').map((secret) => secret.trim()))
+    .refine((secrets) => secrets.every((secret) => secret.length >= 16), 'must be 16 characters at least (several: separated by commas)')
+    .default([]),
+  REGISTRY_LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  REGISTRY_LOG_FORMATTER: z.enum(['text', 'json'], 'must be text or json').default('json'),
+  REGISTRY_LOG_ACCESSLOG_DISABLED: flag.default(false),
+  REGISTRY_CATALOG_MAXENTRIES: wholeNumber(1, 1000).default(1000),
+} as const;
+
+/** The largest blob one PutObject can hold, on AWS, R2 and MinIO alike. */
+export const MAX_SINGLE_PUT_BYTES = 5 * GIB;
+
+/** True for names that belong to the registry, known or not; everything else of an environment is none of its business. */
+export function isSettingName(name: string): boolean {
+  return name.startsWith('REGISTRY_');
+}
+
+/**
+ * Reads the settings from an environment, a worker's bindings or a shell's variables alike; names that are not
+ * settings are passed over.
+ *
+ * @throws {ConfigError} on the first wrong, unknown or missing setting
+ */
+export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([name]) => isSettingName(name)));
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(SETTINGS, name)) throw new ConfigError(`${name} is not a setting of this version (docs/configuration.md lists them)`);
+  }
+  const parsed = z.object(SETTINGS).safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new ConfigError(`${String(issue?.path[0])} ${issue?.message}`);
+  }
+  const settings = parsed.data;
+  const s3 = s3Config(settings);
+  const kind = settings.REGISTRY_STORAGE ?? (s3 === undefined ? 'r2' : 's3');
+  if (kind === 's3' && s3 === undefined) throw new ConfigError('REGISTRY_STORAGE=s3 needs REGISTRY_STORAGE_S3_BUCKET');
+  return deepFreeze({
+    storage: {
+      kind,
+      rootDirectory: settings.REGISTRY_STORAGE_S3_ROOTDIRECTORY,
+      s3,
+      partBytes: settings.REGISTRY_STORAGE_S3_CHUNKSIZE,
+      redirect: {
+        enabled: s3 !== undefined && !settings.REGISTRY_STORAGE_REDIRECT_DISABLE,
+        expiresInSeconds: settings.REGISTRY_STORAGE_REDIRECT_EXPIRY,
+      },
+      gracePeriodSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD,
+    },
+    uploadPurging: {
+      enabled: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED,
+      ageSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE,
+      dryRun: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN,
+    },
+    http: {
+      host: settings.REGISTRY_HTTP_HOST,
+      relativeUrls: settings.REGISTRY_HTTP_RELATIVEURLS,
+      secrets: settings.REGISTRY_HTTP_SECRET,
+    },
+    catalogMaxEntries: settings.REGISTRY_CATALOG_MAXENTRIES,
+    log: {
+      level: settings.REGISTRY_LOG_LEVEL,
+      formatter: settings.REGISTRY_LOG_FORMATTER,
+      accessLog: !settings.REGISTRY_LOG_ACCESSLOG_DISABLED,
+    },
+  });
+}
+
+type Settings = z.infer<z.ZodObject<typeof SETTINGS>>;
+
+function s3Config(settings: Settings): S3Config | undefined {
+  const bucket = settings.REGISTRY_STORAGE_S3_BUCKET;
+  const accessKeyId = settings.REGISTRY_STORAGE_S3_ACCESSKEY;
+  const secretAccessKey = settings.REGISTRY_STORAGE_S3_SECRETKEY;
+  if (bucket === undefined) {
+    if (accessKeyId !== undefined || secretAccessKey !== undefined)
+      throw new ConfigError('REGISTRY_STORAGE_S3_BUCKET is missing beside the S3 keys');
+    return undefined;
+  }
+  if (accessKeyId === undefined) throw new ConfigError('REGISTRY_STORAGE_S3_ACCESSKEY is missing');
+  if (secretAccessKey === undefined) throw new ConfigError('REGISTRY_STORAGE_S3_SECRETKEY is missing');
+  return {
+    bucket,
+    region: settings.REGISTRY_STORAGE_S3_REGION,
+    endpoint: settings.REGISTRY_STORAGE_S3_REGIONENDPOINT,
+    redirectEndpoint: settings.REGISTRY_STORAGE_S3_REDIRECTENDPOINT,
+    accessKeyId,
+    secretAccessKey,
+    forcePathStyle: settings.REGISTRY_STORAGE_S3_FORCEPATHSTYLE,
+  };
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part as object);
+  return Object.freeze(value);
+}
