@@ -5,18 +5,7 @@
  * them twice; what has no counterpart is named in the same style. docs/configuration.md explains each.
  */
 import { z } from 'zod';
-
-export interface S3Config {
-  readonly bucket: string;
-  readonly region: string;
-  /** Where the app itself reaches the storage; absent for AWS's own address of the region. */
-  readonly endpoint: string | undefined;
-  /** Where clients reach the storage: presigned URLs are signed for this host. */
-  readonly redirectEndpoint: string | undefined;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly forcePathStyle: boolean;
-}
+import type { S3Config } from './storage/s3.ts';
 
 export interface Config {
   readonly storage: {
@@ -51,7 +40,6 @@ export class ConfigError extends Error {
 }
 
 const MIB = 1024 * 1024;
-const GIB = 1024 * MIB;
 
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 
@@ -72,7 +60,9 @@ const duration = z
     [...text.matchAll(/(\d+)([hms])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * SECONDS[unit as 'h'], 0),
   );
 
-const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).transform((url) => url.replace(/\/+$/, ''));
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((url) => url.replace(/\/+$/, ''));
 
 const text = z.string().trim().min(1, 'must not be empty');
 
@@ -111,16 +101,16 @@ export const SETTINGS = {
   REGISTRY_HTTP_SECRET: z
     .string()
     .transform((list) => list.split(',').map((secret) => secret.trim()))
-    .refine((secrets) => secrets.every((secret) => secret.length >= 16), 'must be 16 characters at least (several: separated by commas)')
+    .refine(
+      (secrets) => secrets.every((secret) => secret.length >= 16),
+      'must be 16 characters at least (several: separated by commas)',
+    )
     .default([]),
   REGISTRY_LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   REGISTRY_LOG_FORMATTER: z.enum(['text', 'json'], 'must be text or json').default('json'),
   REGISTRY_LOG_ACCESSLOG_DISABLED: flag.default(false),
   REGISTRY_CATALOG_MAXENTRIES: wholeNumber(1, 1000).default(1000),
 } as const;
-
-/** The largest blob one PutObject can hold, on AWS, R2 and MinIO alike. */
-export const MAX_SINGLE_PUT_BYTES = 5 * GIB;
 
 /** True for names that belong to the registry, known or not; everything else of an environment is none of its business. */
 export function isSettingName(name: string): boolean {
@@ -136,7 +126,8 @@ export function isSettingName(name: string): boolean {
 export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([name]) => isSettingName(name)));
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(SETTINGS, name)) throw new ConfigError(`${name} is not a setting of this version (docs/configuration.md lists them)`);
+    if (!Object.hasOwn(SETTINGS, name))
+      throw new ConfigError(`${name} is not a setting of this version (docs/configuration.md lists them)`);
   }
   const parsed = z.object(SETTINGS).safeParse(given);
   if (!parsed.success) {

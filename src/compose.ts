@@ -1,0 +1,88 @@
+import type { Hono } from 'hono';
+import type { Config } from './config.ts';
+import { createApp } from './http/app.ts';
+import { createLocate } from './http/location.ts';
+import { createLog, type Log } from './log.ts';
+import { BlobWriter } from './registry/blob-writer.ts';
+import { Blobs } from './registry/blobs.ts';
+import { BufferPool, MAX_BUFFERED_BYTES } from './registry/buffer-pool.ts';
+import { Catalog } from './registry/catalog.ts';
+import { ChunkedBlob } from './registry/chunked-blob.ts';
+import { Liveness } from './registry/liveness.ts';
+import { Manifests } from './registry/manifests.ts';
+import { SessionSeal } from './registry/session-seal.ts';
+import { Tags } from './registry/tags.ts';
+import { UploadPurge } from './registry/upload-purge.ts';
+import { Uploads } from './registry/uploads.ts';
+import { BucketInfo } from './storage/bucket-record.ts';
+import type { ObjectStore, PresignGet } from './storage/object-store.ts';
+import { rootedPresign, rootedStore } from './storage/rooted.ts';
+import { R2Store } from './storage/r2.ts';
+import { S3Store, s3PresignGet } from './storage/s3.ts';
+
+/** The registry: what it answers, and what it does by itself from time to time. */
+export interface Registry {
+  readonly app: Hono;
+  readonly log: Log;
+  maintain(): Promise<void>;
+}
+
+export interface Platform {
+  readonly store: ObjectStore;
+  /** Tells one storage from another: the endpoint, or `r2`. */
+  readonly storeName: string;
+  readonly presign: PresignGet | undefined;
+  readonly clock: () => Date;
+  readonly randomId: () => string;
+}
+
+/** Opens the storage that the settings name. */
+export function openPlatform(config: Config, bindings: { readonly BUCKET?: R2Bucket }): Platform {
+  const { kind, s3, rootDirectory, redirect } = config.storage;
+  const presign = s3 && redirect.enabled ? rootedPresign(s3PresignGet(s3, redirect.expiresInSeconds), rootDirectory) : undefined;
+  const system = { presign, clock: () => new Date(), randomId: () => crypto.randomUUID() };
+  if (kind === 's3' && s3 !== undefined) {
+    return { ...system, store: rootedStore(new S3Store(s3), rootDirectory), storeName: s3.endpoint ?? `aws ${s3.region}` };
+  }
+  if (bindings.BUCKET === undefined) throw new Error('the R2 binding BUCKET is missing');
+  return { ...system, store: rootedStore(new R2Store(bindings.BUCKET), rootDirectory), storeName: 'r2' };
+}
+
+/** The only wiring. */
+export function compose(config: Config, { store, storeName, presign, clock, randomId }: Platform): Registry {
+  const { partBytes, gracePeriodSeconds } = config.storage;
+  const { secrets } = config.http;
+  const log = createLog(config.log, clock);
+  const bucket = new BucketInfo(store, storeName);
+  const liveness = new Liveness(store, clock, gracePeriodSeconds);
+  const blobs = new Blobs(store, liveness, presign);
+  const writer = new BlobWriter({ store, pool: new BufferPool(MAX_BUFFERED_BYTES), partBytes, randomId });
+  const uploads = new Uploads({ store, bucket, blobs, writer });
+  const catalog = new Catalog(store);
+  const manifests = new Manifests({ store, bucket, liveness, catalog });
+  const seal = new SessionSeal(
+    async () => (secrets.length > 0 ? secrets : [await bucket.secret()]),
+    clock,
+    gracePeriodSeconds / 2,
+  );
+  const services = {
+    config,
+    log,
+    locate: createLocate(config.http),
+    blobs,
+    uploads,
+    seal,
+    manifests,
+    tags: new Tags(store),
+    catalog,
+  };
+  const purge = new UploadPurge(store, new ChunkedBlob(writer), clock, config.uploadPurging);
+  return {
+    app: createApp(services, clock),
+    log,
+    maintain: async () => {
+      if (config.uploadPurging.enabled)
+        log('info', 'upload purge', { ...(await purge.run()), dryRun: config.uploadPurging.dryRun });
+    },
+  };
+}

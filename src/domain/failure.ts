@@ -1,0 +1,43 @@
+/** What a client can do wrong, or ask for and not find. http/error-response.ts gives each kind its code and status. */
+export type FailureKind =
+  | 'blob-unknown'
+  | 'chunk-out-of-order'
+  | 'digest-invalid'
+  | 'digest-mismatch'
+  | 'manifest-blob-unknown'
+  | 'manifest-invalid'
+  | 'manifest-too-large'
+  | 'manifest-unknown'
+  | 'name-invalid'
+  | 'name-unknown'
+  | 'page-size-invalid'
+  | 'range-not-satisfiable'
+  | 'route-unknown'
+  | 'method-unsupported'
+  | 'size-mismatch'
+  | 'upload-invalid'
+  | 'upload-too-large'
+  | 'upload-unknown';
+
+export interface FailureOptions {
+  /** Goes to the client as the error's `detail`. */
+  readonly detail?: unknown;
+  /** Headers the answer must carry, such as where an upload goes on. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** The client's mistake, or something that is not there: always a 4xx, never logged as an error. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly kind: FailureKind;
+  readonly detail: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(kind: FailureKind, message: string, options: FailureOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.kind = kind;
+    this.detail = options.detail;
+    this.headers = options.headers ?? {};
+  }
+}

@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { type Digest, findDigest } from './digest.ts';
+import { Failure } from './failure.ts';
+
+/** What one manifest says of others: everything a registry must know of it. The bytes themselves are kept as they came. */
+export interface Manifest {
+  readonly mediaType: string;
+  /** What must be in the repository before this manifest, each digest once. */
+  readonly references: readonly ManifestReference[];
+}
+
+export interface ManifestReference {
+  readonly digest: Digest;
+  /** A child of an index: a manifest mostly, but older buildkit caches list layers there. */
+  readonly kind: 'blob' | 'child';
+}
+
+export const OCI_IMAGE = 'application/vnd.oci.image.manifest.v1+json';
+export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
+export const DOCKER_IMAGE = 'application/vnd.docker.distribution.manifest.v2+json';
+export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
+
+const IMAGES = [OCI_IMAGE, DOCKER_IMAGE];
+const INDEXES = [OCI_INDEX, DOCKER_LIST];
+const SCHEMA_1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+(json|prettyjws)$/;
+
+/** The specification asks for 4 megabytes at least. */
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+
+/** Each costs a storage operation when the manifest is pushed, and a request may make so many. */
+const MAX_REFERENCES = 2000;
+
+const digest = z.string().transform((text, context) => {
+  const found = findDigest(text);
+  if (found !== undefined) return found;
+  context.addIssue({ code: 'custom', message: 'is not a sha256 or sha512 digest' });
+  return z.NEVER;
+});
+
+const descriptor = z.object({
+  mediaType: z.string(),
+  digest,
+  size: z.int().nonnegative(),
+  urls: z.array(z.string()).optional(),
+});
+
+const common = { schemaVersion: z.literal(2), mediaType: z.string().optional(), subject: descriptor.nullish() };
+const imageManifest = z.object({ ...common, config: descriptor, layers: z.array(descriptor).nullish() });
+const indexManifest = z.object({ ...common, manifests: z.array(descriptor).nullable() });
+
+/**
+ * Reads a manifest as its Content-Type says, or, without one, as its own `mediaType` says.
+ *
+ * @param contentType - without parameters; undefined where the client sent none
+ * @throws {Failure} manifest-invalid
+ */
+export function parseManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
+  const json = parseJsonObject(bytes);
+  const ownType = json['mediaType'];
+  if (isSchema1(json, contentType))
+    throw invalid('Docker schema 1 manifests are no longer accepted: push with a newer client (Docker 1.10 or later)');
+  if (contentType !== undefined && typeof ownType === 'string' && ownType !== contentType)
+    throw invalid(`Content-Type is ${contentType}, but the manifest's mediaType is ${ownType}`);
+  const mediaType = contentType ?? ownType;
+  if (typeof mediaType !== 'string') throw invalid('neither Content-Type nor the manifest says which media type it has');
+  if (IMAGES.includes(mediaType)) return { mediaType, references: imageReferences(json) };
+  if (INDEXES.includes(mediaType)) return { mediaType, references: indexReferences(json) };
+  throw invalid(`${mediaType} is not a manifest type that can be stored here`);
+}
+
+function imageReferences(json: Record<string, unknown>): ManifestReference[] {
+  if ('manifests' in json) throw invalid('an image manifest has no manifests: this is an index');
+  const { config, layers } = parseShape(imageManifest, json);
+  // A foreign layer may be fetched from its urls, so nobody has to push it.
+  const stored = (layers ?? []).filter((layer) => layer.urls === undefined || layer.urls.length === 0);
+  return uniqueReferences([config, ...stored], 'blob');
+}
+
+function indexReferences(json: Record<string, unknown>): ManifestReference[] {
+  if ('config' in json || 'layers' in json) throw invalid('an index has no config and no layers: this is an image manifest');
+  return uniqueReferences(parseShape(indexManifest, json).manifests ?? [], 'child');
+}
+
+function uniqueReferences(descriptors: readonly { digest: Digest }[], kind: ManifestReference['kind']): ManifestReference[] {
+  const digests = new Set(descriptors.map((each) => each.digest));
+  if (digests.size > MAX_REFERENCES)
+    throw invalid(`a manifest may name ${MAX_REFERENCES} blobs and manifests here, not ${digests.size}`);
+  return [...digests].map((digest) => ({ digest, kind }));
+}
+
+function isSchema1(json: Record<string, unknown>, contentType: string | undefined): boolean {
+  return json['schemaVersion'] === 1 || SCHEMA_1.test(contentType ?? '');
+}
+
+function parseJsonObject(bytes: Uint8Array): Record<string, unknown> {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (cause) {
+    throw invalid('the manifest is not JSON in UTF-8', cause);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid('the manifest is not a JSON object');
+  return json as Record<string, unknown>;
+}
+
+function parseShape<T>(shape: z.ZodType<T>, json: unknown): T {
+  const parsed = shape.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw invalid(`${issue?.path.join('.') || 'manifest'}: ${issue?.message}`);
+}
+
+function invalid(message: string, cause?: unknown): Failure {
+  return new Failure('manifest-invalid', message, { cause });
+}

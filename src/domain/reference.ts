@@ -1,0 +1,74 @@
+import { type Digest, findDigest, parseDigest } from './digest.ts';
+import { Failure } from './failure.ts';
+
+export type RepositoryName = string & { readonly __brand: 'RepositoryName' };
+export type Tag = string & { readonly __brand: 'Tag' };
+
+/** What stands behind `/manifests/` in a URL. */
+export type Reference = { readonly kind: 'tag'; readonly tag: Tag } | { readonly kind: 'digest'; readonly digest: Digest };
+
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+const COMPONENT = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
+const NAME = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
+const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
+
+/** Docker's own limit; it also keeps every storage key below S3's 1,024 bytes. */
+export const MAX_NAME_LENGTH = 255;
+
+export function findRepositoryName(text: string): RepositoryName | undefined {
+  return text.length <= MAX_NAME_LENGTH && NAME.test(text) ? (text as RepositoryName) : undefined;
+}
+
+/** @throws {Failure} name-invalid */
+export function parseRepositoryName(text: string): RepositoryName {
+  const name = findRepositoryName(text);
+  if (name === undefined)
+    throw new Failure(
+      'name-invalid',
+      `a repository name is lower-case letters, digits and separators, ${MAX_NAME_LENGTH} characters at most`,
+      {
+        detail: text,
+      },
+    );
+  return name;
+}
+
+export function findTag(text: string): Tag | undefined {
+  return TAG.test(text) ? (text as Tag) : undefined;
+}
+
+/**
+ * Parses the reference of a manifest to be read. What could not be a tag can't be there either, so it is unknown
+ * rather than wrong.
+ * @throws {Failure} digest-invalid, manifest-unknown
+ */
+export function parseReference(text: string): Reference {
+  const reference = findReference(text);
+  if (reference === undefined) throw new Failure('manifest-unknown', 'no manifest has such a tag', { detail: text });
+  return reference;
+}
+
+/**
+ * Parses the reference of a manifest to be written.
+ * @throws {Failure} digest-invalid, manifest-invalid
+ */
+export function parseNewReference(text: string): Reference {
+  const reference = findReference(text);
+  if (reference === undefined)
+    throw new Failure(
+      'manifest-invalid',
+      'a tag is letters, digits, _ . and -, 128 characters at most, not starting with . or -',
+      {
+        detail: text,
+      },
+    );
+  return reference;
+}
+
+function findReference(text: string): Reference | undefined {
+  const digest = findDigest(text);
+  if (digest !== undefined) return { kind: 'digest', digest };
+  if (text.includes(':')) parseDigest(text); // Throws: no tag has a colon, so a digest was meant.
+  const tag = findTag(text);
+  return tag === undefined ? undefined : { kind: 'tag', tag };
+}

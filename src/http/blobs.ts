@@ -1,0 +1,32 @@
+import { Hono } from 'hono';
+import { parseRange } from '../domain/byte-range.ts';
+import { parseDigest } from '../domain/digest.ts';
+import { parseRepositoryName } from '../domain/reference.ts';
+import { contentHeaders, isUnmodified, notModified, rangeHeader } from './content-response.ts';
+import type { Services } from './context.ts';
+
+/** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs */
+export function blobRoutes({ blobs }: Services): Hono {
+  const routes = new Hono();
+
+  routes.get('/v2/:name{.+}/blobs/:digest', async (c) => {
+    const link = await blobs.resolve(parseRepositoryName(c.req.param('name')), parseDigest(c.req.param('digest')));
+    const headers = { ...contentHeaders(link.digest, 'application/octet-stream', link.size), 'Accept-Ranges': 'bytes' };
+    // Never redirected: a URL signed for GET refuses HEAD.
+    if (c.req.method === 'HEAD') return c.body(null, 200, headers);
+    if (isUnmodified(c.req.raw, link.digest)) return notModified(link.digest);
+    const url = await blobs.redirectUrl(link);
+    if (url !== undefined) return c.body(null, 307, { Location: url, 'Docker-Content-Digest': link.digest });
+    const range = parseRange(rangeHeader(c.req.raw, link.digest), link.size);
+    const body = await blobs.open(link, range);
+    if (range === undefined) return c.body(body, 200, headers);
+    const last = range.offset + range.length - 1;
+    return c.body(body, 206, {
+      ...headers,
+      'Content-Length': String(range.length),
+      'Content-Range': `bytes ${range.offset}-${last}/${link.size}`,
+    });
+  });
+
+  return routes;
+}

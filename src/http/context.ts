@@ -1,0 +1,29 @@
+import type { Context } from 'hono';
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Blobs } from '../registry/blobs.ts';
+import type { Catalog } from '../registry/catalog.ts';
+import type { Manifests } from '../registry/manifests.ts';
+import type { SessionSeal } from '../registry/session-seal.ts';
+import type { Tags } from '../registry/tags.ts';
+import type { Uploads } from '../registry/uploads.ts';
+import type { Locate } from './location.ts';
+
+/** What the routes are made of. */
+export interface Services {
+  readonly config: Config;
+  readonly log: Log;
+  readonly locate: Locate;
+  readonly blobs: Blobs;
+  readonly uploads: Uploads;
+  readonly seal: SessionSeal;
+  readonly manifests: Manifests;
+  readonly tags: Tags;
+  readonly catalog: Catalog;
+}
+
+/** Lets work go on when the client has gone, so that what it began is put in order. */
+export function keepGoing<T>(c: Context, work: Promise<T>): Promise<T> {
+  c.executionCtx.waitUntil(work.catch(() => undefined));
+  return work;
+}

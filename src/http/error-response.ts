@@ -1,0 +1,63 @@
+import { Failure, type FailureKind } from '../domain/failure.ts';
+import { StoreError } from '../storage/object-store.ts';
+import type { Log } from '../log.ts';
+
+interface Wire {
+  readonly code: string;
+  readonly status: number;
+}
+
+/**
+ * What goes out for each kind of failure. Only codes of the specification's list, which says that there are no others:
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+ */
+const WIRE = {
+  'blob-unknown': { code: 'BLOB_UNKNOWN', status: 404 },
+  'chunk-out-of-order': { code: 'BLOB_UPLOAD_INVALID', status: 416 },
+  'digest-invalid': { code: 'DIGEST_INVALID', status: 400 },
+  'digest-mismatch': { code: 'DIGEST_INVALID', status: 400 },
+  'manifest-blob-unknown': { code: 'MANIFEST_BLOB_UNKNOWN', status: 404 },
+  'manifest-invalid': { code: 'MANIFEST_INVALID', status: 400 },
+  'manifest-too-large': { code: 'MANIFEST_INVALID', status: 413 },
+  'manifest-unknown': { code: 'MANIFEST_UNKNOWN', status: 404 },
+  'method-unsupported': { code: 'UNSUPPORTED', status: 405 },
+  'name-invalid': { code: 'NAME_INVALID', status: 400 },
+  'name-unknown': { code: 'NAME_UNKNOWN', status: 404 },
+  'page-size-invalid': { code: 'UNSUPPORTED', status: 400 },
+  'range-not-satisfiable': { code: 'UNSUPPORTED', status: 416 },
+  'route-unknown': { code: 'UNSUPPORTED', status: 404 },
+  'size-mismatch': { code: 'SIZE_INVALID', status: 400 },
+  'upload-invalid': { code: 'BLOB_UPLOAD_INVALID', status: 400 },
+  'upload-too-large': { code: 'SIZE_INVALID', status: 413 },
+  'upload-unknown': { code: 'BLOB_UPLOAD_UNKNOWN', status: 404 },
+} as const satisfies Record<FailureKind, Wire>;
+
+const RETRY_AFTER_SECONDS = '5';
+
+/** The answer to a request that went wrong. What the storage said goes to the log alone. */
+export function errorResponse(error: unknown, log: Log): Response {
+  if (error instanceof Failure) {
+    const { code, status } = WIRE[error.kind];
+    return errorBody(status, code, error.message, error.detail, error.headers);
+  }
+  log('error', error instanceof StoreError ? 'storage failed' : 'unexpected error', describe(error));
+  if (error instanceof StoreError && error.kind !== 'unexpected')
+    return errorBody(503, 'UNKNOWN', 'the storage is not available', undefined, { 'Retry-After': RETRY_AFTER_SECONDS });
+  return errorBody(500, 'UNKNOWN', 'an unexpected error happened; the log has it', undefined, {});
+}
+
+/** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes */
+function errorBody(
+  status: number,
+  code: string,
+  message: string,
+  detail: unknown,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  return Response.json({ errors: [{ code, message, ...(detail !== undefined && { detail }) }] }, { status, headers });
+}
+
+function describe(error: unknown): { error: string; stack: string | undefined } {
+  if (!(error instanceof Error)) return { error: String(error), stack: undefined };
+  return { error: `${error.name}: ${error.message}`, stack: error.stack };
+}

@@ -1,0 +1,27 @@
+import { Hono } from 'hono';
+import { parseRepositoryName } from '../domain/reference.ts';
+import type { Services } from './context.ts';
+import { nextLink, parsePage } from './paging.ts';
+
+/**
+ * Lists of tags, https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags, and of
+ * repositories, which registry:2 added: https://distribution.github.io/distribution/spec/api/#listing-repositories
+ */
+export function listingRoutes({ config, tags, catalog, locate }: Services): Hono {
+  const routes = new Hono();
+
+  routes.get('/v2/:name{.+}/tags/list', async (c) => {
+    const name = parseRepositoryName(c.req.param('name'));
+    const request = parsePage(c.req.query(), config.catalogMaxEntries);
+    const page = await tags.list(name, request);
+    return c.json({ name, tags: page.names }, 200, nextLink(c, locate, page, request.limit));
+  });
+
+  routes.get('/v2/_catalog', async (c) => {
+    const request = parsePage(c.req.query(), config.catalogMaxEntries);
+    const page = await catalog.list(request);
+    return c.json({ repositories: page.names }, 200, nextLink(c, locate, page, request.limit));
+  });
+
+  return routes;
+}

@@ -1,0 +1,25 @@
+import type { Config } from '../config.ts';
+
+/** Turns a path of this registry into what `Location` and `Link` carry: absolute, as registry:2's, unless told otherwise. */
+export type Locate = (request: Request, path: string) => string;
+
+export function createLocate({ host, relativeUrls }: Config['http']): Locate {
+  if (relativeUrls) return (_, path) => path;
+  if (host !== undefined) return (_, path) => `${host}${path}`;
+  return (request, path) => `${originOf(request)}${path}`;
+}
+
+/** As the client sees it, by what a proxy in front has added; taken over only where it is a plain scheme and host. */
+function originOf({ headers, url }: Request): string {
+  const { protocol, host } = new URL(url);
+  const forwardedHost = firstOf(headers.get('X-Forwarded-Host'));
+  const forwardedProto = firstOf(headers.get('X-Forwarded-Proto'));
+  const scheme = forwardedProto === 'http' || forwardedProto === 'https' ? `${forwardedProto}:` : protocol;
+  return `${scheme}//${forwardedHost !== undefined && HOST.test(forwardedHost) ? forwardedHost : host}`;
+}
+
+const HOST = /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
+
+function firstOf(header: string | null): string | undefined {
+  return header?.split(',')[0]?.trim();
+}

@@ -1,0 +1,131 @@
+import { type Algorithm, algorithmOf, type Digest, Hasher, hexOf } from '../domain/digest.ts';
+import { Failure } from '../domain/failure.ts';
+import { objectKey, streamedObjectKey } from '../storage/keys.ts';
+import { isStoreError, type ObjectStore } from '../storage/object-store.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import { type Part, PartReader } from './part-reader.ts';
+import { PartUploader } from './part-uploader.ts';
+
+/** Bytes in the bucket that nothing names yet. */
+export interface WrittenBlob {
+  readonly object: string;
+  readonly size: number;
+  readonly digests: readonly Digest[];
+}
+
+/**
+ * Writes blob bytes, each time under a fresh name that is drawn when the first byte is there: nothing that was ever
+ * linked can be written over.
+ */
+export class BlobWriter {
+  readonly store: ObjectStore;
+  readonly pool: BufferPool;
+  readonly partBytes: number;
+  readonly randomId: () => string;
+
+  constructor(options: { store: ObjectStore; pool: BufferPool; partBytes: number; randomId: () => string }) {
+    this.store = options.store;
+    this.pool = options.pool;
+    this.partBytes = options.partBytes;
+    this.randomId = options.randomId;
+  }
+
+  /**
+   * Hands a body on untouched; the storage refuses it unless it has the digest, a sha256.
+   * @throws {Failure} digest-mismatch
+   */
+  async writeVerified(stream: ReadableStream<Uint8Array>, length: number, digest: Digest): Promise<WrittenBlob> {
+    const object = objectKey(digest, this.randomId());
+    try {
+      await this.store.putVerified(object, stream, { length, sha256: hexOf(digest) });
+    } catch (error) {
+      throw isStoreError(error, 'checksum') ? digestMismatch(digest, error) : error;
+    }
+    return { object, size: length, digests: [digest] };
+  }
+
+  /**
+   * Writes bytes that are all here, and so known.
+   * @throws {Failure} digest-mismatch
+   */
+  async writeBytes(bytes: Uint8Array, algorithms: readonly Algorithm[], expected?: Digest): Promise<WrittenBlob> {
+    const digests = new Hasher(algorithms).update(bytes).digests();
+    check(digests, expected);
+    const object = objectKey(digests[0]!, this.randomId());
+    await this.store.put(object, bytes);
+    return { object, size: bytes.length, digests };
+  }
+
+  /**
+   * Hashes a body of any length while it passes: one write up to a part, a multipart upload above.
+   * @throws {Failure} digest-mismatch, with nothing left behind
+   */
+  async writeStream(
+    stream: ReadableStream<Uint8Array>,
+    algorithms: readonly Algorithm[],
+    expected?: Digest,
+  ): Promise<WrittenBlob> {
+    const reader = new PartReader(this.pool, this.partBytes, EMPTY, [stream]);
+    const first = await reader.next();
+    try {
+      if (first === undefined || (await reader.isAtEnd()))
+        return await this.writeBytes(first?.bytes ?? EMPTY, algorithms, expected);
+      return await this.#writeParts(first, reader, algorithms, expected);
+    } finally {
+      first?.release();
+    }
+  }
+
+  async #writeParts(first: Part, reader: PartReader, algorithms: readonly Algorithm[], expected?: Digest): Promise<WrittenBlob> {
+    const object = streamedObjectKey(this.randomId());
+    const uploader = await PartUploader.create(this.store, object);
+    const hasher = new Hasher(algorithms);
+    let size = 0;
+    try {
+      for (let part: Part | undefined = first; part !== undefined; part = await reader.next()) {
+        hasher.update(part.bytes);
+        size += part.bytes.length;
+        await uploader.add(part);
+      }
+      const digests = hasher.digests();
+      check(digests, expected);
+      await uploader.complete();
+      return { object, size, digests };
+    } catch (error) {
+      reader.cancel();
+      await uploader.abort();
+      throw error;
+    }
+  }
+
+  /**
+   * Hashes what is stored already, at the storage's speed. Undefined where there is no such object.
+   * @throws {Failure} digest-mismatch
+   */
+  async readBack(object: string, expected: Digest): Promise<WrittenBlob | undefined> {
+    const stored = await this.store.get(object);
+    if (stored === undefined) return undefined;
+    const reader = new PartReader(this.pool, this.partBytes, EMPTY, [stored.body]);
+    const hasher = new Hasher([algorithmOf(expected)]);
+    for (let part = await reader.next(); part !== undefined; part = await reader.next()) {
+      hasher.update(part.bytes);
+      part.release();
+    }
+    const digests = hasher.digests();
+    check(digests, expected);
+    return { object, size: stored.size, digests };
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+function check(digests: readonly Digest[], expected: Digest | undefined): void {
+  if (expected !== undefined && !digests.includes(expected)) throw digestMismatch(expected);
+}
+
+export function digestMismatch(expected: Digest, cause?: unknown): Failure {
+  return new Failure('digest-mismatch', `the uploaded content does not have the digest ${expected}`, {
+    detail: { digest: expected },
+    cause,
+  });
+}

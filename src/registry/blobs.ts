@@ -1,0 +1,69 @@
+import type { Digest } from '../domain/digest.ts';
+import type { ByteRange } from '../domain/byte-range.ts';
+import { Failure } from '../domain/failure.ts';
+import type { RepositoryName } from '../domain/reference.ts';
+import { readCell } from '../storage/cell.ts';
+import { blobKey } from '../storage/keys.ts';
+import { type ObjectStore, type PresignGet, StoreError } from '../storage/object-store.ts';
+import type { Liveness } from './liveness.ts';
+
+/** A repository's link to a blob. */
+export interface BlobLink {
+  readonly digest: Digest;
+  readonly size: number;
+  /** Key of the bytes. */
+  readonly object: string;
+}
+
+/** Which blobs a repository has. A repository sees only its own links: knowing a digest is not enough to read it. */
+export class Blobs {
+  readonly #store: ObjectStore;
+  readonly #liveness: Liveness;
+  readonly #presign: PresignGet | undefined;
+
+  constructor(store: ObjectStore, liveness: Liveness, presign: PresignGet | undefined) {
+    this.#store = store;
+    this.#liveness = liveness;
+    this.#presign = presign;
+  }
+
+  /** @throws {Failure} blob-unknown */
+  async resolve(name: RepositoryName, digest: Digest): Promise<BlobLink> {
+    const cell = await readCell(this.#store, blobKey(name, digest));
+    if (cell?.object === undefined) throw new Failure('blob-unknown', 'the repository has no such blob', { detail: { digest } });
+    return { digest, size: cell.size, object: cell.object };
+  }
+
+  async has(name: RepositoryName, digest: Digest): Promise<boolean> {
+    return (await readCell(this.#store, blobKey(name, digest))) !== undefined;
+  }
+
+  /** Where a client can read the bytes itself; undefined where they must pass through here. */
+  async redirectUrl(link: BlobLink): Promise<string | undefined> {
+    return this.#presign?.(link.object);
+  }
+
+  async open(link: BlobLink, range: ByteRange | undefined): Promise<ReadableStream<Uint8Array>> {
+    const object = await this.#store.get(link.object, range);
+    if (object === undefined)
+      throw new StoreError('unexpected', `${link.object} is missing, though ${link.digest} is linked to it`);
+    return object.body;
+  }
+
+  /** Makes verified bytes a blob of the repository. Where it has the blob already, that one stays. */
+  async link(name: RepositoryName, { digest, size, object }: BlobLink): Promise<void> {
+    const link = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
+    await this.#liveness.establish(blobKey(name, digest), link);
+  }
+
+  /** Makes another repository's blob one of this repository's too. False where the other does not have it. */
+  async mount(name: RepositoryName, digest: Digest, from: RepositoryName): Promise<boolean> {
+    const source = await this.#liveness.rely(blobKey(from, digest));
+    if (source?.object === undefined) return false;
+    await this.link(name, { digest, size: source.size, object: source.object });
+    return true;
+  }
+}
+
+const OCTET_STREAM = 'application/octet-stream';
+const NO_BYTES = new Uint8Array(0);

@@ -1,0 +1,29 @@
+import type { RepositoryName } from '../domain/reference.ts';
+import { CATALOG_PREFIX, catalogKey, nameOfCatalogKey } from '../storage/keys.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { listNames, type NamePage, type PageRequest } from './name-page.ts';
+
+/** Which repositories there are: those that have been given a manifest. */
+export class Catalog {
+  readonly #store: ObjectStore;
+
+  constructor(store: ObjectStore) {
+    this.#store = store;
+  }
+
+  list(page: PageRequest): Promise<NamePage> {
+    return listNames(this.#store, CATALOG_PREFIX, page, {
+      startAfter: (last) => catalogKey(last as RepositoryName),
+      nameOf: ({ key }) => nameOfCatalogKey(key),
+    });
+  }
+
+  async has(name: RepositoryName): Promise<boolean> {
+    return (await this.#store.head(catalogKey(name))) !== undefined;
+  }
+
+  /** To be called only where it is not there: R2 takes about one write a second to one key. */
+  async add(name: RepositoryName): Promise<void> {
+    await this.#store.put(catalogKey(name), new Uint8Array(0));
+  }
+}

@@ -1,0 +1,44 @@
+import { type Cell, type Change, createCell, lookAt, type StoredCell, updateCell } from '../storage/cell.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+
+/**
+ * When a link or manifest may be relied on as it is. Collection condemns what has been unreferenced and unwritten for
+ * a grace period; whoever relies on a cell that is condemned, or old enough to be condemned soon, writes it anew first.
+ */
+export class Liveness {
+  readonly #store: ObjectStore;
+  readonly #clock: () => Date;
+  readonly #freshMs: number;
+
+  constructor(store: ObjectStore, clock: () => Date, gracePeriodSeconds: number) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#freshMs = (gracePeriodSeconds * 1000) / 2;
+  }
+
+  isFresh(cell: StoredCell): boolean {
+    return cell.state === 'live' && this.#clock().getTime() - cell.lastModified.getTime() < this.#freshMs;
+  }
+
+  /** Reads a cell that something else is about to name: one operation, two where it must be made live again. */
+  async rely(key: string): Promise<StoredCell | undefined> {
+    const look = await lookAt(this.#store, key);
+    if (look.cell === undefined || this.isFresh(look.cell)) return look.cell;
+    let relied: StoredCell | undefined;
+    const revive: Change = (current) => {
+      relied = current;
+      return current === undefined || this.isFresh(current) ? undefined : { ...current, state: 'live' };
+    };
+    await updateCell(this.#store, key, revive, look);
+    return relied;
+  }
+
+  /** Writes a cell that most likely is not there yet: one operation then. Leaves one that is there already and fresh. */
+  async establish(key: string, cell: Omit<Cell, 'state'>): Promise<void> {
+    const settle: Change = (current) => {
+      const stands = current !== undefined && this.isFresh(current) && current.mediaType === cell.mediaType;
+      return stands ? undefined : { ...cell, state: 'live' };
+    };
+    await createCell(this.#store, key, settle);
+  }
+}

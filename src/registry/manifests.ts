@@ -1,0 +1,117 @@
+import { algorithmOf, type Digest, digestOf } from '../domain/digest.ts';
+import { Failure } from '../domain/failure.ts';
+import { type ManifestReference, parseManifest } from '../domain/manifest.ts';
+import type { Reference, RepositoryName, Tag } from '../domain/reference.ts';
+import type { BucketInfo } from '../storage/bucket-record.ts';
+import { type Cell, type Look, lookAt, readCell, type StoredCell, updateCell } from '../storage/cell.ts';
+import { blobKey, manifestKey, taggedKey, tagKey } from '../storage/keys.ts';
+import { type ObjectStore, StoreError } from '../storage/object-store.ts';
+import type { Catalog } from './catalog.ts';
+import type { Liveness } from './liveness.ts';
+
+export interface StoredManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Manifests and the tags that name them. */
+export class Manifests {
+  readonly #store: ObjectStore;
+  readonly #bucket: BucketInfo;
+  readonly #liveness: Liveness;
+  readonly #catalog: Catalog;
+
+  constructor(options: { store: ObjectStore; bucket: BucketInfo; liveness: Liveness; catalog: Catalog }) {
+    this.#store = options.store;
+    this.#bucket = options.bucket;
+    this.#liveness = options.liveness;
+    this.#catalog = options.catalog;
+  }
+
+  /**
+   * One read, by tag as well: the tag's own cell holds the bytes.
+   * @throws {Failure} manifest-unknown
+   */
+  async resolve(name: RepositoryName, reference: Reference): Promise<StoredManifest> {
+    const key = reference.kind === 'tag' ? tagKey(name, reference.tag) : manifestKey(name, reference.digest);
+    const cell = await readCell(this.#store, key);
+    if (cell === undefined)
+      throw new Failure('manifest-unknown', 'the repository has no such manifest', {
+        detail: { name, reference: reference.kind === 'tag' ? reference.tag : reference.digest },
+      });
+    return cell;
+  }
+
+  /**
+   * Stores a manifest once everything it names is live here, then lets the tag name it.
+   *
+   * @param contentType - without parameters; undefined where the client sent none
+   * @throws {Failure} manifest-invalid, manifest-blob-unknown, digest-mismatch
+   */
+  async put(name: RepositoryName, reference: Reference, bytes: Uint8Array, contentType: string | undefined): Promise<Digest> {
+    const { mediaType, references } = parseManifest(bytes, contentType);
+    const digest = digestOf(bytes, reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256');
+    if (reference.kind === 'digest' && reference.digest !== digest)
+      throw new Failure('digest-mismatch', `the manifest's digest is ${digest}`, { detail: { digest: reference.digest } });
+    await this.#bucket.abilities();
+    const cell: Cell = { state: 'live', digest, mediaType, size: bytes.length, bytes };
+    const tag = reference.kind === 'tag' ? reference.tag : undefined;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      if (await this.#putOnce(name, tag, cell, references)) return digest;
+    }
+    throw new StoreError('unavailable', `${digest} was deleted ${MAX_ROUNDS} times while it was pushed`);
+  }
+
+  /**
+   * Four rounds of storage operations, each side by side. The hint and the manifest come before the tag, the catalog
+   * after it: a crash in between leaves nothing that a reader could see half of.
+   *
+   * @returns false where somebody deleted the manifest meanwhile
+   */
+  async #putOnce(
+    name: RepositoryName,
+    tag: Tag | undefined,
+    cell: Cell,
+    references: readonly ManifestReference[],
+  ): Promise<boolean> {
+    const [listed, tagged] = await Promise.all([
+      this.#catalog.has(name),
+      tag === undefined ? undefined : lookAt(this.#store, tagKey(name, tag)),
+      this.#requireAll(name, references),
+    ]);
+    const retag = tag !== undefined && !names(tagged?.cell, cell) ? tag : undefined;
+    await Promise.all([
+      this.#liveness.establish(manifestKey(name, cell.digest), cell),
+      retag && this.#store.put(taggedKey(name, cell.digest, retag), new Uint8Array(0)),
+    ]);
+    if (retag !== undefined) await this.#setTag(name, retag, cell, tagged);
+    const [manifest] = await Promise.all([this.#store.head(manifestKey(name, cell.digest)), listed || this.#catalog.add(name)]);
+    return manifest !== undefined && manifest.size > 0;
+  }
+
+  async #setTag(name: RepositoryName, tag: Tag, cell: Cell, seen: Look | undefined): Promise<void> {
+    await updateCell(this.#store, tagKey(name, tag), (current) => (names(current, cell) ? undefined : cell), seen);
+  }
+
+  /** @throws {Failure} manifest-blob-unknown for the first reference that is not here */
+  async #requireAll(name: RepositoryName, references: readonly ManifestReference[]): Promise<void> {
+    const found = await Promise.all(references.map((reference) => this.#isLive(name, reference)));
+    const missing = references.find((_, index) => !found[index]);
+    if (missing !== undefined)
+      throw new Failure('manifest-blob-unknown', `${missing.digest} is not in the repository`, {
+        detail: { digest: missing.digest },
+      });
+  }
+
+  async #isLive(name: RepositoryName, { digest, kind }: ManifestReference): Promise<boolean> {
+    if (kind === 'child' && (await this.#liveness.rely(manifestKey(name, digest))) !== undefined) return true;
+    return (await this.#liveness.rely(blobKey(name, digest))) !== undefined;
+  }
+}
+
+const MAX_ROUNDS = 3;
+
+function names(tag: StoredCell | undefined, { digest, mediaType }: Cell): boolean {
+  return tag !== undefined && tag.digest === digest && tag.mediaType === mediaType;
+}

@@ -1,0 +1,189 @@
+import { algorithmOf, type Algorithm, type Digest } from '../domain/digest.ts';
+import { Failure } from '../domain/failure.ts';
+import type { RepositoryName } from '../domain/reference.ts';
+import {
+  checkChunk,
+  offsetOf,
+  type UploadBody,
+  type UploadChunked,
+  type UploadState,
+  type UploadStored,
+} from '../domain/upload-session.ts';
+import type { BucketInfo } from '../storage/bucket-record.ts';
+import { cancelledKey, chunkKey, isStreamed, sessionPrefix, streamedDigestKey } from '../storage/keys.ts';
+import { listAll, MAX_SINGLE_PUT_BYTES, type ObjectStore, readAll, StoreError } from '../storage/object-store.ts';
+import { type BlobWriter, digestMismatch, type WrittenBlob } from './blob-writer.ts';
+import type { Blobs } from './blobs.ts';
+import { ChunkedBlob, type ChunkProgress, decodeProgress, encodeProgress } from './chunked-blob.ts';
+
+/**
+ * Uploads of blobs (distribution-spec, "Pushing blobs"). A session's state is the client's to keep; what stands here
+ * is how each request takes it further.
+ */
+export class Uploads {
+  readonly #store: ObjectStore;
+  readonly #bucket: BucketInfo;
+  readonly #blobs: Blobs;
+  readonly #writer: BlobWriter;
+  readonly #chunked: ChunkedBlob;
+
+  constructor(options: { store: ObjectStore; bucket: BucketInfo; blobs: Blobs; writer: BlobWriter }) {
+    this.#store = options.store;
+    this.#bucket = options.bucket;
+    this.#blobs = options.blobs;
+    this.#writer = options.writer;
+    this.#chunked = new ChunkedBlob(options.writer);
+  }
+
+  /** Begins a session: no storage operation. */
+  begin(repository: RepositoryName, algorithm: Algorithm): UploadState {
+    return { stage: 'started', session: this.#writer.randomId(), repository, algorithm };
+  }
+
+  /**
+   * Takes in the body of a PATCH.
+   * @throws {Failure} chunk-out-of-order, size-mismatch, upload-unknown, upload-too-large
+   */
+  async append(state: UploadState, body: UploadBody): Promise<UploadState> {
+    checkChunk(state, body);
+    // Without Content-Range a first body is nearly always the whole blob: it is stored as one, its digest known.
+    if (state.stage === 'started' && body.range === undefined) return this.#storeWhole(state, body);
+    const from = await this.#progressOf(state);
+    const { release, ...to } = await this.#chunked.extend(from.progress, [...from.streams, ...(await streamsOf(body))]);
+    try {
+      checkReceived(to.size - offsetOf(state), body);
+      const record = this.#writer.randomId();
+      await this.#store.put(chunkKey(state.session, record), encodeProgress(to));
+      return { ...baseOf(state), stage: 'chunked', record, size: to.size };
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * Takes in the body of the closing PUT, where it has one, and makes the whole a blob of the repository.
+   * @throws {Failure} digest-mismatch, chunk-out-of-order, size-mismatch, upload-unknown, upload-too-large
+   */
+  async finish(state: UploadState, digest: Digest, body: UploadBody): Promise<void> {
+    checkChunk(state, body);
+    const written = await this.#write(state, digest, body).catch(async (error: unknown) => {
+      // The answer to an earlier PUT was lost: the blob is there, and the session's records are gone.
+      if (error instanceof Failure && error.kind === 'upload-unknown' && (await this.#blobs.has(state.repository, digest)))
+        return undefined;
+      throw error;
+    });
+    if (written === undefined) return;
+    if (isStreamed(written.object)) await this.#store.put(streamedDigestKey(written.object, digest), NO_BYTES);
+    await this.#blobs.link(state.repository, { digest, size: written.size, object: written.object });
+    if (state.stage === 'chunked') await this.#dropRecords(state);
+  }
+
+  /** @throws {Failure} upload-unknown where the session was cancelled */
+  async checkAlive(state: UploadState): Promise<void> {
+    const key = state.stage === 'chunked' ? chunkKey(state.session, state.record) : cancelledKey(state.session);
+    const isThere = (await this.#store.head(key)) !== undefined;
+    if (isThere !== (state.stage === 'chunked')) throw unknownUpload();
+  }
+
+  /**
+   * Ends a session and drops what only it can reach. Bytes already stored whole are left to collection: another
+   * request of the same session may be linking them at this moment.
+   * @throws {Failure} upload-unknown where it was cancelled before
+   */
+  async cancel(state: UploadState): Promise<void> {
+    if (state.stage === 'chunked') await this.#chunked.abort(await this.#readProgress(state));
+    else await this.checkAlive(state);
+    await this.#store.put(cancelledKey(state.session), NO_BYTES);
+    if (state.stage === 'chunked') await this.#dropRecords(state);
+  }
+
+  async #storeWhole(state: UploadState, body: UploadBody): Promise<UploadState> {
+    const written =
+      body.stream === null
+        ? await this.#writer.writeBytes(NO_BYTES, hashed(state))
+        : await this.#writer.writeStream(body.stream, hashed(state));
+    return { ...baseOf(state), stage: 'stored', ...written };
+  }
+
+  async #write(state: UploadState, digest: Digest, body: UploadBody): Promise<WrittenBlob> {
+    if (state.stage === 'started') return this.#writeWhole(digest, body);
+    const streams = await streamsOf(body);
+    if (state.stage === 'stored' && streams.length === 0) return this.#verifyStored(state, digest);
+    const from = await this.#progressOf(state);
+    return this.#chunked.complete(from.progress, [...from.streams, ...streams], digest);
+  }
+
+  async #writeWhole(digest: Digest, { stream, length }: UploadBody): Promise<WrittenBlob> {
+    const algorithm = algorithmOf(digest);
+    if (stream === null) return this.#writer.writeBytes(NO_BYTES, [algorithm], digest);
+    const { verifiesSha256 } = await this.#bucket.abilities();
+    if (verifiesSha256 && algorithm === 'sha256' && length !== undefined && length <= MAX_SINGLE_PUT_BYTES)
+      return this.#writer.writeVerified(stream, length, digest);
+    return this.#writer.writeStream(stream, [algorithm], digest);
+  }
+
+  async #verifyStored({ object, size, digests }: UploadStored, digest: Digest): Promise<WrittenBlob> {
+    if (digests.includes(digest)) return { object, size, digests };
+    const sameAlgorithm = digests.some((each) => algorithmOf(each) === algorithmOf(digest));
+    if (sameAlgorithm) throw digestMismatch(digest);
+    return (await this.#writer.readBack(object, digest)) ?? fail(unknownUpload());
+  }
+
+  /** Where the next chunk goes on, and what has to be copied before it. */
+  async #progressOf(state: UploadState): Promise<{ progress: ChunkProgress; streams: ReadableStream<Uint8Array>[] }> {
+    if (state.stage === 'chunked') return { progress: await this.#readProgress(state), streams: [] };
+    if (state.stage === 'started') return { progress: this.#chunked.begin(), streams: [] };
+    await this.checkAlive(state);
+    const object = (await this.#store.get(state.object)) ?? fail(unknownUpload());
+    return { progress: this.#chunked.begin(), streams: [object.body] };
+  }
+
+  async #readProgress(state: UploadChunked): Promise<ChunkProgress> {
+    const object = (await this.#store.get(chunkKey(state.session, state.record))) ?? fail(unknownUpload());
+    return decodeProgress(await readAll(object.body));
+  }
+
+  /** Only saves space: what stays behind is purged later. */
+  async #dropRecords({ session }: UploadChunked): Promise<void> {
+    try {
+      const keys: string[] = [];
+      for await (const { key } of listAll(this.#store, sessionPrefix(session))) if (key !== cancelledKey(session)) keys.push(key);
+      await this.#store.delete(keys);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    }
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+function baseOf({ session, repository, algorithm }: UploadState) {
+  return { session, repository, algorithm };
+}
+
+/** sha256 in any case: it is what clients end with when they have announced nothing. */
+function hashed({ algorithm }: UploadState): Algorithm[] {
+  return algorithm === 'sha256' ? ['sha256'] : ['sha256', algorithm];
+}
+
+/** Streams of the body, none where it turns out to be empty: with chunked transfer encoding only a look tells. */
+async function streamsOf({ stream, length }: UploadBody): Promise<ReadableStream<Uint8Array>[]> {
+  if (stream === null || length !== undefined) return stream === null ? [] : [stream];
+  const reader = stream.getReader();
+  const { done, value } = await reader.read();
+  reader.releaseLock();
+  return done ? [] : [new Blob([value as Uint8Array<ArrayBuffer>]).stream(), stream];
+}
+
+function checkReceived(received: number, { range }: UploadBody): void {
+  if (range !== undefined && received !== range.length)
+    throw new Failure('size-mismatch', `Content-Range has ${range.length} bytes, but ${received} came`);
+}
+
+function unknownUpload(): Failure {
+  return new Failure('upload-unknown', 'the upload was finished, was cancelled or has expired');
+}
+
+function fail(failure: Failure): never {
+  throw failure;
+}

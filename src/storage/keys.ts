@@ -1,0 +1,52 @@
+/**
+ * The only place that builds storage keys, and the bucket's layout, version 1:
+ *
+ *     objects/<alg>/<hex>/<uuid>                       blob bytes whose digest was known before they were written
+ *     objects/streamed/<uuid>                          blob bytes from a multipart upload: digest known only at its end
+ *     objects/streamed/<uuid>!<alg>:<hex>              empty, written at commit: a listing tells the digest
+ *     repositories/<name>/_blobs/<alg>/<hex>           cell: this repository has the blob, and where its bytes are
+ *     repositories/<name>/_manifests/<alg>/<hex>       cell + manifest bytes
+ *     repositories/<name>/_tags/<tag>                  cell + manifest bytes once more: a pull by tag is one read
+ *     repositories/<name>/_tagged/<alg>/<hex>/<tag>    empty: tags that have named this manifest; the tag decides
+ *     catalog/<name>!                                  empty: this repository exists
+ *     uploads/<session>/<uuid>                         what one chunk left: object, multipart id, parts, tail
+ *     uploads/<session>/cancelled                      empty: the client cancelled the session
+ *     system/registry.json                             layout version, generated secret, what the store can do
+ *     system/probe/<uuid>                              what a probe of the store wrote, and deletes
+ *
+ * No key is another key's parent path, for MinIO hides one of such a pair from its listings; hence the `!`, which sorts
+ * below every character of a name and so keeps names in order. No component of a name starts with `_`, so nothing of a
+ * repository is ever another repository. Listed prefixes end in `/`: `a` never sees `a-svc`.
+ */
+import { algorithmOf, type Digest, hexOf } from '../domain/digest.ts';
+import type { RepositoryName, Tag } from '../domain/reference.ts';
+
+export const LAYOUT_VERSION = 1;
+
+const path = (digest: Digest) => `${algorithmOf(digest)}/${hexOf(digest)}`;
+
+const STREAMED_PREFIX = 'objects/streamed/';
+export const CATALOG_PREFIX = 'catalog/';
+export const UPLOADS_PREFIX = 'uploads/';
+export const SYSTEM_KEY = 'system/registry.json';
+
+export const objectKey = (digest: Digest, uuid: string) => `objects/${path(digest)}/${uuid}`;
+export const streamedObjectKey = (uuid: string) => `${STREAMED_PREFIX}${uuid}`;
+export const isStreamed = (objectKey: string) => objectKey.startsWith(STREAMED_PREFIX);
+export const streamedDigestKey = (objectKey: string, digest: Digest) => `${objectKey}!${digest}`;
+
+export const blobKey = (name: RepositoryName, digest: Digest) => `repositories/${name}/_blobs/${path(digest)}`;
+export const manifestKey = (name: RepositoryName, digest: Digest) => `repositories/${name}/_manifests/${path(digest)}`;
+export const tagsPrefix = (name: RepositoryName) => `repositories/${name}/_tags/`;
+export const tagKey = (name: RepositoryName, tag: Tag) => `${tagsPrefix(name)}${tag}`;
+export const taggedKey = (name: RepositoryName, digest: Digest, tag: Tag) =>
+  `repositories/${name}/_tagged/${path(digest)}/${tag}`;
+
+export const catalogKey = (name: RepositoryName) => `${CATALOG_PREFIX}${name}!`;
+export const nameOfCatalogKey = (key: string) => key.slice(CATALOG_PREFIX.length, -1) as RepositoryName;
+
+export const sessionPrefix = (session: string) => `${UPLOADS_PREFIX}${session}/`;
+export const chunkKey = (session: string, uuid: string) => `${sessionPrefix(session)}${uuid}`;
+export const cancelledKey = (session: string) => `${sessionPrefix(session)}cancelled`;
+
+export const probeKey = (uuid: string) => `system/probe/${uuid}`;

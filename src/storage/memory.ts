@@ -1,0 +1,137 @@
+import { digestOf, hexOf } from '../domain/digest.ts';
+import type { ByteRange } from '../domain/byte-range.ts';
+import {
+  type ListOptions,
+  type ListPage,
+  MAX_KEYS,
+  MAX_PARTS,
+  type MultipartUpload,
+  type ObjectInfo,
+  type ObjectStore,
+  type PutCondition,
+  readAll,
+  StoreError,
+  type StoredObject,
+  type UploadedPart,
+  type Written,
+} from './object-store.ts';
+
+interface Entry extends ObjectInfo {
+  readonly bytes: Uint8Array;
+}
+
+/** A bucket in memory, for unit tests: it gives the answers of the strictest of the real stores. */
+export class MemoryStore implements ObjectStore {
+  readonly #entries = new Map<string, Entry>();
+  readonly #multiparts = new Map<string, Map<number, { etag: string; bytes: Uint8Array }>>();
+  readonly #clock: () => Date;
+  #writes = 0;
+
+  constructor(clock: () => Date = () => new Date()) {
+    this.#clock = clock;
+  }
+
+  async get(key: string, range?: ByteRange): Promise<StoredObject | undefined> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    const bytes = range === undefined ? entry.bytes : entry.bytes.subarray(range.offset, range.offset + range.length);
+    return { ...info(entry), body: new Blob([bytes as Uint8Array<ArrayBuffer>]).stream() };
+  }
+
+  async head(key: string): Promise<ObjectInfo | undefined> {
+    const entry = this.#entries.get(key);
+    return entry && info(entry);
+  }
+
+  async list({ prefix, startAfter = '', limit = MAX_KEYS }: ListOptions): Promise<ListPage> {
+    // Keys are ASCII, so code units sort as bytes do.
+    const keys = [...this.#entries.keys()].filter((key) => key.startsWith(prefix) && key > startAfter).sort();
+    const objects = keys.slice(0, limit).map((key) => info(this.#entries.get(key)!));
+    return { objects, truncated: keys.length > limit };
+  }
+
+  async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined> {
+    const current = this.#entries.get(key);
+    if (condition?.kind === 'absent' && current !== undefined) return undefined;
+    if (condition?.kind === 'match' && current?.etag !== condition.etag) return undefined;
+    return { etag: this.#write(key, bytes).etag };
+  }
+
+  async putVerified(key: string, body: ReadableStream<Uint8Array>, expected: { length: number; sha256: string }): Promise<void> {
+    const bytes = await readAll(body);
+    if (bytes.length !== expected.length)
+      throw new StoreError('unexpected', `the body has ${bytes.length} bytes, not ${expected.length}`);
+    if (hexOf(digestOf(bytes)) !== expected.sha256) throw new StoreError('checksum', 'the body has another SHA-256');
+    this.#write(key, bytes);
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#entries.delete(key);
+  }
+
+  async createMultipart(key: string): Promise<MultipartUpload> {
+    const multipartId = crypto.randomUUID();
+    this.#multiparts.set(multipartId, new Map());
+    return this.resumeMultipart(key, multipartId);
+  }
+
+  resumeMultipart(key: string, multipartId: string): MultipartUpload {
+    return {
+      multipartId,
+      uploadPart: async (number, bytes) => this.#uploadPart(multipartId, number, bytes),
+      complete: async (parts) => this.#complete(key, multipartId, parts),
+      abort: async () => void this.#multiparts.delete(multipartId),
+    };
+  }
+
+  #uploadPart(multipartId: string, number: number, bytes: Uint8Array): UploadedPart {
+    if (number < 1 || number > MAX_PARTS) throw new StoreError('unexpected', `there is no part ${number}`);
+    const etag = this.#nextEtag();
+    this.#partsOf(multipartId).set(number, { etag, bytes: bytes.slice() });
+    return { number, etag };
+  }
+
+  #complete(key: string, multipartId: string, parts: readonly UploadedPart[]): void {
+    const stored = this.#partsOf(multipartId);
+    const chosen = parts.map(({ number, etag }) => {
+      const part = stored.get(number);
+      if (part?.etag !== etag) throw new StoreError('multipart-unknown', `part ${number} is not the one that was uploaded`);
+      return part.bytes;
+    });
+    if (chosen.slice(0, -1).some((bytes) => bytes.length !== chosen[0]!.length))
+      throw new StoreError('unexpected', 'the parts differ in size');
+    this.#write(key, concatenate(chosen));
+    this.#multiparts.delete(multipartId);
+  }
+
+  #partsOf(multipartId: string): Map<number, { etag: string; bytes: Uint8Array }> {
+    const parts = this.#multiparts.get(multipartId);
+    if (parts === undefined) throw new StoreError('multipart-unknown', 'there is no such multipart upload');
+    return parts;
+  }
+
+  #write(key: string, bytes: Uint8Array): Entry {
+    const entry = { key, size: bytes.length, etag: this.#nextEtag(), lastModified: this.#clock(), bytes: bytes.slice() };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #nextEtag(): string {
+    this.#writes += 1;
+    return `"${this.#writes}"`;
+  }
+}
+
+function info({ key, size, etag, lastModified }: Entry): ObjectInfo {
+  return { key, size, etag, lastModified };
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,135 @@
+import type { ByteRange } from '../domain/byte-range.ts';
+
+/**
+ * What Berth asks of object storage: the common ground of S3 and R2, and no more. Every implementation passes
+ * test/contract. An absent object is `undefined`; everything that goes wrong is a `StoreError`.
+ */
+export interface ObjectStore {
+  get(key: string, range?: ByteRange): Promise<StoredObject | undefined>;
+  head(key: string): Promise<ObjectInfo | undefined>;
+
+  /** Objects in the order of their keys' bytes. A page may hold fewer than `limit` although more follow: only `truncated` tells. */
+  list(options: ListOptions): Promise<ListPage>;
+
+  /** Writes a small object. Undefined: the condition did not hold, and nothing was written. */
+  put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined>;
+
+  /**
+   * Hands a body of known length on as it is, without touching its bytes; the storage itself refuses any that don't
+   * have the SHA-256 (hex), with nothing written.
+   * @throws {StoreError} checksum
+   */
+  putVerified(
+    key: string,
+    body: ReadableStream<Uint8Array>,
+    expected: { readonly length: number; readonly sha256: string },
+  ): Promise<void>;
+
+  /** Deletes any number of objects; those that aren't there count as deleted. */
+  delete(keys: readonly string[]): Promise<void>;
+
+  createMultipart(key: string): Promise<MultipartUpload>;
+  /** Takes up a multipart upload that an earlier request began. No call is made. */
+  resumeMultipart(key: string, multipartId: string): MultipartUpload;
+}
+
+/** A multipart upload under way. All parts but the last must have one size (R2), 5 MiB at least. */
+export interface MultipartUpload {
+  readonly multipartId: string;
+  /** @param number - 1 to 10,000 */
+  uploadPart(number: number, bytes: Uint8Array): Promise<UploadedPart>;
+  /** @throws {StoreError} multipart-unknown where it was completed or aborted already */
+  complete(parts: readonly UploadedPart[]): Promise<void>;
+  /** Fine also where it was aborted or completed already. */
+  abort(): Promise<void>;
+}
+
+export interface UploadedPart {
+  readonly number: number;
+  readonly etag: string;
+}
+
+/** What one PutObject can hold, on AWS, R2 and MinIO alike. */
+export const MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3;
+
+/** S3's limit, and R2's. */
+export const MAX_PARTS = 10_000;
+
+/** What a listing or one delete call holds at most, on S3 and R2. */
+export const MAX_KEYS = 1000;
+
+export interface ObjectInfo {
+  readonly key: string;
+  readonly size: number;
+  /** Opaque; changes with each write of other bytes. */
+  readonly etag: string;
+  /** By the storage's clock. */
+  readonly lastModified: Date;
+}
+
+export interface StoredObject extends ObjectInfo {
+  /** Of the range that was asked for; `size` is the whole object's. */
+  readonly body: ReadableStream<Uint8Array>;
+}
+
+export interface ListOptions {
+  readonly prefix: string;
+  /** Only keys behind this one; it need not exist. */
+  readonly startAfter?: string | undefined;
+  /** At most this many objects, 1 to 1,000 (the default). */
+  readonly limit?: number;
+}
+
+export interface ListPage {
+  readonly objects: readonly ObjectInfo[];
+  readonly truncated: boolean;
+}
+
+export interface Written {
+  readonly etag: string;
+}
+
+/** `If-None-Match: *` or `If-Match`. */
+export type PutCondition = { readonly kind: 'absent' } | { readonly kind: 'match'; readonly etag: string };
+
+/** Makes a URL that reads one object without credentials for a while. Apart from the store: R2's binding can't, S3's API can. */
+export type PresignGet = (key: string) => Promise<string>;
+
+/**
+ * - unavailable: down, unreachable, silent or overloaded; the same call may go through later
+ * - misconfigured: credentials refused, no such bucket; no retry helps
+ * - checksum: the bytes don't have the declared hash
+ * - multipart-unknown: no such multipart upload (any more), or its parts are not those named
+ * - unexpected: anything else
+ */
+export type StoreErrorKind = 'unavailable' | 'misconfigured' | 'checksum' | 'multipart-unknown' | 'unexpected';
+
+/** The storage's failure. Its message and cause go to the log, never to a client. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly kind: StoreErrorKind;
+
+  constructor(kind: StoreErrorKind, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.kind = kind;
+  }
+}
+
+export function isStoreError(error: unknown, kind: StoreErrorKind): error is StoreError {
+  return error instanceof StoreError && error.kind === kind;
+}
+
+export async function readAll(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  return new Uint8Array(await new Response(body).arrayBuffer());
+}
+
+/** Every object under a prefix, page by page. */
+export async function* listAll(store: ObjectStore, prefix: string, startAfter?: string): AsyncGenerator<ObjectInfo> {
+  let last = startAfter;
+  for (;;) {
+    const page = await store.list({ prefix, startAfter: last });
+    yield* page.objects;
+    last = page.objects.at(-1)?.key ?? last;
+    if (!page.truncated) return;
+  }
+}

@@ -1,0 +1,32 @@
+import type { ObjectInfo, ObjectStore, PresignGet } from './object-store.ts';
+
+/** A part of a bucket as a store of its own: everything below `root`, which is not seen in its keys. */
+export function rootedStore(store: ObjectStore, root: string): ObjectStore {
+  if (root === '') return store;
+  const full = (key: string) => `${root}/${key}`;
+  const rooted = <T extends ObjectInfo>(object: T): T => ({ ...object, key: object.key.slice(root.length + 1) });
+  return {
+    get: async (key, range) => {
+      const object = await store.get(full(key), range);
+      return object && rooted(object);
+    },
+    head: async (key) => {
+      const object = await store.head(full(key));
+      return object && rooted(object);
+    },
+    list: async (options) => {
+      const startAfter = options.startAfter === undefined ? undefined : full(options.startAfter);
+      const page = await store.list({ ...options, prefix: full(options.prefix), startAfter });
+      return { ...page, objects: page.objects.map(rooted) };
+    },
+    put: (key, bytes, condition) => store.put(full(key), bytes, condition),
+    putVerified: (key, body, expected) => store.putVerified(full(key), body, expected),
+    delete: (keys) => store.delete(keys.map(full)),
+    createMultipart: (key) => store.createMultipart(full(key)),
+    resumeMultipart: (key, multipartId) => store.resumeMultipart(full(key), multipartId),
+  };
+}
+
+export function rootedPresign(presign: PresignGet, root: string): PresignGet {
+  return root === '' ? presign : (key) => presign(`${root}/${key}`);
+}

@@ -1,0 +1,278 @@
+import { createHash, createHmac } from 'node:crypto';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import type { ByteRange } from '../domain/byte-range.ts';
+import {
+  type ListOptions,
+  type ListPage,
+  MAX_KEYS,
+  type MultipartUpload,
+  type ObjectInfo,
+  type ObjectStore,
+  type PresignGet,
+  type PutCondition,
+  StoreError,
+  type StoredObject,
+  type StoreErrorKind,
+  type Written,
+} from './object-store.ts';
+
+export interface S3Config {
+  readonly bucket: string;
+  readonly region: string;
+  /** Where the app itself reaches the storage; absent for AWS's own address of the region. */
+  readonly endpoint: string | undefined;
+  /** Where clients reach the storage: presigned URLs are signed for this host. */
+  readonly redirectEndpoint: string | undefined;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly forcePathStyle: boolean;
+}
+
+/** Until the answer begins; three attempts, so a silent endpoint is given up within ten seconds. */
+const ANSWER_TIMEOUT_MS = 3000;
+/** For calls that carry a part, or make the storage put parts together. */
+const TRANSFER_TIMEOUT_MS = 60_000;
+/** A client slower than this over a whole body is taken for stalled. */
+const SLOWEST_BODY_BYTES_PER_SECOND = 16 * 1024;
+
+const OCTET_STREAM = 'application/octet-stream';
+
+/** Any S3-compatible storage, through the AWS SDK. */
+export class S3Store implements ObjectStore {
+  readonly #client: S3Client;
+  readonly #bucket: string;
+
+  constructor(config: S3Config) {
+    this.#client = createClient(config, config.endpoint);
+    this.#bucket = config.bucket;
+  }
+
+  async get(key: string, range?: ByteRange): Promise<StoredObject | undefined> {
+    const command = new GetObjectCommand({
+      Bucket: this.#bucket,
+      Key: key,
+      ...(range && { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` }),
+    });
+    return orAbsent(async () => {
+      const output = await this.#client.send(command, { requestTimeout: ANSWER_TIMEOUT_MS });
+      const size = output.ContentRange === undefined ? output.ContentLength : Number(output.ContentRange.split('/')[1]);
+      return { ...objectInfo(key, { ...output, Size: size }), body: output.Body!.transformToWebStream() };
+    });
+  }
+
+  async head(key: string): Promise<ObjectInfo | undefined> {
+    const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: key });
+    return orAbsent(async () => {
+      const output = await this.#client.send(command, { requestTimeout: ANSWER_TIMEOUT_MS });
+      return objectInfo(key, { ...output, Size: output.ContentLength });
+    });
+  }
+
+  async list({ prefix, startAfter, limit = MAX_KEYS }: ListOptions): Promise<ListPage> {
+    const command = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, StartAfter: startAfter, MaxKeys: limit });
+    const output = await translated(() => this.#client.send(command, { requestTimeout: ANSWER_TIMEOUT_MS }));
+    return {
+      objects: (output.Contents ?? []).map((entry) => objectInfo(entry.Key!, entry)),
+      truncated: output.IsTruncated ?? false,
+    };
+  }
+
+  async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined> {
+    const command = new PutObjectCommand({
+      Bucket: this.#bucket,
+      Key: key,
+      Body: bytes,
+      ContentType: OCTET_STREAM,
+      ...(condition?.kind === 'absent' && { IfNoneMatch: '*' }),
+      ...(condition?.kind === 'match' && { IfMatch: condition.etag }),
+    });
+    try {
+      const output = await this.#client.send(command, { requestTimeout: TRANSFER_TIMEOUT_MS });
+      return { etag: output.ETag! };
+    } catch (error) {
+      if (condition !== undefined && isConditionFailure(error)) return undefined;
+      throw translate(error);
+    }
+  }
+
+  async putVerified(key: string, body: ReadableStream<Uint8Array>, expected: { length: number; sha256: string }): Promise<void> {
+    const command = new PutObjectCommand({
+      Bucket: this.#bucket,
+      Key: key,
+      Body: body,
+      ContentLength: expected.length,
+      ContentType: OCTET_STREAM,
+    });
+    // The signer signs the hash it finds in this header, so no byte is hashed here, and the storage refuses all others.
+    command.middlewareStack.add(
+      (next) => (args) => {
+        (args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'] = expected.sha256;
+        return next(args);
+      },
+      { step: 'build', name: 'declaredSha256' },
+    );
+    const requestTimeout = TRANSFER_TIMEOUT_MS + (expected.length / SLOWEST_BODY_BYTES_PER_SECOND) * 1000;
+    await translated(() => this.#client.send(command, { requestTimeout }));
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    for (let start = 0; start < keys.length; start += MAX_KEYS) {
+      const batch = keys.slice(start, start + MAX_KEYS).map((Key) => ({ Key }));
+      const command = new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects: batch, Quiet: true } });
+      const output = await translated(() => this.#client.send(command, { requestTimeout: TRANSFER_TIMEOUT_MS }));
+      const refused = output.Errors?.[0];
+      if (refused !== undefined)
+        throw new StoreError('unexpected', `${refused.Key} was not deleted: ${refused.Code} ${refused.Message}`);
+    }
+  }
+
+  async createMultipart(key: string): Promise<MultipartUpload> {
+    const command = new CreateMultipartUploadCommand({ Bucket: this.#bucket, Key: key, ContentType: OCTET_STREAM });
+    const output = await translated(() => this.#client.send(command, { requestTimeout: ANSWER_TIMEOUT_MS }));
+    return this.resumeMultipart(key, output.UploadId!);
+  }
+
+  resumeMultipart(key: string, multipartId: string): MultipartUpload {
+    const target = { Bucket: this.#bucket, Key: key, UploadId: multipartId };
+    return {
+      multipartId,
+      uploadPart: async (number, bytes) => {
+        const command = new UploadPartCommand({ ...target, PartNumber: number, Body: bytes, ContentLength: bytes.length });
+        const output = await translated(() => this.#client.send(command, { requestTimeout: TRANSFER_TIMEOUT_MS }));
+        return { number, etag: output.ETag! };
+      },
+      complete: async (parts) => {
+        const Parts = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }));
+        const command = new CompleteMultipartUploadCommand({ ...target, MultipartUpload: { Parts } });
+        await translated(() => this.#client.send(command, { requestTimeout: TRANSFER_TIMEOUT_MS }));
+      },
+      abort: async () => {
+        try {
+          await this.#client.send(new AbortMultipartUploadCommand(target), { requestTimeout: ANSWER_TIMEOUT_MS });
+        } catch (error) {
+          if (!isNamed(error, ['NoSuchUpload'])) throw translate(error);
+        }
+      },
+    };
+  }
+}
+
+/** Signs for the host that clients reach, which may differ from the one this app reaches. */
+export function s3PresignGet(config: S3Config, expiresInSeconds: number): PresignGet {
+  const client = createClient(config, config.redirectEndpoint ?? config.endpoint);
+  return (key) =>
+    getSignedUrl(client, new GetObjectCommand({ Bucket: config.bucket, Key: key, ResponseContentType: OCTET_STREAM }), {
+      expiresIn: expiresInSeconds,
+    });
+}
+
+function createClient(config: S3Config, endpoint: string | undefined): S3Client {
+  return new S3Client({
+    region: config.region,
+    ...(endpoint !== undefined && { endpoint }),
+    forcePathStyle: config.forcePathStyle,
+    credentials: { accessKeyId: config.accessKeyId, secretAccessKey: config.secretAccessKey },
+    // By default the SDK adds a CRC-32 of every body, and hashes for the signature, both in JavaScript: a seventh of the speed.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    sha256: NativeSha256,
+    maxAttempts: 3,
+  });
+}
+
+/** The hash the SDK signs with, by the platform's native code. */
+class NativeSha256 {
+  readonly #secret: string | Uint8Array | undefined;
+  #hash: ReturnType<typeof createHash> | ReturnType<typeof createHmac>;
+
+  constructor(secret?: SourceData) {
+    this.#secret = secret === undefined ? undefined : toBytes(secret);
+    this.#hash = this.#create();
+  }
+
+  update(data: SourceData): void {
+    this.#hash.update(toBytes(data));
+  }
+
+  async digest(): Promise<Uint8Array> {
+    return new Uint8Array(this.#hash.digest());
+  }
+
+  reset(): void {
+    this.#hash = this.#create();
+  }
+
+  #create() {
+    return this.#secret === undefined ? createHash('sha256') : createHmac('sha256', this.#secret);
+  }
+}
+
+type SourceData = string | ArrayBuffer | ArrayBufferView;
+
+function toBytes(data: SourceData): string | Uint8Array {
+  if (typeof data === 'string') return data;
+  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+}
+
+interface SdkObject {
+  readonly Size?: number | undefined;
+  readonly ETag?: string | undefined;
+  readonly LastModified?: Date | undefined;
+}
+
+function objectInfo(key: string, output: SdkObject): ObjectInfo {
+  return { key, size: output.Size ?? 0, etag: output.ETag!, lastModified: output.LastModified! };
+}
+
+async function orAbsent<T>(call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isNamed(error, ['NoSuchKey', 'NotFound'])) return undefined;
+    throw translate(error);
+  }
+}
+
+async function translated<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+function isNamed(error: unknown, names: readonly string[]): boolean {
+  return error instanceof Error && names.includes(error.name);
+}
+
+/** 409: AWS, where two conditional writes meet; NoSuchKey: `If-Match` on an absent object. */
+function isConditionFailure(error: unknown): boolean {
+  return isNamed(error, ['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey']);
+}
+
+function translate(error: unknown): StoreError {
+  const { name, message } = error as Error;
+  return new StoreError(errorKind(error), `${name}: ${message}`, error);
+}
+
+function errorKind(error: unknown): StoreErrorKind {
+  if (isNamed(error, ['XAmzContentSHA256Mismatch', 'BadDigest', 'InvalidDigest'])) return 'checksum';
+  if (isNamed(error, ['NoSuchUpload', 'InvalidPart', 'InvalidPartOrder'])) return 'multipart-unknown';
+  if (!(error instanceof S3ServiceException)) return 'unavailable'; // No answer at all: refused, reset, timed out.
+  const status = error.$metadata.httpStatusCode ?? 500;
+  if (status >= 500 || status === 429 || status === 408) return 'unavailable';
+  return status === 401 || status === 403 || error.name === 'NoSuchBucket' ? 'misconfigured' : 'unexpected';
+}
