@@ -11,23 +11,37 @@ import { uploadRoutes } from './uploads.ts';
 /** The registry as a Hono app. */
 export function createApp(services: Services, clock: () => Date): Hono {
   const { config, log } = services;
-  const app = new Hono();
+  // Docker asks for `/v2/`, others for `/v2`: a slash at the end makes no difference, and routes are written without it.
+  const app = new Hono({ strict: false });
   if (config.log.accessLog) app.use(accessLog(log, clock));
   app.use(async (c, next) => {
     await next();
     c.header('Docker-Distribution-Api-Version', 'registry/2.0');
   });
 
-  app.get('/v2/', (c) => c.json({}));
+  app.get('/v2', (c) => c.json({}));
   // Uploads first: their last segments would pass for a blob's.
   app.route('/', uploadRoutes(services));
   app.route('/', blobRoutes(services));
   app.route('/', manifestRoutes(services));
   app.route('/', listingRoutes(services));
+  refuseOtherMethods(app);
 
   app.notFound((c) => errorResponse(new Failure('route-unknown', `nothing is at ${c.req.method} ${c.req.path}`), log));
   app.onError(answerError(services));
   return app;
+}
+
+/** 405 with `Allow` (RFC 9110, section 15.5.6) where the path is right and the method is not. */
+function refuseOtherMethods(app: Hono): void {
+  const routes = app.routes.filter(({ method }) => method !== 'ALL');
+  for (const [path, known] of Map.groupBy(routes, (route) => route.path)) {
+    const methods = known.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    const headers = { Allow: [...new Set(methods)].join(', ') };
+    app.all(path, (c) => {
+      throw new Failure('method-unsupported', `${c.req.method} is not supported here`, { headers });
+    });
+  }
 }
 
 function answerError({ log }: Services): ErrorHandler {

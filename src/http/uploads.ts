@@ -33,7 +33,7 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate }: Services)
     }
   };
 
-  routes.post('/v2/:name{.+}/blobs/uploads/', async (c) => {
+  routes.post('/v2/:name{.+}/blobs/uploads', async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     const { mount, from, digest, 'digest-algorithm': announced } = c.req.query();
     const algorithm = parseAlgorithm(announced ?? 'sha256');

@@ -1,0 +1,35 @@
+/**
+ * What the launcher itself is told by the shell: where to listen, where to keep things. The registry's own settings go to
+ * the worker instead (config.ts).
+ */
+import { resolve } from 'node:path';
+import { LaunchError } from './launch-error.ts';
+
+export interface LaunchOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Absolute; holds the embedded store and the launcher's own few files. */
+  readonly dataFolder: string;
+  readonly scheduleSeconds: number;
+}
+
+const HOUR_SECONDS = 3600;
+
+/** @throws {LaunchError} naming the variable that is wrong */
+export function readLaunchOptions(env: NodeJS.ProcessEnv, projectFolder: string): LaunchOptions {
+  return {
+    host: env['HOST'] || 'localhost',
+    port: wholeNumber(env, 'PORT', 8787, 65_535),
+    dataFolder: resolve(projectFolder, env['BERTH_DATA'] || '.berth'),
+    // Hourly, as the cron in wrangler.toml.
+    scheduleSeconds: wholeNumber(env, 'BERTH_SCHEDULE_SECONDS', HOUR_SECONDS, 24 * HOUR_SECONDS),
+  };
+}
+
+function wholeNumber(env: NodeJS.ProcessEnv, name: string, byDefault: number, max: number): number {
+  const text = env[name];
+  if (text === undefined || text === '') return byDefault;
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
+  if (!(value >= 1 && value <= max)) throw new LaunchError(`${name} must be a whole number from 1 to ${max}`);
+  return value;
+}

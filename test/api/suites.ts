@@ -1,0 +1,18 @@
+import { describe } from 'vitest';
+import type { ApiClient } from '../support/api-client.ts';
+import { blobSuite } from './blobs.ts';
+import { listingSuite } from './listings.ts';
+import { manifestSuite } from './manifests.ts';
+import { nameSuite } from './names.ts';
+import { uploadSuite } from './uploads.ts';
+
+/** The whole API by the specification, one request at a time; the same on every store and in every process. */
+export function describeApi(name: string, client: () => ApiClient): void {
+  describe(`the API ${name}`, () => {
+    nameSuite(client);
+    blobSuite(client);
+    uploadSuite(client);
+    manifestSuite(client);
+    listingSuite(client);
+  });
+}

@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectsCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3';
+
+/** An S3 server that tests may use, with a bucket where it must be that one. */
+export interface S3Settings {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly bucket?: string;
+}
+
+export interface TestBucket {
+  readonly bucket: string;
+  readonly empty: (prefix?: string) => Promise<void>;
+  /** Empties the bucket and, where it was made for the test, deletes it. */
+  readonly remove: () => Promise<void>;
+}
+
+/** A bucket for one suite: a fresh one, or the given one of the environment, in which everything under `prefix` is the suite's. */
+export async function openBucket(s3: S3Settings, prefix = ''): Promise<TestBucket> {
+  const client = s3Client(s3);
+  const bucket = s3.bucket ?? `berth-test-${randomBytes(6).toString('hex')}`;
+  if (s3.bucket === undefined) await client.send(new CreateBucketCommand({ Bucket: bucket }));
+
+  const empty = async (under = prefix) => {
+    for (;;) {
+      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: under }));
+      if (Contents.length === 0) return;
+      const Objects = Contents.map(({ Key }) => ({ Key }));
+      await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }));
+    }
+  };
+  return {
+    bucket,
+    empty,
+    remove: async () => {
+      if (s3.bucket === undefined || prefix !== '') await empty();
+      if (s3.bucket === undefined) await client.send(new DeleteBucketCommand({ Bucket: bucket }));
+      client.destroy();
+    },
+  };
+}
+
+export function s3Client({ endpoint, region, accessKeyId, secretAccessKey }: S3Settings): S3Client {
+  return new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
+}

@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** One request as it passed; the byte counts grow while it does. */
+export interface CountedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  requestBytes: number;
+  responseBytes: number;
+  /** Absent until the storage has answered, and for good where it never does. */
+  status: number | undefined;
+}
+
+export interface CountingProxy {
+  readonly endpoint: string;
+  /** In the order of arrival. */
+  readonly requests: readonly CountedRequest[];
+  readonly reset: () => void;
+  readonly stop: () => Promise<void>;
+}
+
+/** A loopback proxy before a plain-HTTP S3 server that counts what passes and changes nothing. */
+export async function startCountingProxy(upstream: string): Promise<CountingProxy> {
+  let requests: CountedRequest[] = [];
+  const server = createServer((incoming, outgoing) => {
+    const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://proxy');
+    const counted = {
+      method: incoming.method ?? '',
+      path: pathname,
+      query: searchParams,
+      requestBytes: 0,
+      responseBytes: 0,
+      status: undefined,
+    };
+    requests.push(counted);
+    forward(upstream, incoming, outgoing, counted);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get requests() {
+      return requests;
+    },
+    reset: () => {
+      requests = [];
+    },
+    stop: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+function forward(upstream: string, incoming: IncomingMessage, outgoing: ServerResponse, counted: CountedRequest): void {
+  const { hostname, port } = new URL(upstream);
+  // The Host header stays the proxy's: it is part of what the client signed.
+  const { connection: _hopByHop, ...headers } = incoming.headers;
+  const passedOn = httpRequest({ hostname, port, method: incoming.method, path: incoming.url, headers }, (answer) => {
+    counted.status = answer.statusCode;
+    answer.on('data', (chunk: Buffer) => (counted.responseBytes += chunk.length));
+    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(outgoing);
+    answer.once('error', () => outgoing.destroy());
+  });
+  incoming.on('data', (chunk: Buffer) => (counted.requestBytes += chunk.length));
+  incoming.pipe(passedOn);
+  // Either side going away ends the other: a half-sent body must look half-sent to the storage too.
+  passedOn.once('error', () => outgoing.destroy());
+  outgoing.once('close', () => passedOn.destroy());
+}

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, inject } from 'vitest';
+import { openBucket, type S3Settings } from './buckets.ts';
+import { startCountingProxy, type CountingProxy } from './counting-proxy.ts';
+import { describeUnless, missingS3 } from './needs.ts';
+import { startServer } from './server.ts';
+
+/** A running registry, as clients see it. */
+export interface Registry {
+  /** What stands before the repository in an image's name: `localhost:8787`. */
+  readonly host: string;
+  readonly url: string;
+  /** What reaches the storage, by whom; absent with the embedded store, whose bytes all pass through the app, and over HTTPS. */
+  readonly traffic: { readonly ofApp: CountingProxy; readonly ofClients: CountingProxy } | undefined;
+}
+
+/** The same tests on each store, each on a registry of their own, started as `npm start` does. */
+export function describeOnEachStore(name: string, tests: (registry: () => Registry, store: 'embedded' | 's3') => void): void {
+  describe(`${name}, embedded store`, () => tests(registryOf(startOnEmbeddedStore), 'embedded'));
+  describeUnless(missingS3(), `${name}, MinIO`, () => tests(registryOf(startOnS3), 's3'));
+}
+
+type Started = Registry & { readonly output: () => string; readonly stop: () => Promise<void> };
+
+const START_WITHIN_MS = 90_000;
+
+function registryOf(start: () => Promise<Started>): () => Registry {
+  let started: Started | undefined;
+  beforeAll(async () => {
+    started = await start();
+  }, START_WITHIN_MS);
+  afterAll(async () => await started?.stop(), START_WITHIN_MS);
+  // A client says little of why the registry refused it.
+  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(started?.output())));
+  return () => {
+    if (started === undefined) throw new Error('the registry is there only once the tests run');
+    return started;
+  };
+}
+
+async function startOnEmbeddedStore(): Promise<Started> {
+  const server = await startServer({});
+  return { ...addressOf(server.port), traffic: undefined, output: () => server.output(), stop: () => server.stop() };
+}
+
+async function startOnS3(): Promise<Started> {
+  const s3 = inject('s3') as S3Settings;
+  const root = `e2e-${randomBytes(6).toString('hex')}`;
+  const bucket = await openBucket(s3, `${root}/`);
+  const traffic = s3.endpoint.startsWith('https:')
+    ? undefined
+    : { ofApp: await startCountingProxy(s3.endpoint), ofClients: await startCountingProxy(s3.endpoint) };
+  const server = await startServer({
+    env: {
+      REGISTRY_STORAGE_S3_BUCKET: bucket.bucket,
+      REGISTRY_STORAGE_S3_REGION: s3.region,
+      REGISTRY_STORAGE_S3_REGIONENDPOINT: traffic?.ofApp.endpoint ?? s3.endpoint,
+      REGISTRY_STORAGE_S3_REDIRECTENDPOINT: traffic?.ofClients.endpoint ?? s3.endpoint,
+      REGISTRY_STORAGE_S3_ACCESSKEY: s3.accessKeyId,
+      REGISTRY_STORAGE_S3_SECRETKEY: s3.secretAccessKey,
+      REGISTRY_STORAGE_S3_ROOTDIRECTORY: root,
+    },
+  });
+  const stop = async () => {
+    await server.stop();
+    await Promise.all([traffic?.ofApp.stop(), traffic?.ofClients.stop()]);
+    await bucket.remove();
+  };
+  return { ...addressOf(server.port), traffic, output: () => server.output(), stop };
+}
+
+/** By the name `localhost`: Go clients send credentials along on a redirect to the same host name, and MinIO is on 127.0.0.1. */
+function addressOf(port: number): Pick<Registry, 'host' | 'url'> {
+  return { host: `localhost:${port}`, url: `http://localhost:${port}` };
+}

@@ -1,0 +1,48 @@
+import type { TestProject } from 'vitest/node';
+import type { S3Settings } from './buckets.ts';
+import { startBadEndpoints } from './bad-endpoints.ts';
+import { findMinio, type Minio, startMinio } from './minio.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The S3 server of this run; undefined where there is none. */
+    s3: S3Settings | undefined;
+  }
+}
+
+/** Once a run, before every suite: an S3 server, the environment's own or a MinIO that ends with the run, and two that fail. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const bad = await startBadEndpoints();
+  project.provide('silentEndpoint', bad.silentEndpoint);
+  project.provide('deadEndpoint', bad.deadEndpoint);
+  const given = s3OfEnvironment(process.env);
+  const binary = given === undefined ? findMinio() : undefined;
+  const minio = binary === undefined ? undefined : await startMinio(binary);
+  project.provide('s3', minio ? settingsOf(minio) : given);
+  return async () => {
+    await Promise.all([bad.stop(), minio?.stop()]);
+  };
+}
+
+function settingsOf({ endpoint, accessKeyId, secretAccessKey }: Minio): S3Settings {
+  return { endpoint, region: 'us-east-1', accessKeyId, secretAccessKey };
+}
+
+/** The registry's own settings name the bucket that tests may use; one of them missing is a mistake to be told. */
+function s3OfEnvironment(env: NodeJS.ProcessEnv): S3Settings | undefined {
+  const bucket = env['REGISTRY_STORAGE_S3_BUCKET'];
+  if (bucket === undefined) return undefined;
+  const needed = (name: string): string => {
+    const value = env[name];
+    if (value === undefined || value === '') throw new Error(`${name} is missing beside REGISTRY_STORAGE_S3_BUCKET`);
+    return value;
+  };
+  const region = env['REGISTRY_STORAGE_S3_REGION'] ?? 'us-east-1';
+  return {
+    bucket,
+    region,
+    endpoint: env['REGISTRY_STORAGE_S3_REGIONENDPOINT'] ?? `https://s3.${region}.amazonaws.com`,
+    accessKeyId: needed('REGISTRY_STORAGE_S3_ACCESSKEY'),
+    secretAccessKey: needed('REGISTRY_STORAGE_S3_SECRETKEY'),
+  };
+}

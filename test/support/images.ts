@@ -1,0 +1,101 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { run } from './programs.ts';
+
+/** Images made here, without a network: an OCI layout for skopeo and ctr, a build context for Docker. */
+
+export const MIB = 1024 * 1024;
+
+const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
+const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
+const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
+
+interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+export interface Layout {
+  readonly folder: string;
+  /** Digests of the layers, gzipped as stored, of all platforms. */
+  readonly layers: readonly string[];
+  /** Of what `latest` names: the manifest, or the index where there are several platforms. */
+  readonly digest: string;
+}
+
+/** Writes an OCI layout whose tag `latest` is an image of one small and one larger layer, or an index of such images. */
+export async function makeLayout(folder: string, platforms: readonly string[] = ['amd64']): Promise<Layout> {
+  await mkdir(join(folder, 'blobs/sha256'), { recursive: true });
+  const layers: string[] = [];
+  const manifests = [];
+  for (const architecture of platforms) {
+    const image = await writeImage(folder, architecture);
+    layers.push(...image.layers);
+    manifests.push(image.manifest);
+  }
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests };
+  const top = platforms.length > 1 ? await writeJson(folder, OCI_INDEX, index) : (manifests[0] as Descriptor);
+  const named = { ...top, annotations: { 'org.opencontainers.image.ref.name': 'latest' } };
+  await writeFile(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [named] }));
+  await writeFile(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+  return { folder, layers, digest: top.digest };
+}
+
+async function writeImage(folder: string, architecture: string) {
+  const tars = [
+    await tarOf(folder, 'hello.txt', Buffer.from(`hello from ${architecture}\n`)),
+    await tarOf(folder, 'data.bin', randomBytes(9 * MIB)),
+  ];
+  const layers = [];
+  for (const tar of tars) layers.push(await writeBlob(folder, OCI_LAYER, gzipSync(tar)));
+  const platform = { os: 'linux', architecture };
+  const rootfs = { type: 'layers', diff_ids: tars.map(sha256) };
+  const config = await writeJson(folder, OCI_CONFIG, { ...platform, config: {}, rootfs });
+  const manifest = await writeJson(folder, OCI_MANIFEST, { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers });
+  return { manifest: { ...manifest, platform }, layers: layers.map(({ digest }) => digest) };
+}
+
+async function tarOf(folder: string, name: string, content: Buffer): Promise<Buffer> {
+  const [file, tar] = [join(folder, name), join(folder, 'layer.tar')];
+  await writeFile(file, content);
+  await run('tar', ['--create', '--file', tar, '--directory', folder, name]);
+  const bytes = await readFile(tar);
+  await Promise.all([rm(file), rm(tar)]);
+  return bytes;
+}
+
+async function writeJson(folder: string, mediaType: string, value: unknown): Promise<Descriptor> {
+  return await writeBlob(folder, mediaType, Buffer.from(JSON.stringify(value)));
+}
+
+async function writeBlob(folder: string, mediaType: string, bytes: Buffer): Promise<Descriptor> {
+  const digest = sha256(bytes);
+  await writeFile(join(folder, 'blobs', digest.replace(':', '/')), bytes);
+  return { mediaType, digest, size: bytes.length };
+}
+
+export function sha256(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** Fills a folder that `docker build` makes an image of three layers from; the last is too random to compress. */
+export async function makeBuildContext(folder: string, largeBytes: number): Promise<void> {
+  await mkdir(folder);
+  const file = await open(join(folder, 'large.bin'), 'w');
+  for (let left = largeBytes; left > 0; left -= MIB) await file.write(randomBytes(Math.min(MIB, left)));
+  await file.close();
+  await writeFile(join(folder, 'hello.txt'), `hello ${randomBytes(8).toString('hex')}\n`);
+  await writeFile(join(folder, 'notes.txt'), `notes ${randomBytes(8).toString('hex')}\n`);
+  await writeFile(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY hello.txt /\nCOPY notes.txt /\nCOPY large.bin /\n');
+}
+
+/** Fills a folder for an image that adds one layer to `base`. */
+export async function makeChildContext(folder: string, base: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'child.txt'), `child ${randomBytes(8).toString('hex')}\n`);
+  await writeFile(join(folder, 'Dockerfile'), `FROM ${base}\nCOPY child.txt /\n`);
+}

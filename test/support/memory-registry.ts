@@ -1,0 +1,31 @@
+import { compose, type Platform, type Registry } from '../../src/compose.ts';
+import { parseConfig } from '../../src/config.ts';
+import { MemoryStore } from '../../src/storage/memory.ts';
+import { ApiClient } from './api-client.ts';
+
+export interface MemoryRegistry {
+  readonly registry: Registry;
+  readonly client: ApiClient;
+  readonly store: MemoryStore;
+}
+
+/** The registry in this process, on a bucket in memory. */
+export function memoryRegistry(settings: Record<string, string> = {}, platform: Partial<Platform> = {}): MemoryRegistry {
+  const store = new MemoryStore(platform.clock);
+  const config = parseConfig({ REGISTRY_LOG_ACCESSLOG_DISABLED: 'true', REGISTRY_LOG_LEVEL: 'error', ...settings });
+  const system = { clock: () => new Date(), randomId: () => crypto.randomUUID(), presign: undefined, storeName: 'memory' };
+  const registry = compose(config, { store, ...system, ...platform });
+  const background = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
+  const client = new ApiClient(async (path, init) =>
+    registry.app.fetch(withLength(new Request(`http://registry.test${path}`, init), init), {}, background),
+  );
+  return { registry, client, store };
+}
+
+/** As a connection would: a Request made in memory does not say how long its body is. */
+function withLength(request: Request, { body }: RequestInit): Request {
+  if (body instanceof Uint8Array) request.headers.set('Content-Length', String(body.length));
+  else if (body === undefined && request.method !== 'GET' && request.method !== 'HEAD')
+    request.headers.set('Content-Length', '0');
+  return request;
+}

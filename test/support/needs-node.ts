@@ -1,0 +1,13 @@
+import type { Missing } from './needs.ts';
+import { findProgram } from './programs.ts';
+
+export function missingProgram(name: string, debianPackage: string): Missing {
+  return findProgram(name) === undefined ? `${name} was not found: \`apt-get install ${debianPackage}\`` : undefined;
+}
+
+/** For suites that start a daemon as root, which nobody should find running because they typed `npm test`. */
+export function missingDaemon(name: string, debianPackage: string): Missing {
+  const asked = process.env['BERTH_TEST_DAEMONS'] === '1' && process.getuid?.() === 0;
+  if (!asked) return `starts ${name} as root: run \`BERTH_TEST_DAEMONS=1 npm test\` as root`;
+  return missingProgram(name, debianPackage);
+}

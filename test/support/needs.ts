@@ -1,0 +1,23 @@
+import { describe, inject } from 'vitest';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why a suite was skipped and how to run it; test/run.ts tells it at the end. */
+    missing?: string;
+  }
+}
+
+/** What a suite needs and this machine lacks, with what to do about it; undefined where nothing is missing. */
+export type Missing = string | undefined;
+
+/** A suite where everything it needs is there, else a skipped one that says why. Never silently nothing. */
+export function describeUnless(missing: Missing, name: string, tests: () => void): void {
+  if (missing === undefined) describe(name, tests);
+  else describe.skip(name, { meta: { missing } }, tests);
+}
+
+/** For suites on S3: in Node and in workerd alike. */
+export function missingS3(): Missing {
+  if (inject('s3') !== undefined) return undefined;
+  return 'MinIO was not found: `go install github.com/minio/minio@latest`, or set MINIO_BIN';
+}

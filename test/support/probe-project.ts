@@ -1,0 +1,46 @@
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const thisProject = join(import.meta.dirname, '../..');
+
+/** Tells what reached it: its bindings, its environment, and how often its schedule ran. */
+const PROBE_WORKER = `
+let crons = [];
+export default {
+  fetch(request, env) {
+    const { BUCKET: _, ...vars } = env;
+    console.log('asked for ' + new URL(request.url).pathname);
+    return Response.json({ vars, processEnv: { ...process.env }, crons });
+  },
+  scheduled(event) {
+    crons.push(event.cron);
+  },
+};
+`;
+
+export interface Probe {
+  readonly vars: Record<string, unknown>;
+  readonly processEnv: Record<string, string>;
+  readonly crons: string[];
+}
+
+export async function askProbe(url: string): Promise<Probe> {
+  return (await fetch(url)).json() as Promise<Probe>;
+}
+
+export interface ProbeProject {
+  readonly folder: string;
+  remove(): Promise<void>;
+}
+
+/** A checkout with this one's launcher and packages, and a worker that tells what the launcher gave it. */
+export async function makeProbeProject(files: Readonly<Record<string, string>> = {}): Promise<ProbeProject> {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-probe-'));
+  for (const path of ['package.json', 'package-lock.json', 'wrangler.toml', 'src'])
+    await cp(join(thisProject, path), join(folder, path), { recursive: true });
+  await symlink(join(thisProject, 'node_modules'), join(folder, 'node_modules'));
+  for (const [path, text] of Object.entries({ 'src/worker.ts': PROBE_WORKER, ...files }))
+    await writeFile(join(folder, path), text);
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}

@@ -1,0 +1,120 @@
+/** Berth as people start it: `npm start`, in a process of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
+import { commandLine, killAll, processTree, survivorsAfter } from './process-tree.ts';
+
+export interface ServerOptions {
+  /** Beside PATH and HOME, all that the launcher gets to see of a shell's variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** One that is given stays when the server is gone. */
+  readonly dataFolder?: string;
+  readonly port?: number;
+  /** Another checkout than this one. */
+  readonly projectFolder?: string;
+}
+
+export interface Server {
+  readonly url: string;
+  readonly port: number;
+  readonly dataFolder: string;
+  /** npm's; the launcher, wrangler and so on descend from it. It leads a process group. */
+  readonly pid: number;
+  /** npm's exit code; null where a signal ended it. */
+  readonly ended: Promise<number | null>;
+  /** All that was printed so far. */
+  output(): string;
+  /** SIGTERM; returns when nothing of it runs any more, and fails where something goes on. */
+  stop(): Promise<void>;
+  /** SIGKILL to every process of it at once, as a power cut. */
+  kill(): Promise<void>;
+  /** The process that runs the worker. */
+  workerdPid(): number;
+}
+
+const START_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 10_000;
+
+export async function startServer(options: ServerOptions = {}): Promise<Server> {
+  const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'berth-data-')));
+  const forgetData = async () => {
+    if (options.dataFolder === undefined) await rm(dataFolder, { recursive: true, force: true });
+  };
+  const port = options.port ?? (await freePort());
+  const npm = spawnNpmStart({ ...options, env: { ...options.env, PORT: String(port), BERTH_DATA: dataFolder } });
+  const ended = new Promise<number | null>((resolve) => npm.once('exit', resolve));
+  const output = collectOutput(npm);
+  // A test run that is cut short stops no server, but still does this.
+  const endWithUs = () => void npm.kill('SIGTERM');
+  process.once('exit', endWithUs);
+
+  const endBy = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    const pids = hasEnded(npm) ? [] : processTree(npm.pid!);
+    if (signal === 'SIGKILL') killAll(pids);
+    else npm.kill(signal);
+    const survivors = await survivorsAfter(STOP_WITHIN_MS, pids);
+    process.off('exit', endWithUs);
+    const told = survivors.map((pid) => `${pid} ${commandLine(pid)}`);
+    killAll(survivors);
+    await forgetData();
+    if (told.length > 0) throw new Error(`still running ${STOP_WITHIN_MS} ms after ${signal}:\n${told.join('\n')}\n${output()}`);
+  };
+
+  try {
+    await greeted(npm, output);
+  } catch (error) {
+    await endBy('SIGKILL');
+    throw error;
+  }
+  return {
+    url: `http://localhost:${port}`,
+    port,
+    dataFolder,
+    pid: npm.pid!,
+    ended,
+    output,
+    stop: () => endBy('SIGTERM'),
+    kill: () => endBy('SIGKILL'),
+    workerdPid: () => workerdPid(npm.pid!),
+  };
+}
+
+/** `npm start` with almost nothing of this shell's, leading a process group of its own. */
+export function spawnNpmStart({ env = {}, projectFolder = join(import.meta.dirname, '../..') }: ServerOptions): ChildProcess {
+  const { PATH = '', HOME = '' } = process.env;
+  return spawn('npm', ['start'], {
+    cwd: projectFolder,
+    env: { PATH, HOME, npm_config_update_notifier: 'false', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+}
+
+function collectOutput(child: ChildProcess): () => string {
+  let output = '';
+  for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  return () => output;
+}
+
+async function greeted(npm: ChildProcess, output: () => string): Promise<void> {
+  const deadline = Date.now() + START_WITHIN_MS;
+  while (!output().includes('Berth is at ')) {
+    if (hasEnded(npm)) throw new Error(`npm start ended:\n${output()}`);
+    if (Date.now() > deadline) throw new Error(`npm start was not ready within ${START_WITHIN_MS} ms:\n${output()}`);
+    await sleep(20);
+  }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** Of wrangler's two runtimes: the one that listens for clients only passes their requests on to this one. */
+function workerdPid(npmPid: number): number {
+  const found = processTree(npmPid).find((pid) => /workerd serve .*--inspector-addr=/.test(commandLine(pid)));
+  if (found === undefined) throw new Error('no runtime is there');
+  return found;
+}

@@ -1,0 +1,48 @@
+/**
+ * R2's rules that Miniflare's imitation leaves out: https://developers.cloudflare.com/r2/platform/limits/ and
+ * https://developers.cloudflare.com/r2/objects/multipart-objects/#limitations. And what R2 may do any time: a page of a
+ * listing holds fewer objects than asked for.
+ */
+export function strictR2(bucket: R2Bucket): R2Bucket {
+  return overlay(bucket, {
+    delete: async (keys: string | string[]) => {
+      if (Array.isArray(keys) && keys.length > 1000) throw new Error('delete: more than 1000 keys (10029)');
+      await bucket.delete(keys);
+    },
+    list: (options: R2ListOptions = {}) => bucket.list({ ...options, limit: Math.ceil((options.limit ?? 1000) * 0.7) }),
+    createMultipartUpload: async (key: string) => strictUpload(await bucket.createMultipartUpload(key)),
+    resumeMultipartUpload: (key: string, id: string) => strictUpload(bucket.resumeMultipartUpload(key, id)),
+  });
+}
+
+/** Sizes by upload and part, for a later request may complete what an earlier one began. */
+const partSizes = new Map<string, Map<number, number>>();
+
+function strictUpload(upload: R2MultipartUpload): R2MultipartUpload {
+  const sizes = partSizes.get(upload.uploadId) ?? new Map<number, number>();
+  partSizes.set(upload.uploadId, sizes);
+  return overlay(upload, {
+    uploadPart: async (number: number, bytes: Uint8Array) => {
+      const part = await upload.uploadPart(number, bytes);
+      sizes.set(number, bytes.length);
+      return part;
+    },
+    complete: async (parts: R2UploadedPart[]) => {
+      const lengths = parts.map(({ partNumber }) => sizes.get(partNumber) ?? 0);
+      if (lengths.slice(0, -1).some((length) => length !== lengths[0]))
+        throw new Error('completeMultipartUpload: parts differ in size (10048)');
+      return upload.complete(parts);
+    },
+  });
+}
+
+/** Some methods replaced, the rest called on the object itself, as native ones must be. */
+function overlay<T extends object>(target: T, methods: Partial<Record<keyof T, unknown>>): T {
+  return new Proxy(target, {
+    get: (_, name) => {
+      if (Object.hasOwn(methods, name)) return methods[name as keyof T];
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
