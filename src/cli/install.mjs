@@ -1,31 +1,39 @@
 // Runs ahead of every npm script (prestart, pretest, ...) and installs the packages where that is needed. Plain JavaScript
 // without imports from node_modules: on a fresh clone there are none, and the machine's own Node may be too old for types.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 const packagesFolder = `${projectFolder}node_modules`;
-/** There while an install runs, and after one that was cut short. */
+/** There while npm installs, with its pid, and after an install that was cut short. */
 const unfinishedMark = `${packagesFolder}/.unfinished-install`;
 
-// npm would take half an unpacked package for a whole one.
-if (existsSync(unfinishedMark)) rmSync(packagesFolder, { recursive: true });
-if (whatIsMissing() !== undefined) install();
+if (existsSync(unfinishedMark)) removeUnfinished(Number(readFileSync(unfinishedMark)));
+if (whatIsMissing() !== undefined) await install();
 
-function install() {
+/** npm itself would take half an unpacked package for a whole one. */
+function removeUnfinished(npmPid) {
+  if (isRunning(npmPid)) fail(`process ${npmPid} is installing packages (if not, remove node_modules)`);
+  rmSync(packagesFolder, { recursive: true });
+}
+
+async function install() {
   process.stderr.write('berth: installing packages\n');
-  mkdirSync(packagesFolder, { recursive: true });
-  writeFileSync(unfinishedMark, '');
   // Not `npm ci`: it refuses a lock file that was made where packages for another operating system could not be had.
   const args = ['install', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
-  const { status, signal, error } = spawnSync('npm', args, { cwd: projectFolder, stdio: ['ignore', process.stderr, 'inherit'] });
-  if (status === null) fail(`npm install did not end by itself (${signal ?? error?.message})`);
-  // A failure that npm tells of has left everything as it was.
-  const missing = status === 0 ? whatIsMissing() : undefined;
+  const npm = spawn('npm', args, { cwd: projectFolder, stdio: ['ignore', process.stderr, 'inherit'] });
+  npm.on('error', (error) => fail(`npm install can't be run: ${error.message}`));
+  mkdirSync(packagesFolder, { recursive: true });
+  writeFileSync(unfinishedMark, String(npm.pid));
+  const [exitCode, signal] = await once(npm, 'exit');
+  if (signal !== null) fail(`npm install was ended by ${signal}`);
+  const missing = exitCode === 0 ? whatIsMissing() : undefined;
   if (missing !== undefined) fail(`npm install left something out: ${missing}`);
+  // Also after a failure, when npm tells of it itself: it has put everything back as it was.
   rmSync(unfinishedMark);
-  if (status !== 0) fail(`npm install failed with exit code ${status}`);
+  if (exitCode !== 0) fail(`npm install failed with exit code ${exitCode}`);
 }
 
 /**
@@ -56,6 +64,14 @@ function readPackages(path) {
 /** The scripts need the Node that comes as a package; npm does not notice when its install script was skipped. */
 function nodeRuns() {
   return spawnSync(`${packagesFolder}/.bin/node`, ['--version']).status === 0;
+}
+
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
 }
 
 function fail(message) {

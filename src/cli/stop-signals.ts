@@ -4,7 +4,7 @@ const PARENT_WATCH_MS = 250;
 export function whenAskedToStop(stop: () => void): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   // Nobody reads the log any more, as after `npm start | head`.
-  process.stdout.on('error', stop);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', stop);
   if (process.env['npm_lifecycle_event'] !== undefined) watchParent(stop);
 }
 

@@ -40,10 +40,10 @@ export class WranglerProcess {
     this.#child.kill('SIGTERM');
     const timeUp = new Promise((resolve) => setTimeout(resolve, STOP_WITHIN_MS));
     await Promise.race([this.exited, timeUp]);
-    this.killGroup();
+    this.#killGroup();
   }
 
-  killGroup(): void {
+  #killGroup(): void {
     try {
       process.kill(-this.#child.pid!, 'SIGKILL');
     } catch (error) {

@@ -190,8 +190,12 @@ function createClient(config: S3Config, endpoint: string | undefined): S3Client 
     responseChecksumValidation: 'WHEN_REQUIRED',
     sha256: NativeSha256,
     maxAttempts: 3,
+    logger: SILENT,
   });
 }
+
+/** What goes wrong comes as an error, and is logged once, by whoever answers the client. */
+const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** The hash the SDK signs with, by the platform's native code. */
 class NativeSha256 {

@@ -31,7 +31,7 @@ function registryOf(start: () => Promise<Started>): () => Registry {
   }, START_WITHIN_MS);
   afterAll(async () => await started?.stop(), START_WITHIN_MS);
   // A client says little of why the registry refused it.
-  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(started?.output())));
+  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(lastLines(started?.output() ?? '', 30))));
   return () => {
     if (started === undefined) throw new Error('the registry is there only once the tests run');
     return started;
@@ -72,4 +72,8 @@ async function startOnS3(): Promise<Started> {
 /** By the name `localhost`: Go clients send credentials along on a redirect to the same host name, and MinIO is on 127.0.0.1. */
 function addressOf(port: number): Pick<Registry, 'host' | 'url'> {
   return { host: `localhost:${port}`, url: `http://localhost:${port}` };
+}
+
+function lastLines(output: string, count: number): string {
+  return output.trimEnd().split('\n').slice(-count).join('\n');
 }
