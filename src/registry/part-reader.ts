@@ -54,7 +54,7 @@ export class PartReader {
   /** True when no further byte follows, found out by reading a few. */
   async isAtEnd(): Promise<boolean> {
     if (this.#carry.length > 0) return false;
-    const peeked = await this.#read(new ArrayBuffer(PEEK_BYTES), 0, 1);
+    const peeked = await this.#read(new ArrayBuffer(Math.min(PEEK_BYTES, this.#partBytes)), 0, 1);
     this.#carry = new Uint8Array(peeked.buffer, 0, peeked.length);
     return peeked.length === 0;
   }

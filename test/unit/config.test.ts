@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, parseConfig, SETTINGS } from '../../src/config.ts';
+
+const S3 = {
+  REGISTRY_STORAGE_S3_BUCKET: 'berth',
+  REGISTRY_STORAGE_S3_ACCESSKEY: 'access',
+  REGISTRY_STORAGE_S3_SECRETKEY: 'very-secret-value',
+};
+
+describe('settings', () => {
+  test('have defaults for the embedded store', () => {
+    const config = parseConfig({ PATH: '/bin', BUCKET: {} });
+    expect(config).toMatchObject({ storage: { kind: 'r2', s3: undefined, partBytes: 8_388_608, redirect: { enabled: false } } });
+    expect(Object.isFrozen(config.storage.redirect)).toBe(true);
+  });
+
+  test('that name a bucket choose s3, redirecting for twenty minutes', () => {
+    expect(parseConfig(S3).storage).toMatchObject({
+      kind: 's3',
+      s3: { bucket: 'berth', region: 'us-east-1', forcePathStyle: true },
+      redirect: { enabled: true, expiresInSeconds: 1200 },
+    });
+  });
+
+  test('with r2 and S3 credentials both presign for the binding', () => {
+    const { kind, redirect } = parseConfig({ ...S3, REGISTRY_STORAGE: 'r2' }).storage;
+    expect({ kind, redirect: redirect.enabled }).toEqual({ kind: 'r2', redirect: true });
+  });
+
+  test("take registry:2's forms of values", () => {
+    const config = parseConfig({
+      ...S3,
+      REGISTRY_STORAGE_S3_ROOTDIRECTORY: '/some/root/',
+      REGISTRY_STORAGE_REDIRECT_DISABLE: 'true',
+      REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE: '1h30m',
+      REGISTRY_HTTP_HOST: 'https://registry.example/',
+      REGISTRY_HTTP_SECRET: 'a-secret-of-the-operator, another-secret-of-old',
+    });
+    expect(config.storage.rootDirectory).toBe('some/root');
+    expect(config.storage.redirect.enabled).toBe(false);
+    expect(config.uploadPurging.ageSeconds).toBe(5400);
+    expect(config.http).toMatchObject({
+      host: 'https://registry.example',
+      secrets: ['a-secret-of-the-operator', 'another-secret-of-old'],
+    });
+  });
+
+  test.each([
+    ['REGISTRY_STORAGE', 'gcs'],
+    ['REGISTRY_STORAGE', 's3'],
+    ['REGISTRY_STORAGE_S3_REGIONENDPOINT', '127.0.0.1:9000'],
+    ['REGISTRY_STORAGE_S3_REGIONENDPOINT', 'ftp://host'],
+    ['REGISTRY_STORAGE_S3_CHUNKSIZE', '1000'],
+    ['REGISTRY_STORAGE_S3_CHUNKSIZE', 'large'],
+    ['REGISTRY_STORAGE_S3_ROOTDIRECTORY', '../up'],
+    ['REGISTRY_STORAGE_REDIRECT_DISABLE', 'yes'],
+    ['REGISTRY_STORAGE_REDIRECT_EXPIRY', '1s'],
+    ['REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD', '24'],
+    ['REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD', ''],
+    ['REGISTRY_STORAGE_S3_ACCESSKEY', 'without-a-bucket'],
+    ['REGISTRY_AUTH', 'htpasswd'],
+    ['REGISTRY_HTTP_SECRET', 'short'],
+    ['REGISTRY_LOG_LEVEL', 'loud'],
+    ['REGISTRY_CATALOG_MAXENTRIES', '0'],
+    ['REGISTRY_HTTP_ADDR', ':5000'],
+    ['REGISTRY_STORAGE_S3_BUKCET', 'berth'],
+  ])('%s=%s is one line that names the setting', (name, value) => {
+    const message = errorOf({ [name]: value });
+    expect(message).toMatch(/^REGISTRY_[A-Z0-9_]+[ =]/);
+    expect(message).not.toContain('\n');
+    if (value !== 's3' && name !== 'REGISTRY_STORAGE_S3_ACCESSKEY') expect(message.startsWith(`${name} `)).toBe(true);
+  });
+
+  test.each(['REGISTRY_STORAGE_S3_ACCESSKEY', 'REGISTRY_STORAGE_S3_SECRETKEY'] as const)(
+    'name %s where it is missing, and no secret',
+    (name) => {
+      const { [name]: _, ...rest } = S3;
+      const message = errorOf(rest);
+      expect(message).toContain(name);
+      expect(message).not.toContain('very-secret-value');
+    },
+  );
+
+  test('are each explained in docs/configuration.md, and no others', () => {
+    const docs = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');
+    const explained = [...docs.matchAll(/^\| `(REGISTRY_[A-Z0-9_]+)`/gm)].map(([, name]) => name);
+    expect(explained.sort()).toEqual(Object.keys(SETTINGS).sort());
+  });
+});
+
+function errorOf(env: Record<string, string>): string {
+  try {
+    parseConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return 'no error';
+}

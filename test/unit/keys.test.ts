@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Digest } from '../../src/domain/digest.ts';
+import { findRepositoryName, MAX_NAME_LENGTH, type RepositoryName, type Tag } from '../../src/domain/reference.ts';
+import * as keys from '../../src/storage/keys.ts';
+
+const component = fc.stringMatching(/^[a-z0-9]{1,3}((\.|_|__|-{1,2})[a-z0-9]{1,2}){0,2}$/);
+/** From few letters, so that names are often each other's beginnings. */
+const name = fc
+  .array(fc.oneof(component, fc.constantFrom('a', 'b', 'tags', 'blobs', 'uploads', 'manifests')), { minLength: 1, maxLength: 4 })
+  .map((parts) => parts.join('/') as RepositoryName);
+const digest = fc
+  .constantFrom<[string, number]>(['sha256', 64], ['sha512', 128])
+  .map(([algorithm, length]) => `${algorithm}:${'0123456789abcdef'.repeat(8).slice(0, length)}` as Digest);
+const tag = fc.stringMatching(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,3}$/).map((text) => text as Tag);
+const uuid = fc.uuid();
+
+const key = fc.oneof(
+  fc.tuple(digest, uuid).map(([d, id]) => keys.objectKey(d, id)),
+  uuid.map(keys.streamedObjectKey),
+  fc.tuple(uuid, digest).map(([id, d]) => keys.streamedDigestKey(keys.streamedObjectKey(id), d)),
+  fc.tuple(name, digest).map(([n, d]) => keys.blobKey(n, d)),
+  fc.tuple(name, digest).map(([n, d]) => keys.manifestKey(n, d)),
+  fc.tuple(name, tag).map(([n, t]) => keys.tagKey(n, t)),
+  fc.tuple(name, digest, tag).map(([n, d, t]) => keys.taggedKey(n, d, t)),
+  name.map(keys.catalogKey),
+  fc.tuple(uuid, uuid).map(([session, id]) => keys.chunkKey(session, id)),
+  uuid.map(keys.cancelledKey),
+  fc.constant(keys.SYSTEM_KEY),
+  uuid.map(keys.probeKey),
+);
+
+test('no key is the parent path of another', () => {
+  fc.assert(
+    fc.property(key, key, (a, b) => !b.startsWith(`${a}/`)),
+    { numRuns: 20_000 },
+  );
+});
+
+test('keys of different things differ', () => {
+  fc.assert(
+    fc.property(name, name, digest, tag, (a, b, d, t) => {
+      const of = (n: RepositoryName) => [
+        keys.blobKey(n, d),
+        keys.manifestKey(n, d),
+        keys.tagKey(n, t),
+        keys.taggedKey(n, d, t),
+        keys.catalogKey(n),
+      ];
+      const all = a === b ? of(a) : [...of(a), ...of(b)];
+      expect(new Set(all).size).toBe(all.length);
+    }),
+  );
+});
+
+test('catalog keys sort as names do, and give the name back', () => {
+  fc.assert(
+    fc.property(name, name, (a, b) => {
+      expect(keys.catalogKey(a) < keys.catalogKey(b)).toBe(a < b);
+      expect(keys.nameOfCatalogKey(keys.catalogKey(a))).toBe(a);
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+test('the longest key stays below 1,024 bytes with the longest root, its segments below 256', () => {
+  const longest = `${'a'.repeat(127)}/${'b'.repeat(127)}`;
+  expect(findRepositoryName(longest)).toHaveLength(MAX_NAME_LENGTH);
+  const sha512 = `sha512:${'0'.repeat(128)}` as Digest;
+  const everyLongest = [
+    keys.taggedKey(longest as RepositoryName, sha512, 't'.repeat(128) as Tag),
+    keys.streamedDigestKey(keys.streamedObjectKey(crypto.randomUUID()), sha512),
+    keys.catalogKey(findRepositoryName('c'.repeat(MAX_NAME_LENGTH - 1))!),
+  ];
+  for (const each of everyLongest) {
+    expect(each.length + 200 + 1).toBeLessThan(1024);
+    for (const segment of each.split('/')) expect(segment.length).toBeLessThan(256);
+  }
+});

@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import type { RepositoryName } from '../../src/domain/reference.ts';
+import type { UploadState } from '../../src/domain/upload-session.ts';
+import { SessionSeal } from '../../src/registry/session-seal.ts';
+
+const NAME = 'a/b' as RepositoryName;
+const STATE: UploadState = { stage: 'started', session: crypto.randomUUID(), repository: NAME, algorithm: 'sha256' };
+const [OLD, NEW] = ['the-old-secret-of-the-operator', 'the-new-secret-of-the-operator'];
+
+describe('a sealed session', () => {
+  let now = Date.now();
+  const seal = (...secrets: string[]) =>
+    new SessionSeal(
+      async () => secrets,
+      () => new Date(now),
+      3600,
+    );
+  const open = (by: SessionSeal, sealed: string) => by.open(sealed, NAME, STATE.session);
+  const unknown = { name: 'Failure', kind: 'upload-unknown' };
+
+  test('opens with the state that was sealed, and shows nothing of it', async () => {
+    const sealed = await seal(NEW).seal(STATE);
+    expect(await open(seal(NEW), sealed)).toEqual(STATE);
+    expect(Buffer.from(sealed.split('.')[3]!, 'base64url').toString('latin1')).not.toContain('started');
+  });
+
+  test('opens after the secret was rotated, while the old one is kept', async () => {
+    const sealed = await seal(OLD).seal(STATE);
+    expect(await open(seal(NEW, OLD), sealed)).toEqual(STATE);
+    await expect(open(seal(NEW), sealed)).rejects.toMatchObject(unknown);
+  });
+
+  test('is sealed by the first of several secrets', async () => {
+    expect(await open(seal(NEW), await seal(NEW, OLD).seal(STATE))).toEqual(STATE);
+  });
+
+  test('is unknown once it has expired', async () => {
+    const sealed = await seal(NEW).seal(STATE);
+    now += 3_599_000;
+    expect(await open(seal(NEW), sealed)).toEqual(STATE);
+    now += 2000;
+    await expect(open(seal(NEW), sealed)).rejects.toMatchObject(unknown);
+  });
+
+  test.each(['', 'junk', 'a.b.c.d.e', '....', `${Buffer.from('{"alg":"none"}').toString('base64url')}....`])(
+    '%j is unknown',
+    async (sealed) => {
+      await expect(open(seal(NEW), sealed)).rejects.toMatchObject(unknown);
+    },
+  );
+
+  test('stays far below the 4 KB that proxies pass, with the longest of everything', async () => {
+    const longest: UploadState = {
+      ...STATE,
+      stage: 'stored',
+      repository: 'n'.repeat(255) as RepositoryName,
+      algorithm: 'sha512',
+      object: `objects/sha512/${'0'.repeat(128)}/${crypto.randomUUID()}`,
+      size: Number.MAX_SAFE_INTEGER,
+      digests: [`sha256:${'0'.repeat(64)}`, `sha512:${'0'.repeat(128)}`] as never,
+    };
+    expect((await seal(NEW).seal(longest)).length).toBeLessThan(2000);
+  });
+});
