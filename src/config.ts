@@ -1,5 +1,5 @@
 /**
- * Settings: from environment names to one frozen `Config`. Nothing else in the project reads an environment name.
+ * Settings: from environment names to one frozen `Config`. Nothing else that the worker runs reads such a name.
  *
  * Names are registry:2's own (https://distribution.github.io/distribution/about/configuration/), so that nobody learns
  * them twice; what has no counterpart is named in the same style. docs/configuration.md explains each.

@@ -8,7 +8,7 @@ import { Failure } from './failure.ts';
 export type Digest = string & { readonly __brand: 'Digest' };
 
 /** The algorithms registered by the image specification. */
-export const ALGORITHMS = ['sha256', 'sha512'] as const;
+const ALGORITHMS = ['sha256', 'sha512'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
 const PATTERN = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/;

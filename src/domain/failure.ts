@@ -15,6 +15,7 @@ export type FailureKind =
   | 'route-unknown'
   | 'method-unsupported'
   | 'size-mismatch'
+  | 'upload-interrupted'
   | 'upload-invalid'
   | 'upload-too-large'
   | 'upload-unknown';

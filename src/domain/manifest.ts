@@ -15,10 +15,10 @@ export interface ManifestReference {
   readonly kind: 'blob' | 'child';
 }
 
-export const OCI_IMAGE = 'application/vnd.oci.image.manifest.v1+json';
-export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
-export const DOCKER_IMAGE = 'application/vnd.docker.distribution.manifest.v2+json';
-export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
+const OCI_IMAGE = 'application/vnd.oci.image.manifest.v1+json';
+const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
+const DOCKER_IMAGE = 'application/vnd.docker.distribution.manifest.v2+json';
+const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 
 const IMAGES = [OCI_IMAGE, DOCKER_IMAGE];
 const INDEXES = [OCI_INDEX, DOCKER_LIST];

@@ -33,7 +33,7 @@ export function parseRepositoryName(text: string): RepositoryName {
   return name;
 }
 
-export function findTag(text: string): Tag | undefined {
+function findTag(text: string): Tag | undefined {
   return TAG.test(text) ? (text as Tag) : undefined;
 }
 

@@ -18,7 +18,7 @@ interface UploadBase {
 }
 
 /** No byte has come. */
-export interface UploadStarted extends UploadBase {
+interface UploadStarted extends UploadBase {
   readonly stage: 'started';
 }
 

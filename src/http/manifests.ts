@@ -33,16 +33,20 @@ function mediaTypeOf(contentType: string | undefined): string | undefined {
   return contentType?.split(';')[0]?.trim().toLowerCase() || undefined;
 }
 
-/** @throws {Failure} manifest-too-large */
+/** @throws {Failure} manifest-too-large, upload-interrupted */
 async function readAtMost({ headers, body }: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = new Failure('manifest-too-large', `a manifest has at most ${maxBytes} bytes`);
   if (Number(headers.get('Content-Length')) > maxBytes) throw tooLarge;
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
-  for await (const chunk of body ?? []) {
-    size += chunk.length;
-    if (size > maxBytes) throw tooLarge;
-    chunks.push(chunk as Uint8Array<ArrayBuffer>);
+  try {
+    for await (const chunk of body ?? []) {
+      size += chunk.length;
+      if (size > maxBytes) throw tooLarge;
+      chunks.push(chunk as Uint8Array<ArrayBuffer>);
+    }
+  } catch (error) {
+    throw error === tooLarge ? error : new Failure('upload-interrupted', 'the body ended before it was whole', { cause: error });
   }
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }

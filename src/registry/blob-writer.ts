@@ -3,7 +3,7 @@ import { Failure } from '../domain/failure.ts';
 import { objectKey, streamedObjectKey } from '../storage/keys.ts';
 import { isStoreError, type ObjectStore } from '../storage/object-store.ts';
 import type { BufferPool } from './buffer-pool.ts';
-import { type Part, PartReader } from './part-reader.ts';
+import { fromClient, fromStore, type Part, PartReader } from './part-reader.ts';
 import { PartUploader } from './part-uploader.ts';
 
 /** Bytes in the bucket that nothing names yet. */
@@ -65,7 +65,7 @@ export class BlobWriter {
     algorithms: readonly Algorithm[],
     expected?: Digest,
   ): Promise<WrittenBlob> {
-    const reader = new PartReader(this.pool, this.partBytes, EMPTY, [stream]);
+    const reader = new PartReader(this.pool, this.partBytes, EMPTY, [fromClient(stream)]);
     const first = await reader.next();
     try {
       if (first === undefined || (await reader.isAtEnd()))
@@ -105,7 +105,7 @@ export class BlobWriter {
   async readBack(object: string, expected: Digest): Promise<WrittenBlob | undefined> {
     const stored = await this.store.get(object);
     if (stored === undefined) return undefined;
-    const reader = new PartReader(this.pool, this.partBytes, EMPTY, [stored.body]);
+    const reader = new PartReader(this.pool, this.partBytes, EMPTY, [fromStore(stored.body)]);
     const hasher = new Hasher([algorithmOf(expected)]);
     for (let part = await reader.next(); part !== undefined; part = await reader.next()) {
       hasher.update(part.bytes);

@@ -5,7 +5,7 @@ import { decodeFrame, encodeFrame } from '../storage/frame.ts';
 import { streamedObjectKey } from '../storage/keys.ts';
 import { isStoreError, type ObjectStore, StoreError } from '../storage/object-store.ts';
 import type { BlobWriter, WrittenBlob } from './blob-writer.ts';
-import { type Part, PartReader } from './part-reader.ts';
+import { type ByteSource, type Part, PartReader } from './part-reader.ts';
 import { type MultipartProgress, PartUploader } from './part-uploader.ts';
 
 const multipartProgress = z.object({
@@ -66,10 +66,10 @@ export class ChunkedBlob {
     return { size: 0, partBytes: this.#writer.partBytes, tail: EMPTY };
   }
 
-  /** Adds what the streams hold. What `from` stands for stays as it was, so it can be tried again. */
-  async extend(from: ChunkProgress, streams: readonly ReadableStream<Uint8Array>[]): Promise<HeldProgress> {
+  /** Adds what the sources hold. What `from` stands for stays as it was, so it can be tried again. */
+  async extend(from: ChunkProgress, sources: readonly ByteSource[]): Promise<HeldProgress> {
     const { store, pool, randomId } = this.#writer;
-    const reader = new PartReader(pool, from.partBytes, from.tail, streams);
+    const reader = new PartReader(pool, from.partBytes, from.tail, sources);
     let uploader = from.multipart && PartUploader.resume(store, from.multipart);
     let size = from.size - from.tail.length;
     try {
@@ -101,9 +101,9 @@ export class ChunkedBlob {
    *
    * @throws {Failure} digest-mismatch; upload-unknown where the multipart upload was aborted
    */
-  async complete(from: ChunkProgress, streams: readonly ReadableStream<Uint8Array>[], expected: Digest): Promise<WrittenBlob> {
+  async complete(from: ChunkProgress, sources: readonly ByteSource[], expected: Digest): Promise<WrittenBlob> {
     try {
-      const whole = await this.extend(from, streams);
+      const whole = await this.extend(from, sources);
       if (whole.multipart === undefined) return await this.#writeTail(whole, expected);
       await this.#completeParts(whole.multipart, whole);
       return await this.#readBack(whole.multipart.object, expected);

@@ -1,4 +1,20 @@
+import { Failure } from '../domain/failure.ts';
+import { StoreError } from '../storage/object-store.ts';
 import type { BufferPool } from './buffer-pool.ts';
+
+/** Bytes to come, and what it means when they don't. */
+export interface ByteSource {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly broken: (cause: unknown) => Error;
+}
+
+export function fromClient(stream: ReadableStream<Uint8Array>): ByteSource {
+  return { stream, broken: (cause) => new Failure('upload-interrupted', 'the body ended before it was whole', { cause }) };
+}
+
+export function fromStore(stream: ReadableStream<Uint8Array>): ByteSource {
+  return { stream, broken: (cause) => new StoreError('unavailable', 'an object could not be read to its end', cause) };
+}
 
 /** One part's bytes, at the start of a buffer of the pool's. */
 export interface Part {
@@ -8,23 +24,23 @@ export interface Part {
 }
 
 /**
- * Cuts a sequence of streams into parts of one size; only the last may be shorter. Bytes are read straight into the
+ * Cuts a sequence of sources into parts of one size; only the last may be shorter. Bytes are read straight into the
  * pool's buffers, a part at a time: iterating a body by its own chunks is three times slower in workerd.
  */
 export class PartReader {
   readonly #pool: BufferPool;
   readonly #partBytes: number;
-  readonly #streams: ReadableStream<Uint8Array>[];
+  readonly #sources: ByteSource[];
   /** Read already, and to come first in the next part. */
   #carry: Uint8Array;
-  #reader: ReadableStreamBYOBReader | undefined;
+  #current: { readonly reader: ReadableStreamBYOBReader; readonly broken: ByteSource['broken'] } | undefined;
 
-  /** @param head - bytes that come before the streams', at most one part of them */
-  constructor(pool: BufferPool, partBytes: number, head: Uint8Array, streams: readonly ReadableStream<Uint8Array>[]) {
+  /** @param head - bytes that come before the sources', at most one part of them */
+  constructor(pool: BufferPool, partBytes: number, head: Uint8Array, sources: readonly ByteSource[]) {
     this.#pool = pool;
     this.#partBytes = partBytes;
     this.#carry = head;
-    this.#streams = [...streams];
+    this.#sources = [...sources];
   }
 
   /** The next part, which the caller must release; undefined at the end. */
@@ -59,28 +75,35 @@ export class PartReader {
     return peeked.length === 0;
   }
 
-  /** Leaves the rest of the streams unread. */
+  /** Leaves the rest unread. */
   cancel(): void {
-    this.#reader?.cancel().catch(() => undefined);
-    for (const stream of this.#streams) if (!stream.locked) stream.cancel().catch(() => undefined);
+    for (const each of [this.#current?.reader, ...this.#sources.map(({ stream }) => stream)])
+      each?.cancel().catch(() => undefined);
   }
 
-  /** Reads behind `offset`, no less than `atLeast` bytes where the platform can wait for them; none when all streams have ended. */
+  /** Reads behind `offset`, no less than `atLeast` bytes where the platform can wait for them; none when all sources have ended. */
   async #read(buffer: ArrayBuffer, offset: number, atLeast: number): Promise<{ buffer: ArrayBuffer; length: number }> {
     let target = buffer;
     for (;;) {
-      this.#reader ??= this.#streams.shift()?.getReader({ mode: 'byob' });
-      if (this.#reader === undefined) return { buffer: target, length: 0 };
-      const { done, value } = await readInto(this.#reader, new Uint8Array(target, offset), atLeast);
+      this.#current ??= open(this.#sources.shift());
+      if (this.#current === undefined) return { buffer: target, length: 0 };
+      const { reader, broken } = this.#current;
+      const { done, value } = await readInto(reader, new Uint8Array(target, offset), atLeast).catch((error: unknown) => {
+        throw broken(error);
+      });
       // Each read takes the buffer away and gives its memory back as another, at the stream's end too.
       target = value.buffer;
       if (value.length > 0) return { buffer: target, length: value.length };
-      if (done) this.#reader = undefined;
+      if (done) this.#current = undefined;
     }
   }
 }
 
 const PEEK_BYTES = 4096;
+
+function open(source: ByteSource | undefined) {
+  return source && { reader: source.stream.getReader({ mode: 'byob' }), broken: source.broken };
+}
 
 function once(action: () => void): () => void {
   let done = false;

@@ -1,6 +1,6 @@
 import { UPLOADS_PREFIX } from '../storage/keys.ts';
 import { type ObjectInfo, type ObjectStore, readAll } from '../storage/object-store.ts';
-import { ChunkedBlob, decodeProgress } from './chunked-blob.ts';
+import { type ChunkedBlob, decodeProgress } from './chunked-blob.ts';
 
 export interface PurgeReport {
   readonly seen: number;

@@ -15,6 +15,7 @@ import { listAll, MAX_SINGLE_PUT_BYTES, type ObjectStore, readAll, StoreError } 
 import { type BlobWriter, digestMismatch, type WrittenBlob } from './blob-writer.ts';
 import type { Blobs } from './blobs.ts';
 import { ChunkedBlob, type ChunkProgress, decodeProgress, encodeProgress } from './chunked-blob.ts';
+import { type ByteSource, fromClient, fromStore } from './part-reader.ts';
 
 /**
  * Uploads of blobs (distribution-spec, "Pushing blobs"). A session's state is the client's to keep; what stands here
@@ -49,7 +50,7 @@ export class Uploads {
     // Without Content-Range a first body is nearly always the whole blob: it is stored as one, its digest known.
     if (state.stage === 'started' && body.range === undefined) return this.#storeWhole(state, body);
     const from = await this.#progressOf(state);
-    const { release, ...to } = await this.#chunked.extend(from.progress, [...from.streams, ...(await streamsOf(body))]);
+    const { release, ...to } = await this.#chunked.extend(from.progress, [...from.copied, ...(await sourcesOf(body))]);
     try {
       checkReceived(to.size - offsetOf(state), body);
       const record = this.#writer.randomId();
@@ -107,10 +108,10 @@ export class Uploads {
 
   async #write(state: UploadState, digest: Digest, body: UploadBody): Promise<WrittenBlob> {
     if (state.stage === 'started') return this.#writeWhole(digest, body);
-    const streams = await streamsOf(body);
-    if (state.stage === 'stored' && streams.length === 0) return this.#verifyStored(state, digest);
+    const sources = await sourcesOf(body);
+    if (state.stage === 'stored' && sources.length === 0) return this.#verifyStored(state, digest);
     const from = await this.#progressOf(state);
-    return this.#chunked.complete(from.progress, [...from.streams, ...streams], digest);
+    return this.#chunked.complete(from.progress, [...from.copied, ...sources], digest);
   }
 
   async #writeWhole(digest: Digest, { stream, length }: UploadBody): Promise<WrittenBlob> {
@@ -130,12 +131,12 @@ export class Uploads {
   }
 
   /** Where the next chunk goes on, and what has to be copied before it. */
-  async #progressOf(state: UploadState): Promise<{ progress: ChunkProgress; streams: ReadableStream<Uint8Array>[] }> {
-    if (state.stage === 'chunked') return { progress: await this.#readProgress(state), streams: [] };
-    if (state.stage === 'started') return { progress: this.#chunked.begin(), streams: [] };
+  async #progressOf(state: UploadState): Promise<{ progress: ChunkProgress; copied: ByteSource[] }> {
+    if (state.stage === 'chunked') return { progress: await this.#readProgress(state), copied: [] };
+    if (state.stage === 'started') return { progress: this.#chunked.begin(), copied: [] };
     await this.checkAlive(state);
     const object = (await this.#store.get(state.object)) ?? fail(unknownUpload());
-    return { progress: this.#chunked.begin(), streams: [object.body] };
+    return { progress: this.#chunked.begin(), copied: [fromStore(object.body)] };
   }
 
   async #readProgress(state: UploadChunked): Promise<ChunkProgress> {
@@ -166,13 +167,13 @@ function hashed({ algorithm }: UploadState): Algorithm[] {
   return algorithm === 'sha256' ? ['sha256'] : ['sha256', algorithm];
 }
 
-/** Streams of the body, none where it turns out to be empty: with chunked transfer encoding only a look tells. */
-async function streamsOf({ stream, length }: UploadBody): Promise<ReadableStream<Uint8Array>[]> {
-  if (stream === null || length !== undefined) return stream === null ? [] : [stream];
+/** The body's bytes; no source where it turns out to be empty, which with chunked transfer encoding only a look tells. */
+async function sourcesOf({ stream, length }: UploadBody): Promise<ByteSource[]> {
+  if (stream === null || length !== undefined) return stream === null ? [] : [fromClient(stream)];
   const reader = stream.getReader();
   const { done, value } = await reader.read();
   reader.releaseLock();
-  return done ? [] : [new Blob([value as Uint8Array<ArrayBuffer>]).stream(), stream];
+  return done ? [] : [fromClient(new Blob([value]).stream()), fromClient(stream)];
 }
 
 function checkReceived(received: number, { range }: UploadBody): void {

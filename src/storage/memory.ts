@@ -35,7 +35,7 @@ export class MemoryStore implements ObjectStore {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     const bytes = range === undefined ? entry.bytes : entry.bytes.subarray(range.offset, range.offset + range.length);
-    return { ...info(entry), body: new Blob([bytes as Uint8Array<ArrayBuffer>]).stream() };
+    return { ...info(entry), body: new Blob([bytes]).stream() };
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {

@@ -11,7 +11,7 @@ export function listingSuite(client: () => ApiClient): void {
     const found: string[][] = [];
     for (let next: string | undefined = path; next !== undefined;) {
       const response = await client().get(next);
-      found.push(((await response.json()) as Record<typeof field, string[]>)[field]);
+      found.push((await response.json<Record<typeof field, string[]>>())[field]);
       const link = response.headers.get('Link');
       if (link !== null) expect(link).toMatch(/^<[^>]+>; rel="next"$/);
       next = link === null ? undefined : link.slice(link.indexOf('/v2/'), link.indexOf('>'));

@@ -12,7 +12,7 @@ export class ApiClient {
   request(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
     const { body, headers } = options;
     const init = { method, redirect: 'manual', ...(headers && { headers }), ...(body !== undefined && { body, duplex: 'half' }) };
-    return this.#send(path, init as RequestInit);
+    return this.#send(path, init);
   }
 
   get(path: string, headers?: Record<string, string>): Promise<Response> {
@@ -115,7 +115,7 @@ export function locationOf(response: Response): string {
 }
 
 export async function errorOf(response: Response): Promise<{ status: number; code: string; detail?: unknown; message: string }> {
-  const { errors } = (await response.json()) as { errors: [{ code: string; message: string; detail?: unknown }] };
+  const { errors } = await response.json<{ errors: [{ code: string; message: string; detail?: unknown }] }>();
   return { status: response.status, ...errors[0] };
 }
 
@@ -138,7 +138,7 @@ export function streamOf(...pieces: readonly Uint8Array[]): ReadableStream<Uint8
     start: (controller) => {
       for (const piece of pieces) if (piece.length > 0) controller.enqueue(new Uint8Array(piece));
       controller.close();
-      (controller as ReadableByteStreamController).byobRequest?.respond(0);
+      controller.byobRequest?.respond(0);
     },
   });
 }

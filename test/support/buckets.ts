@@ -18,20 +18,23 @@ export interface S3Settings {
 
 export interface TestBucket {
   readonly bucket: string;
-  readonly empty: (prefix?: string) => Promise<void>;
+  readonly empty: () => Promise<void>;
   /** Empties the bucket and, where it was made for the test, deletes it. */
   readonly remove: () => Promise<void>;
 }
 
-/** A bucket for one suite: a fresh one, or the given one of the environment, in which everything under `prefix` is the suite's. */
+/**
+ * A bucket for one suite: a fresh one, or the environment's, of which everything below `prefix` is the suite's; without a
+ * prefix nothing is deleted there.
+ */
 export async function openBucket(s3: S3Settings, prefix = ''): Promise<TestBucket> {
   const client = s3Client(s3);
   const bucket = s3.bucket ?? `berth-test-${randomBytes(6).toString('hex')}`;
   if (s3.bucket === undefined) await client.send(new CreateBucketCommand({ Bucket: bucket }));
 
-  const empty = async (under = prefix) => {
+  const empty = async () => {
     for (;;) {
-      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: under }));
+      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
       if (Contents.length === 0) return;
       const Objects = Contents.map(({ Key }) => ({ Key }));
       await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }));

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findProgram, run, startInBackground } from './programs.ts';
+import { startInBackground } from './background.ts';
+import { findProgram, run } from './programs.ts';
 
 export interface Containerd {
   /** Runs `ctr ...` against this containerd and returns what it printed. */

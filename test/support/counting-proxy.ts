@@ -1,5 +1,11 @@
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** One request as it passed; the byte counts grow while it does. */
@@ -57,12 +63,14 @@ export async function startCountingProxy(upstream: string): Promise<CountingProx
 
 function forward(upstream: string, incoming: IncomingMessage, outgoing: ServerResponse, counted: CountedRequest): void {
   const { hostname, port } = new URL(upstream);
-  // The Host header stays the proxy's: it is part of what the client signed.
-  const { connection: _hopByHop, ...headers } = incoming.headers;
-  const passedOn = httpRequest({ hostname, port, method: incoming.method, path: incoming.url, headers }, (answer) => {
+  // The Host header stays the proxy's: it is part of what the client signed. Each request has a connection of its own:
+  // one kept alive may be found closed, and the client's second try would be counted too.
+  const headers = withoutConnection(incoming.headers);
+  const target = { hostname, port, agent: false as const, method: incoming.method, path: incoming.url, headers };
+  const passedOn = httpRequest(target, (answer) => {
     counted.status = answer.statusCode;
     answer.on('data', (chunk: Buffer) => (counted.responseBytes += chunk.length));
-    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+    outgoing.writeHead(answer.statusCode ?? 502, withoutConnection(answer.headers));
     answer.pipe(outgoing);
     answer.once('error', () => outgoing.destroy());
   });
@@ -71,4 +79,9 @@ function forward(upstream: string, incoming: IncomingMessage, outgoing: ServerRe
   // Either side going away ends the other: a half-sent body must look half-sent to the storage too.
   passedOn.once('error', () => outgoing.destroy());
   outgoing.once('close', () => passedOn.destroy());
+}
+
+/** `Connection` is said between neighbours: what the storage does with its connection is not for the client. */
+function withoutConnection({ connection: _connection, ...headers }: IncomingHttpHeaders): IncomingHttpHeaders {
+  return headers;
 }

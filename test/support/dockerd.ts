@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findProgram, run, startInBackground } from './programs.ts';
+import { startInBackground } from './background.ts';
+import { findProgram, run } from './programs.ts';
 
 /** A Docker engine of the suite's own, which shares nothing with one that may run on the machine. */
 export interface Docker {

@@ -9,10 +9,18 @@ export interface MemoryRegistry {
   readonly store: MemoryStore;
 }
 
-/** The registry in this process, on a bucket in memory. */
-export function memoryRegistry(settings: Record<string, string> = {}, platform: Partial<Platform> = {}): MemoryRegistry {
+/**
+ * The registry in this process, on a bucket in memory.
+ * @param partBytes - far smaller than any real store takes, where a test wants many parts of little
+ */
+export function memoryRegistry(
+  settings: Record<string, string> = {},
+  platform: Partial<Platform> = {},
+  partBytes?: number,
+): MemoryRegistry {
   const store = new MemoryStore(platform.clock);
-  const config = parseConfig({ REGISTRY_LOG_ACCESSLOG_DISABLED: 'true', REGISTRY_LOG_LEVEL: 'error', ...settings });
+  const parsed = parseConfig({ REGISTRY_LOG_ACCESSLOG_DISABLED: 'true', REGISTRY_LOG_LEVEL: 'error', ...settings });
+  const config = partBytes === undefined ? parsed : { ...parsed, storage: { ...parsed.storage, partBytes } };
   const system = { clock: () => new Date(), randomId: () => crypto.randomUUID(), presign: undefined, storeName: 'memory' };
   const registry = compose(config, { store, ...system, ...platform });
   const background = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { startInBackground } from './background.ts';
 import { freePort } from './free-port.ts';
-import { findProgram, isExecutable, startInBackground } from './programs.ts';
+import { findProgram, isExecutable } from './programs.ts';
 
 /** MinIO, the S3 server most people have at home; here with everything it keeps in a temporary folder. */
 export interface Minio {

@@ -26,7 +26,7 @@ export interface Probe {
 }
 
 export async function askProbe(url: string): Promise<Probe> {
-  return (await fetch(url)).json() as Promise<Probe>;
+  return (await fetch(url)).json<Probe>();
 }
 
 export interface ProbeProject {

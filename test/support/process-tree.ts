@@ -24,7 +24,7 @@ export function commandLine(pid: number): string {
 }
 
 /** False for one that has ended and only waits to be noticed by its parent. */
-export function isRunning(pid: number): boolean {
+function isRunning(pid: number): boolean {
   return !['', 'Z', 'X'].includes(statOf(pid)[0] ?? '');
 }
 

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import './end-with-vitest.ts';
 import { freePort } from './free-port.ts';
 import { commandLine, killAll, processTree, survivorsAfter } from './process-tree.ts';
 

@@ -68,9 +68,8 @@ describe('settings', () => {
     ['REGISTRY_STORAGE_S3_BUKCET', 'berth'],
   ])('%s=%s is one line that names the setting', (name, value) => {
     const message = errorOf({ [name]: value });
-    expect(message).toMatch(/^REGISTRY_[A-Z0-9_]+[ =]/);
+    expect(message).toMatch(new RegExp(`^(${name}|REGISTRY_STORAGE_S3_BUCKET)[ =]`));
     expect(message).not.toContain('\n');
-    if (value !== 's3' && name !== 'REGISTRY_STORAGE_S3_ACCESSKEY') expect(message.startsWith(`${name} `)).toBe(true);
   });
 
   test.each(['REGISTRY_STORAGE_S3_ACCESSKEY', 'REGISTRY_STORAGE_S3_SECRETKEY'] as const)(

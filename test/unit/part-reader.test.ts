@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BufferPool } from '../../src/registry/buffer-pool.ts';
-import { PartReader } from '../../src/registry/part-reader.ts';
+import { fromClient, PartReader } from '../../src/registry/part-reader.ts';
 import { streamOf } from '../support/api-client.ts';
 
 const PART_BYTES = 16;
@@ -31,7 +31,7 @@ describe('a part reader', () => {
           pool,
           PART_BYTES,
           head,
-          streams.map((pieces) => streamOf(...pieces)),
+          streams.map((pieces) => fromClient(streamOf(...pieces))),
         );
         const parts = await readParts(reader, peek);
         expect(Buffer.concat(parts)).toEqual(Buffer.concat([head, ...streams.flat()]));
@@ -49,8 +49,8 @@ describe('a part reader', () => {
       type: 'bytes',
       pull: (controller) => controller.error(new Error('the client went away')),
     });
-    const reader = new PartReader(pool, PART_BYTES, new Uint8Array(3), [failing]);
-    await expect(reader.next()).rejects.toThrow('the client went away');
+    const reader = new PartReader(pool, PART_BYTES, new Uint8Array(3), [fromClient(failing)]);
+    await expect(reader.next()).rejects.toMatchObject({ kind: 'upload-interrupted', cause: { message: 'the client went away' } });
     await pool.acquire(PART_BYTES);
   });
 });

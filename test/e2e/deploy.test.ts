@@ -1,0 +1,72 @@
+/** `npm run deploy`, as far as it goes without a Cloudflare account: `--dry-run`. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { makeProbeProject } from '../support/probe-project.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+interface Deploy {
+  readonly vars?: string;
+  readonly env?: Record<string, string>;
+  readonly args?: string[];
+}
+
+async function deploy({
+  vars = '',
+  env = {},
+  args = [],
+}: Deploy): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
+  const toml = `name = "probe"\nmain = "src/worker.ts"\ncompatibility_date = "2026-10-01"\n${vars}`;
+  const project = await makeProbeProject({ 'wrangler.toml': toml });
+  try {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(project.folder, 'src/cli/deploy.ts'), '--dry-run', ...args],
+      {
+        cwd: project.folder,
+        env: { PATH: process.env['PATH'], HOME: project.folder, NO_COLOR: '1', WRANGLER_HIDE_BANNER: 'true', ...env },
+        encoding: 'utf8',
+      },
+    );
+    return { exitCode: status, stdout, stderr };
+  } finally {
+    await project.remove();
+  }
+}
+
+const OPEN =
+  'berth: this registry would be open to everyone: write REGISTRY_AUTH = "none" under [vars] in wrangler.toml if that is meant\n';
+
+test('refuses a registry that is open to everyone', async () => {
+  expect(await deploy({})).toEqual({ exitCode: 1, stdout: '', stderr: OPEN });
+});
+
+test('becomes wrangler deploy, with its arguments, once that is written', async () => {
+  const { exitCode, stdout } = await deploy({ vars: '[vars]\nREGISTRY_AUTH = "none"', args: ['--name', 'other'] });
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain('--dry-run: exiting now');
+});
+
+test('becomes wrangler deploy where the shell says so', async () => {
+  expect(await deploy({ env: { REGISTRY_AUTH: 'none' } })).toMatchObject({ exitCode: 0 });
+});
+
+test('looks at the environment that is asked for, which inherits nothing', async () => {
+  const vars = '[vars]\nREGISTRY_AUTH = "none"\n[env.public.vars]\nREGISTRY_LOG_LEVEL = "warn"';
+  for (const args of [['--env', 'public'], ['--env=public'], ['-e', 'public']])
+    expect(await deploy({ vars, args })).toEqual({ exitCode: 1, stdout: '', stderr: OPEN });
+  expect(await deploy({ vars, env: { CLOUDFLARE_ENV: 'public' } })).toMatchObject({ stderr: OPEN });
+});
+
+test('refuses a wrong setting, and takes S3 keys for given, which are secrets', async () => {
+  const s3 = '[vars]\nREGISTRY_AUTH = "none"\nREGISTRY_STORAGE_S3_BUCKET = "images"\n';
+  expect(await deploy({ vars: s3 })).toMatchObject({ exitCode: 0 });
+  const stderr = 'berth: REGISTRY_LOG_LEVEL must be one of error, warn, info, debug\n';
+  expect(await deploy({ vars: `${s3}REGISTRY_LOG_LEVEL = "loud"` })).toEqual({ exitCode: 1, stdout: '', stderr });
+});
+
+test('names the settings that stay behind in the shell', async () => {
+  const { stderr } = await deploy({ env: { REGISTRY_AUTH: 'none', REGISTRY_LOG_LEVEL: 'warn' } });
+  expect(stderr).toContain("berth: not deployed, being the shell's: REGISTRY_LOG_LEVEL (");
+});

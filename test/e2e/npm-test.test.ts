@@ -1,0 +1,39 @@
+/** `npm test` itself: what is skipped is told, and nothing passes for a success that tested nothing. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const projectFolder = join(import.meta.dirname, '../..');
+
+/** Runs the suites whose path has `filter` in it, with neither root's daemons nor MinIO. */
+async function npmTest(filter: string, env: Record<string, string> = {}): Promise<{ lines: string[]; code: number }> {
+  const options = { cwd: projectFolder, env: { PATH: process.env['PATH'], HOME: '/nowhere', ...env }, timeout: 60_000 };
+  const ended = promisify(execFile)(process.execPath, ['test/run.ts', filter], options).then(({ stdout }) => ({
+    stdout,
+    code: 0,
+  }));
+  const { stdout, code } = await ended.catch((error: { stdout: string; code: number }) => error);
+  return { lines: stdout.trimEnd().split('\n'), code };
+}
+
+const SKIPPED = 'skipped: containerd: starts containerd as root: run `BERTH_TEST_DAEMONS=1 npm test` as root';
+
+test('names what it skips and how to run it', async () => {
+  const { lines } = await npmTest('clients/ctr');
+  expect(lines).toContain(SKIPPED);
+  expect(lines.at(-1)).toMatch(/^0 passed, 1 failed, \d+ skipped$/);
+});
+
+test('counts what it skips as failed where everything is asked for', async () => {
+  const { lines, code } = await npmTest('clients/ctr', { BERTH_TEST_REQUIRE_ALL: '1' });
+  expect(lines).toContain(SKIPPED);
+  expect(lines.at(-1)).toMatch(/^0 passed, [1-9]\d* failed$/);
+  expect(code).toBe(1);
+});
+
+test('fails where no test ran', async () => {
+  const { lines, code } = await npmTest('no-such-suite');
+  expect(lines.slice(-2)).toEqual(['failed: no test ran', '0 passed, 1 failed']);
+  expect(code).toBe(1);
+});
