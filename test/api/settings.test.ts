@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { bytesOf, digestOf, imageManifest, locationOf } from '../support/api-client.ts';
+import { countingStore } from '../support/counting-store.ts';
+import { memoryRegistry } from '../support/memory-registry.ts';
+import { MemoryStore } from '../../src/storage/memory.ts';
+
+const HOUR_MS = 3_600_000;
+
+test('REGISTRY_CATALOG_MAXENTRIES bounds every page, whatever n asks for', async () => {
+  const { client } = memoryRegistry({ REGISTRY_CATALOG_MAXENTRIES: '2' });
+  for (const name of ['a', 'b', 'c']) await client.pushImage(name, 'latest');
+  for (const query of ['', '?n=3', '?n=1000000']) {
+    const response = await client.get(`/v2/_catalog${query}`);
+    expect(await response.json()).toEqual({ repositories: ['a', 'b'] });
+    expect(response.headers.get('Link')).toBe('<http://registry.test/v2/_catalog?last=b&n=2>; rel="next"');
+  }
+});
+
+describe('URLs in answers', () => {
+  const locationWith = async (settings: Record<string, string>, headers: Record<string, string> = {}) => {
+    const { client } = memoryRegistry(settings);
+    const response = await client.request('POST', '/v2/a/blobs/uploads/', { headers });
+    return response.headers.get('Location')!.replace(/\/v2\/.*/, '');
+  };
+
+  test.each([
+    ['are those of the request', {}, {}, 'http://registry.test'],
+    [
+      'are as a proxy in front says',
+      {},
+      { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'example.com:8443' },
+      'https://example.com:8443',
+    ],
+    ['keep the host where only the scheme is forwarded', {}, { 'X-Forwarded-Proto': 'https' }, 'https://registry.test'],
+    [
+      'pass over what is no scheme and no host',
+      {},
+      { 'X-Forwarded-Proto': 'javascript', 'X-Forwarded-Host': 'a/b@c' },
+      'http://registry.test',
+    ],
+    [
+      'are as REGISTRY_HTTP_HOST says',
+      { REGISTRY_HTTP_HOST: 'https://r.example' },
+      { 'X-Forwarded-Host': 'other' },
+      'https://r.example',
+    ],
+    ['have no host with REGISTRY_HTTP_RELATIVEURLS', { REGISTRY_HTTP_RELATIVEURLS: 'true' }, {}, ''],
+  ])('%s', async (_, settings, headers, origin) => {
+    expect(await locationWith(settings, headers)).toBe(origin);
+  });
+});
+
+test('redirects carry the digest, and only GET is redirected', async () => {
+  const { client } = memoryRegistry({}, { presign: async (key) => `https://storage.test/${key}?signature` });
+  const digest = await client.push('a', randomBytes(10));
+  const response = await client.get(`/v2/a/blobs/${digest}`);
+  expect(response.status).toBe(307);
+  expect(response.headers.get('Location')).toMatch(
+    /^https:\/\/storage\.test\/objects\/sha256\/[0-9a-f]{64}\/[0-9a-f-]{36}\?signature$/,
+  );
+  expect(response.headers.get('Docker-Content-Digest')).toBe(digest);
+  expect((await client.head(`/v2/a/blobs/${digest}`)).status).toBe(200);
+});
+
+describe('what is older than half the grace period', () => {
+  let now = Date.now();
+  const clock = () => new Date(now);
+  const { store, take } = countingStore(new MemoryStore(clock));
+  const { client } = memoryRegistry({ REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: '24h' }, { store, clock });
+
+  test('is written anew by the manifest that relies on it, once', async () => {
+    const manifest = imageManifest(await client.push('a', bytesOf('{}')), 2, [
+      { digest: await client.push('a', randomBytes(9)), size: 9 },
+    ]);
+    const put = async (tag: string) => {
+      take();
+      expect((await client.putManifest('a', tag, manifest)).status).toBe(201);
+      return take().length;
+    };
+    expect(await put('first')).toBe(2 + 7);
+    now += 11 * HOUR_MS;
+    const asFresh = await put('second');
+    now += 2 * HOUR_MS;
+    // Both links and the manifest itself.
+    expect(await put('third')).toBe(asFresh + 3);
+    expect(await put('fourth')).toBe(asFresh);
+  });
+
+  test('is written anew by a mount', async () => {
+    const digest = await client.push('b', randomBytes(10));
+    now += 13 * HOUR_MS;
+    take();
+    await client.request('POST', `/v2/c/blobs/uploads/?mount=${digest}&from=b`);
+    expect(take()).toEqual(['get', 'put', 'put']);
+  });
+
+  test('ends an upload session', async () => {
+    const location = await client.begin('a');
+    now += 11 * HOUR_MS;
+    const patched = await client.patch(location, randomBytes(10));
+    expect(patched.status).toBe(202);
+    now += 2 * HOUR_MS;
+    expect((await client.get(location)).status).toBe(404);
+    expect((await client.get(locationOf(patched))).status).toBe(204);
+  });
+});
+
+describe('the hourly run', () => {
+  const DAY_MS = 24 * HOUR_MS;
+
+  const abandonedUpload = async (settings: Record<string, string>) => {
+    let now = Date.now();
+    const clock = () => new Date(now);
+    const store = new MemoryStore(clock);
+    const { client, registry } = memoryRegistry(settings, { store, clock }, 1000);
+    const content = randomBytes(2500);
+    const location = locationOf(await client.chunk(await client.begin('a'), content.subarray(0, 1500), 0));
+    const records = async () => (await store.list({ prefix: 'uploads/' })).objects.length;
+    return {
+      client,
+      content,
+      location,
+      records,
+      run: () => registry.maintain(),
+      age: (days: number) => void (now += days * DAY_MS),
+    };
+  };
+
+  test('clears away what an abandoned upload left, after its age', async () => {
+    const upload = await abandonedUpload({ REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: '1000h' });
+    upload.age(6);
+    await upload.run();
+    expect(await upload.records()).toBe(1);
+    upload.age(2);
+    await upload.run();
+    expect(await upload.records()).toBe(0);
+    expect((await upload.client.finish(upload.location, digestOf(upload.content), upload.content.subarray(1500))).status).toBe(
+      404,
+    );
+  });
+
+  test('spares a session that has gone on lately, its first record too', async () => {
+    const upload = await abandonedUpload({ REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: '1000h' });
+    upload.age(6);
+    const second = await upload.client.chunk(upload.location, upload.content.subarray(1500, 2000), 1500);
+    upload.age(2);
+    await upload.run();
+    expect(await upload.records()).toBe(2);
+    expect((await upload.client.finish(locationOf(second), digestOf(upload.content), upload.content.subarray(2000))).status).toBe(
+      201,
+    );
+  });
+
+  test.each([
+    { REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED: 'false' },
+    { REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN: 'true' },
+  ])('takes nothing with %o', async (setting) => {
+    const upload = await abandonedUpload(setting);
+    upload.age(9);
+    await upload.run();
+    expect(await upload.records()).toBe(1);
+  });
+});
