@@ -10,6 +10,8 @@ export interface Registry {
   /** What stands before the repository in an image's name: `localhost:8787`. */
   readonly host: string;
   readonly url: string;
+  /** What it has printed, its access log included. */
+  readonly output: () => string;
   /** What reaches the storage, by whom; absent with the embedded store, whose bytes all pass through the app, and over HTTPS. */
   readonly traffic: { readonly ofApp: CountingProxy; readonly ofClients: CountingProxy } | undefined;
 }
@@ -20,7 +22,7 @@ export function describeOnEachStore(name: string, tests: (registry: () => Regist
   describeUnless(missingS3(), `${name}, MinIO`, () => tests(registryOf(startOnS3), 's3'));
 }
 
-type Started = Registry & { readonly output: () => string; readonly stop: () => Promise<void> };
+type Started = Registry & { readonly stop: () => Promise<void> };
 
 const START_WITHIN_MS = 90_000;
 

@@ -1,0 +1,57 @@
+/** `npm run check`: what can be told about the code without running it. Every check runs, also after one has failed. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+const MAX_BUNDLE_KIB = 500;
+const root = join(import.meta.dirname, '..');
+
+const CHECKS: Readonly<Record<string, () => void>> = {
+  format: () => tool('prettier', '--check', '--log-level=warn', '.'),
+  // Folders are named: given `.`, it finds nothing wrong.
+  'lint and layers': () => tool('oxlint', '--type-aware', '--deny-warnings', '--config=.ci/oxlint.json', 'src', 'test'),
+  types: () => tool('tsc', '--project', '.'),
+  'dead code': () => tool('knip'),
+  bundle: checkBundle,
+};
+
+let failed = 0;
+for (const [name, check] of Object.entries(CHECKS)) {
+  try {
+    check();
+    console.log(`ok: ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`failed: ${name}: ${String(error)}`);
+  }
+}
+console.log(`${Object.keys(CHECKS).length - failed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function tool(name: string, ...args: string[]): void {
+  const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' };
+  const { status, signal, error } = spawnSync(join(root, 'node_modules/.bin', name), args, {
+    cwd: root,
+    env,
+    stdio: 'inherit',
+    timeout: 300_000,
+  });
+  if (status !== 0) throw error ?? new Error(`${name} ended with ${signal ?? status}`);
+}
+
+/** Bundles what would be deployed. Its size is what each new isolate has to load, and Cloudflare's limits are on it gzipped. */
+function checkBundle(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-bundle-'));
+  try {
+    tool('wrangler', 'deploy', '--dry-run', '--outdir', folder);
+    const code = readdirSync(folder).filter((file) => file.endsWith('.js'));
+    const kib = code.reduce((sum, file) => sum + gzipSync(readFileSync(join(folder, file))).length, 0) / 1024;
+    const size = `${kib.toFixed(1)} KiB gzipped, ${MAX_BUNDLE_KIB} at most`;
+    if (kib === 0 || kib > MAX_BUNDLE_KIB) throw new Error(`the bundle has ${size}`);
+    console.log(`the bundle has ${size}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

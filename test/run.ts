@@ -1,0 +1,32 @@
+/**
+ * `npm test`: every suite this machine can run, each skipped one named with the way to run it, and a line of totals.
+ * Arguments go on to vitest: `npm test -- docker` runs the files with "docker" in their path.
+ */
+import { join } from 'node:path';
+import { parseCLI, startVitest } from 'vitest/node';
+import { totalsOf } from './support/totals.ts';
+
+// wrangler and miniflare would both look for Cloudflare's servers; tests stay on this machine.
+process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
+process.env['WRANGLER_SEND_METRICS'] = 'false';
+
+// Ended from outside, the run still ends the servers it started: they hang on the exit event, which a signal alone doesn't raise.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
+const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
+const config = join(import.meta.dirname, 'vitest.config.ts');
+const { state } = await startVitest('test', filter, { ...options, config });
+
+const totals = totalsOf(state.getTestModules(), state.getUnhandledErrors().length);
+const nothingMayBeSkipped = process.env['BERTH_TEST_REQUIRE_ALL'] === '1';
+if (nothingMayBeSkipped) totals.failed += totals.skipped;
+// No test at all is no success, and what vitest itself found wrong, such as a setup that threw, is only in exitCode.
+const nothingRan = totals.passed + totals.failed === 0;
+if (nothingRan || ((process.exitCode ?? 0) !== 0 && totals.failed === 0)) totals.failed += 1;
+
+for (const { suite, why } of totals.missing) console.log(`skipped: ${suite}: ${why}`);
+if (nothingMayBeSkipped) for (const name of totals.unexplained) console.log(`skipped: ${name}: no reason given`);
+if (nothingRan) console.log('failed: no test ran');
+const skipped = totals.skipped > 0 && !nothingMayBeSkipped ? `, ${totals.skipped} skipped` : '';
+console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`);
+process.exit(totals.failed === 0 ? 0 : 1);
