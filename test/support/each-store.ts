@@ -19,7 +19,12 @@ export interface Registry {
 /** The same tests on each store, each on a registry of their own, started as `npm start` does. */
 export function describeOnEachStore(name: string, tests: (registry: () => Registry, store: 'embedded' | 's3') => void): void {
   describe(`${name}, embedded store`, () => tests(registryOf(startOnEmbeddedStore), 'embedded'));
-  describeUnless(missingS3(), `${name}, MinIO`, () => tests(registryOf(startOnS3), 's3'));
+  describeOnS3(name, {}, (registry) => tests(registry, 's3'));
+}
+
+/** @param settings - those that differ from the defaults */
+export function describeOnS3(name: string, settings: Record<string, string>, tests: (registry: () => Registry) => void): void {
+  describeUnless(missingS3(), `${name}, MinIO`, () => tests(registryOf(() => startOnS3(settings))));
 }
 
 type Started = Registry & { readonly stop: () => Promise<void> };
@@ -45,7 +50,7 @@ async function startOnEmbeddedStore(): Promise<Started> {
   return { ...addressOf(server.port), traffic: undefined, output: () => server.output(), stop: () => server.stop() };
 }
 
-async function startOnS3(): Promise<Started> {
+async function startOnS3(settings: Record<string, string>): Promise<Started> {
   const s3 = inject('s3') as S3Settings;
   const root = `e2e-${randomBytes(6).toString('hex')}`;
   const bucket = await openBucket(s3, `${root}/`);
@@ -61,6 +66,7 @@ async function startOnS3(): Promise<Started> {
       REGISTRY_STORAGE_S3_ACCESSKEY: s3.accessKeyId,
       REGISTRY_STORAGE_S3_SECRETKEY: s3.secretAccessKey,
       REGISTRY_STORAGE_S3_ROOTDIRECTORY: root,
+      ...settings,
     },
   });
   const stop = async () => {
