@@ -14,6 +14,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { ByteRange } from '../domain/byte-range.ts';
+import { FetchHandler } from './fetch-handler.ts';
 import {
   type ListOptions,
   type ListPage,
@@ -189,6 +190,7 @@ function createClient(config: S3Config, endpoint: string | undefined): S3Client 
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     sha256: NativeSha256,
+    requestHandler: new FetchHandler(),
     maxAttempts: 3,
     logger: SILENT,
   });
