@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, inject } from 'vitest';
 import { openBucket, type S3Settings } from './buckets.ts';
 import { startCountingProxy, type CountingProxy } from './counting-proxy.ts';
 import { describeUnless, missingS3 } from './needs.ts';
-import { startServer } from './server.ts';
+import { type Server, startServer } from './server.ts';
 
 /** A running registry, as clients see it. */
 export interface Registry {
@@ -12,6 +12,8 @@ export interface Registry {
   readonly url: string;
   /** What it has printed, its access log included. */
   readonly output: () => string;
+  /** Of the process that runs the worker. */
+  readonly workerPid: () => number;
   /** What reaches the storage, by whom; absent with the embedded store, whose bytes all pass through the app, and over HTTPS. */
   readonly traffic: { readonly ofApp: CountingProxy; readonly ofClients: CountingProxy } | undefined;
 }
@@ -47,7 +49,7 @@ function registryOf(start: () => Promise<Started>): () => Registry {
 
 async function startOnEmbeddedStore(): Promise<Started> {
   const server = await startServer({});
-  return { ...addressOf(server.port), traffic: undefined, output: () => server.output(), stop: () => server.stop() };
+  return { ...seenFromOutside(server), traffic: undefined, stop: () => server.stop() };
 }
 
 async function startOnS3(settings: Record<string, string>): Promise<Started> {
@@ -74,12 +76,13 @@ async function startOnS3(settings: Record<string, string>): Promise<Started> {
     await Promise.all([traffic?.ofApp.stop(), traffic?.ofClients.stop()]);
     await bucket.remove();
   };
-  return { ...addressOf(server.port), traffic, output: () => server.output(), stop };
+  return { ...seenFromOutside(server), traffic, stop };
 }
 
 /** By the name `localhost`: Go clients send credentials along on a redirect to the same host name, and MinIO is on 127.0.0.1. */
-function addressOf(port: number): Pick<Registry, 'host' | 'url'> {
-  return { host: `localhost:${port}`, url: `http://localhost:${port}` };
+function seenFromOutside(server: Server): Omit<Registry, 'traffic'> {
+  const host = `localhost:${server.port}`;
+  return { host, url: `http://${host}`, output: () => server.output(), workerPid: () => server.workerdPid() };
 }
 
 function lastLines(output: string, count: number): string {
