@@ -17,6 +17,10 @@ export interface CountedRequest {
   responseBytes: number;
   /** Absent until the storage has answered, and for good where it never does. */
   status: number | undefined;
+  /** By `performance.now()`. */
+  readonly startMs: number;
+  /** When the answer began. */
+  endMs: number;
 }
 
 export interface CountingProxy {
@@ -24,12 +28,15 @@ export interface CountingProxy {
   /** In the order of arrival. */
   readonly requests: readonly CountedRequest[];
   readonly reset: () => void;
+  /** Makes each request take longer by this much before the storage hears of it. */
+  readonly delayBy: (ms: number) => void;
   readonly stop: () => Promise<void>;
 }
 
 /** A loopback proxy before a plain-HTTP S3 server that counts what passes and changes nothing. */
 export async function startCountingProxy(upstream: string): Promise<CountingProxy> {
   let requests: CountedRequest[] = [];
+  let delayMs = 0;
   const server = createServer((incoming, outgoing) => {
     const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://proxy');
     const counted = {
@@ -39,9 +46,11 @@ export async function startCountingProxy(upstream: string): Promise<CountingProx
       requestBytes: 0,
       responseBytes: 0,
       status: undefined,
+      startMs: performance.now(),
+      endMs: Infinity,
     };
     requests.push(counted);
-    forward(upstream, incoming, outgoing, counted);
+    setTimeout(() => forward(upstream, incoming, outgoing, counted), delayMs);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -52,6 +61,9 @@ export async function startCountingProxy(upstream: string): Promise<CountingProx
     },
     reset: () => {
       requests = [];
+    },
+    delayBy: (ms) => {
+      delayMs = ms;
     },
     stop: async () => {
       server.close();
@@ -69,6 +81,7 @@ function forward(upstream: string, incoming: IncomingMessage, outgoing: ServerRe
   const target = { hostname, port, agent: false as const, method: incoming.method, path: incoming.url, headers };
   const passedOn = httpRequest(target, (answer) => {
     counted.status = answer.statusCode;
+    counted.endMs = performance.now();
     answer.on('data', (chunk: Buffer) => (counted.responseBytes += chunk.length));
     outgoing.writeHead(answer.statusCode ?? 502, withoutConnection(answer.headers));
     answer.pipe(outgoing);
@@ -84,4 +97,16 @@ function forward(upstream: string, incoming: IncomingMessage, outgoing: ServerRe
 /** `Connection` is said between neighbours: what the storage does with its connection is not for the client. */
 function withoutConnection({ connection: _connection, ...headers }: IncomingHttpHeaders): IncomingHttpHeaders {
   return headers;
+}
+
+/** How many of the requests followed each other: the longest row in which each began after the one before was answered. */
+export function roundsOf(requests: readonly CountedRequest[]): number {
+  let rounds = 0;
+  let answeredMs = -Infinity;
+  for (const { startMs, endMs } of requests.toSorted((a, b) => a.endMs - b.endMs)) {
+    if (startMs < answeredMs) continue;
+    rounds += 1;
+    answeredMs = endMs;
+  }
+  return rounds;
 }

@@ -1,0 +1,108 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type ApiClient, bytesOf, digestOf, freshName, imageManifest, locationOf, streamOf } from '../support/api-client.ts';
+import { randomContent } from '../support/random-content.ts';
+
+const MIB = 1024 * 1024;
+
+export interface Cost {
+  readonly operations: number;
+  /** How many of them follow each other: what did not overlap. Undefined where that can't be seen. */
+  readonly rounds?: number;
+}
+
+/** docs/architecture.md, "Cost of each request", row by row. A change that costs one operation more must say so there and here. */
+export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<unknown>) => Promise<Cost>): void {
+  const expectCost = async (work: () => Promise<unknown>, operations: number, rounds = operations) => {
+    const cost = await costOf(work);
+    expect(cost).toEqual(cost.rounds === undefined ? { operations } : { operations, rounds });
+  };
+
+  describe('storage operations of', () => {
+    // The first push of an isolate reads what the bucket says of itself.
+    beforeAll(async () => void (await client().push('warm/up', randomContent(1))));
+
+    test('a POST: none', () => expectCost(() => client().begin(freshName()), 0));
+
+    test.each([1000, 9 * MIB])('a layer of %i bytes in one PUT with its length: 2', (size) =>
+      expectCost(() => client().push(freshName(), randomContent(size)), 2),
+    );
+
+    const pushByPatch = async (content: Uint8Array) => {
+      const patched = await client().patch(await client().begin(freshName()), streamOf(content));
+      expect((await client().finish(locationOf(patched), digestOf(content))).status).toBe(201);
+    };
+
+    test.each([1000, 8 * MIB])('a layer of %i bytes, up to one part, by PATCH and PUT: 2', (size) =>
+      expectCost(() => pushByPatch(randomContent(size)), 2),
+    );
+
+    test('a layer of n parts by PATCH and PUT: n + 4', async () => {
+      const { operations } = await costOf(() => pushByPatch(randomContent(17 * MIB)));
+      expect(operations).toBe(3 + 4);
+    });
+
+    test('a mount: 2; of what is absent: 1', async () => {
+      const from = freshName();
+      const digest = await client().push(from, randomContent(10));
+      const mount = (source: string) =>
+        client().request('POST', `/v2/${freshName()}/blobs/uploads/?mount=${digest}&from=${source}`);
+      await expectCost(() => mount(from), 2);
+      await expectCost(() => mount(freshName()), 1);
+    });
+
+    test('a chunk below a part: 1 for the first, 2 for others; the closing PUT: 5', async () => {
+      const content = randomContent(300);
+      const start = await client().begin(freshName());
+      let location = start;
+      await expectCost(async () => (location = locationOf(await client().chunk(start, content.subarray(0, 100), 0))), 1);
+      await expectCost(async () => (location = locationOf(await client().chunk(location, content.subarray(100), 100))), 2);
+      await expectCost(() => client().finish(location, digestOf(content)), 5);
+    });
+
+    test('GET and HEAD of a manifest by tag: 1', async () => {
+      const name = freshName();
+      await client().pushImage(name, 'latest');
+      await expectCost(() => client().get(`/v2/${name}/manifests/latest`), 1);
+      await expectCost(() => client().head(`/v2/${name}/manifests/latest`), 1);
+    });
+
+    test('GET and HEAD of a manifest by digest: 1', async () => {
+      const name = freshName();
+      const [first, second] = [await client().pushImage(name, 'first'), await client().pushImage(name, 'second')];
+      await expectCost(() => client().get(`/v2/${name}/manifests/${first.digest}`), 1);
+      await expectCost(() => client().head(`/v2/${name}/manifests/${second.digest}`), 1);
+    });
+
+    test('PUT of a manifest with N references: N + 6 in four rounds by tag, one more the first time, one less the same again', async () => {
+      const name = freshName();
+      const config = await client().push(name, bytesOf('{}'));
+      const layers = await Promise.all(
+        [1, 2, 3].map(async () => ({ digest: await client().push(name, randomContent(10)), size: 10 })),
+      );
+      const manifest = (n: number) => imageManifest(config, 2, layers, { annotations: { n: `${n}` } });
+      const N = 4;
+      await expectCost(() => client().putManifest(name, 'a', manifest(1)), N + 7, 4);
+      await expectCost(() => client().putManifest(name, 'b', manifest(2)), N + 6, 4);
+      await expectCost(() => client().putManifest(name, 'a', manifest(3)), N + 6, 4);
+      await expectCost(() => client().putManifest(name, 'a', manifest(3)), N + 5, 4);
+      await expectCost(() => client().putManifest(name, digestOf(bytesOf(manifest(4))), manifest(4)), N + 3, 3);
+    });
+
+    test('a page of tags: 1; 2 where it is empty', async () => {
+      const name = freshName();
+      await client().pushImage(name, 'latest');
+      for (const query of ['', '?n=1']) await expectCost(() => client().get(`/v2/${name}/tags/list${query}`), 1);
+      await expectCost(() => client().get(`/v2/${freshName()}/tags/list`), 2);
+    });
+
+    test('a page of the catalog: 1', async () => {
+      for (const query of ['', '?n=1']) await expectCost(() => client().get(`/v2/_catalog${query}`), 1);
+    });
+
+    test('HEAD of a blob: 1', async () => {
+      const name = freshName();
+      const digest = await client().push(name, randomContent(10));
+      await expectCost(() => client().head(`/v2/${name}/blobs/${digest}`), 1);
+    });
+  });
+}
