@@ -4,12 +4,13 @@ import { createApp } from './http/app.ts';
 import { createLocate } from './http/location.ts';
 import { createLog, type Log } from './log.ts';
 import { BlobWriter } from './registry/blob-writer.ts';
-import { Blobs } from './registry/blobs.ts';
+import { type BlobLink, Blobs } from './registry/blobs.ts';
 import { BufferPool, MAX_BUFFERED_BYTES } from './registry/buffer-pool.ts';
 import { Catalog } from './registry/catalog.ts';
 import { ChunkedBlob } from './registry/chunked-blob.ts';
 import { Liveness } from './registry/liveness.ts';
-import { Manifests } from './registry/manifests.ts';
+import { Manifests, type StoredManifest } from './registry/manifests.ts';
+import { RecentCache } from './registry/recent-cache.ts';
 import { SessionSeal } from './registry/session-seal.ts';
 import { Tags } from './registry/tags.ts';
 import { UploadPurge } from './registry/upload-purge.ts';
@@ -48,6 +49,10 @@ export function openPlatform(config: Config, bindings: { readonly BUCKET?: R2Buc
   return { ...system, store: rootedStore(new R2Store(bindings.BUCKET), rootDirectory), storeName: 'r2' };
 }
 
+/** What an isolate remembers of what it has read. */
+const LINKS_BYTES = 2 * 1024 * 1024;
+const MANIFESTS_BYTES = 8 * 1024 * 1024;
+
 /** The only wiring. */
 export function compose(config: Config, { store, storeName, presign, clock, randomId }: Platform): Registry {
   const { partBytes, gracePeriodSeconds } = config.storage;
@@ -55,11 +60,12 @@ export function compose(config: Config, { store, storeName, presign, clock, rand
   const log = createLog(config.log, clock);
   const bucket = new BucketInfo(store, storeName);
   const liveness = new Liveness(store, clock, gracePeriodSeconds);
-  const blobs = new Blobs(store, liveness, presign);
+  const remember = <T>(maxBytes: number) => new RecentCache<T>(clock, config.storage.cacheAgeSeconds, maxBytes);
+  const blobs = new Blobs({ store, liveness, presign, recent: remember<BlobLink>(LINKS_BYTES) });
   const writer = new BlobWriter({ store, pool: new BufferPool(MAX_BUFFERED_BYTES), partBytes, randomId });
   const uploads = new Uploads({ store, bucket, blobs, writer });
   const catalog = new Catalog(store);
-  const manifests = new Manifests({ store, bucket, liveness, catalog });
+  const manifests = new Manifests({ store, bucket, liveness, catalog, recent: remember<StoredManifest>(MANIFESTS_BYTES) });
   const seal = new SessionSeal(
     async () => (secrets.length > 0 ? secrets : [await bucket.secret()]),
     clock,

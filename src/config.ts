@@ -18,6 +18,8 @@ export interface Config {
     readonly redirect: { readonly enabled: boolean; readonly expiresInSeconds: number };
     /** How long anything unreferenced is left alone; upload sessions end within half of it. */
     readonly gracePeriodSeconds: number;
+    /** How long an isolate remembers a link or manifest; 0: not at all. */
+    readonly cacheAgeSeconds: number;
   };
   readonly uploadPurging: { readonly enabled: boolean; readonly ageSeconds: number; readonly dryRun: boolean };
   readonly http: {
@@ -89,6 +91,8 @@ export const SETTINGS = {
   REGISTRY_STORAGE_REDIRECT_EXPIRY: duration
     .refine((seconds) => seconds >= 60 && seconds <= 7 * 86_400, 'must be from 1m to 168h')
     .default(20 * 60),
+  REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: z.enum(['inmemory', 'none'], 'must be inmemory or none').default('inmemory'),
+  REGISTRY_STORAGE_CACHE_AGE: duration.refine((seconds) => seconds <= 3600, 'must be 1h at most').default(60),
   REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: duration
     .refine((seconds) => seconds >= 3600, 'must be 1h at least')
     .default(24 * 3600),
@@ -149,6 +153,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
         expiresInSeconds: settings.REGISTRY_STORAGE_REDIRECT_EXPIRY,
       },
       gracePeriodSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD,
+      cacheAgeSeconds: settings.REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR === 'none' ? 0 : settings.REGISTRY_STORAGE_CACHE_AGE,
     },
     uploadPurging: {
       enabled: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED,

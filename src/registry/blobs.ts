@@ -6,6 +6,7 @@ import { readCell } from '../storage/cell.ts';
 import { blobKey } from '../storage/keys.ts';
 import { type ObjectStore, type PresignGet, StoreError } from '../storage/object-store.ts';
 import type { Liveness } from './liveness.ts';
+import type { RecentCache } from './recent-cache.ts';
 
 /** A repository's link to a blob. */
 export interface BlobLink {
@@ -20,18 +21,30 @@ export class Blobs {
   readonly #store: ObjectStore;
   readonly #liveness: Liveness;
   readonly #presign: PresignGet | undefined;
+  readonly #recent: RecentCache<BlobLink>;
 
-  constructor(store: ObjectStore, liveness: Liveness, presign: PresignGet | undefined) {
-    this.#store = store;
-    this.#liveness = liveness;
-    this.#presign = presign;
+  constructor(options: {
+    store: ObjectStore;
+    liveness: Liveness;
+    presign: PresignGet | undefined;
+    recent: RecentCache<BlobLink>;
+  }) {
+    this.#store = options.store;
+    this.#liveness = options.liveness;
+    this.#presign = options.presign;
+    this.#recent = options.recent;
   }
 
   /** @throws {Failure} blob-unknown */
   async resolve(name: RepositoryName, digest: Digest): Promise<BlobLink> {
-    const cell = await readCell(this.#store, blobKey(name, digest));
+    const key = blobKey(name, digest);
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent;
+    const cell = await readCell(this.#store, key);
     if (cell?.object === undefined) throw new Failure('blob-unknown', 'the repository has no such blob', { detail: { digest } });
-    return { digest, size: cell.size, object: cell.object };
+    const link = { digest, size: cell.size, object: cell.object };
+    this.#recent.set(key, link, LINK_BYTES);
+    return link;
   }
 
   async has(name: RepositoryName, digest: Digest): Promise<boolean> {
@@ -65,5 +78,7 @@ export class Blobs {
   }
 }
 
+/** About what a remembered link takes, its key included. */
+const LINK_BYTES = 1024;
 const OCTET_STREAM = 'application/octet-stream';
 const NO_BYTES = new Uint8Array(0);

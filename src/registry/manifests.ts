@@ -8,6 +8,7 @@ import { blobKey, manifestKey, taggedKey, tagKey } from '../storage/keys.ts';
 import { type ObjectStore, StoreError } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
 import type { Liveness } from './liveness.ts';
+import type { RecentCache } from './recent-cache.ts';
 
 export interface StoredManifest {
   readonly digest: Digest;
@@ -21,25 +22,42 @@ export class Manifests {
   readonly #bucket: BucketInfo;
   readonly #liveness: Liveness;
   readonly #catalog: Catalog;
+  readonly #recent: RecentCache<StoredManifest>;
 
-  constructor(options: { store: ObjectStore; bucket: BucketInfo; liveness: Liveness; catalog: Catalog }) {
+  constructor(options: {
+    store: ObjectStore;
+    bucket: BucketInfo;
+    liveness: Liveness;
+    catalog: Catalog;
+    recent: RecentCache<StoredManifest>;
+  }) {
     this.#store = options.store;
     this.#bucket = options.bucket;
     this.#liveness = options.liveness;
     this.#catalog = options.catalog;
+    this.#recent = options.recent;
   }
 
-  /**
-   * One read, by tag as well: the tag's own cell holds the bytes.
-   * @throws {Failure} manifest-unknown
-   */
+  /** @throws {Failure} manifest-unknown */
   async resolve(name: RepositoryName, reference: Reference): Promise<StoredManifest> {
-    const key = reference.kind === 'tag' ? tagKey(name, reference.tag) : manifestKey(name, reference.digest);
+    const manifest =
+      reference.kind === 'tag' ? await this.#byTag(name, reference.tag) : await this.#byDigest(name, reference.digest);
+    if (manifest !== undefined) return manifest;
+    const detail = { name, reference: reference.kind === 'tag' ? reference.tag : reference.digest };
+    throw new Failure('manifest-unknown', 'the repository has no such manifest', { detail });
+  }
+
+  /** One read: the tag's own cell holds the bytes. Never remembered, for tags move. */
+  #byTag(name: RepositoryName, tag: Tag): Promise<StoredManifest | undefined> {
+    return readCell(this.#store, tagKey(name, tag));
+  }
+
+  async #byDigest(name: RepositoryName, digest: Digest): Promise<StoredManifest | undefined> {
+    const key = manifestKey(name, digest);
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent;
     const cell = await readCell(this.#store, key);
-    if (cell === undefined)
-      throw new Failure('manifest-unknown', 'the repository has no such manifest', {
-        detail: { name, reference: reference.kind === 'tag' ? reference.tag : reference.digest },
-      });
+    if (cell !== undefined) this.#recent.set(key, cell, cell.bytes.length);
     return cell;
   }
 

@@ -66,11 +66,12 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       await expectCost(() => client().head(`/v2/${name}/manifests/latest`), 1);
     });
 
-    test('GET and HEAD of a manifest by digest: 1', async () => {
+    test('GET and HEAD of a manifest by digest: 1, warm 0', async () => {
       const name = freshName();
       const [first, second] = [await client().pushImage(name, 'first'), await client().pushImage(name, 'second')];
       await expectCost(() => client().get(`/v2/${name}/manifests/${first.digest}`), 1);
       await expectCost(() => client().head(`/v2/${name}/manifests/${second.digest}`), 1);
+      for (const { digest } of [first, second]) await expectCost(() => client().get(`/v2/${name}/manifests/${digest}`), 0);
     });
 
     test('PUT of a manifest with N references: N + 6 in four rounds by tag, one more the first time, one less the same again', async () => {
@@ -99,10 +100,11 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       for (const query of ['', '?n=1']) await expectCost(() => client().get(`/v2/_catalog${query}`), 1);
     });
 
-    test('HEAD of a blob: 1', async () => {
+    test('HEAD of a blob: 1, warm 0', async () => {
       const name = freshName();
       const digest = await client().push(name, randomContent(10));
       await expectCost(() => client().head(`/v2/${name}/blobs/${digest}`), 1);
+      await expectCost(() => client().head(`/v2/${name}/blobs/${digest}`), 0);
     });
   });
 }
