@@ -21,6 +21,7 @@ export interface Config {
     /** How long an isolate remembers a link or manifest; 0: not at all. */
     readonly cacheAgeSeconds: number;
   };
+  readonly deleteEnabled: boolean;
   readonly uploadPurging: { readonly enabled: boolean; readonly ageSeconds: number; readonly dryRun: boolean };
   readonly http: {
     /** The address clients use, for absolute URLs; absent: taken from each request. */
@@ -91,6 +92,7 @@ export const SETTINGS = {
   REGISTRY_STORAGE_REDIRECT_EXPIRY: duration
     .refine((seconds) => seconds >= 60 && seconds <= 7 * 86_400, 'must be from 1m to 168h')
     .default(20 * 60),
+  REGISTRY_STORAGE_DELETE_ENABLED: flag.default(true),
   REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: z.enum(['inmemory', 'none'], 'must be inmemory or none').default('inmemory'),
   REGISTRY_STORAGE_CACHE_AGE: duration.refine((seconds) => seconds <= 3600, 'must be 1h at most').default(60),
   REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: duration
@@ -155,6 +157,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
       gracePeriodSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD,
       cacheAgeSeconds: settings.REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR === 'none' ? 0 : settings.REGISTRY_STORAGE_CACHE_AGE,
     },
+    deleteEnabled: settings.REGISTRY_STORAGE_DELETE_ENABLED,
     uploadPurging: {
       enabled: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED,
       ageSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE,

@@ -3,10 +3,10 @@ import { parseRange } from '../domain/byte-range.ts';
 import { parseDigest } from '../domain/digest.ts';
 import { parseRepositoryName } from '../domain/reference.ts';
 import { contentHeaders, isUnmodified, notModified, rangeHeader } from './content-response.ts';
-import type { Services } from './context.ts';
+import { checkDeletable, keepGoing, type Services } from './context.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs */
-export function blobRoutes({ blobs }: Services): Hono {
+export function blobRoutes({ config, blobs }: Services): Hono {
   const routes = new Hono();
 
   routes.get('/v2/:name{.+}/blobs/:digest', async (c) => {
@@ -26,6 +26,13 @@ export function blobRoutes({ blobs }: Services): Hono {
       'Content-Length': String(range.length),
       'Content-Range': `bytes ${range.offset}-${last}/${link.size}`,
     });
+  });
+
+  routes.delete('/v2/:name{.+}/blobs/:digest', async (c) => {
+    const name = parseRepositoryName(c.req.param('name'));
+    checkDeletable(config);
+    await keepGoing(c, blobs.delete(name, parseDigest(c.req.param('digest'))));
+    return c.body(null, 202);
   });
 
   return routes;

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { Config } from '../config.ts';
+import { Failure } from '../domain/failure.ts';
 import type { Log } from '../log.ts';
 import type { Blobs } from '../registry/blobs.ts';
 import type { Catalog } from '../registry/catalog.ts';
@@ -26,4 +27,9 @@ export interface Services {
 export function keepGoing<T>(c: Context, work: Promise<T>): Promise<T> {
   c.executionCtx.waitUntil(work.catch(() => undefined));
   return work;
+}
+
+/** @throws {Failure} method-unsupported where the operator has switched deleting off; cancelling an upload is always allowed */
+export function checkDeletable({ deleteEnabled }: Config): void {
+  if (!deleteEnabled) throw new Failure('method-unsupported', 'deleting is disabled', { headers: { Allow: 'GET, HEAD, PUT' } });
 }

@@ -3,10 +3,10 @@ import { Failure } from '../domain/failure.ts';
 import { MAX_MANIFEST_BYTES } from '../domain/manifest.ts';
 import { parseNewReference, parseReference, parseRepositoryName } from '../domain/reference.ts';
 import { contentHeaders, isUnmodified, notModified } from './content-response.ts';
-import { keepGoing, type Services } from './context.ts';
+import { checkDeletable, keepGoing, type Services } from './context.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests and #pushing-manifests */
-export function manifestRoutes({ manifests, locate }: Services): Hono {
+export function manifestRoutes({ config, manifests, locate }: Services): Hono {
   const routes = new Hono();
 
   routes.get('/v2/:name{.+}/manifests/:reference', async (c) => {
@@ -23,6 +23,13 @@ export function manifestRoutes({ manifests, locate }: Services): Hono {
     const bytes = await readAtMost(c.req.raw, MAX_MANIFEST_BYTES);
     const digest = await keepGoing(c, manifests.put(name, reference, bytes, mediaTypeOf(c.req.header('Content-Type'))));
     return c.body(null, 201, { Location: locate(c.req.raw, `/v2/${name}/manifests/${digest}`), 'Docker-Content-Digest': digest });
+  });
+
+  routes.delete('/v2/:name{.+}/manifests/:reference', async (c) => {
+    const name = parseRepositoryName(c.req.param('name'));
+    checkDeletable(config);
+    await keepGoing(c, manifests.delete(name, parseReference(c.req.param('reference'))));
+    return c.body(null, 202);
   });
 
   return routes;

@@ -2,7 +2,7 @@ import type { Digest } from '../domain/digest.ts';
 import type { ByteRange } from '../domain/byte-range.ts';
 import { Failure } from '../domain/failure.ts';
 import type { RepositoryName } from '../domain/reference.ts';
-import { readCell } from '../storage/cell.ts';
+import { deleteCell, readCell } from '../storage/cell.ts';
 import { blobKey } from '../storage/keys.ts';
 import { type ObjectStore, type PresignGet, StoreError } from '../storage/object-store.ts';
 import type { Liveness } from './liveness.ts';
@@ -41,7 +41,7 @@ export class Blobs {
     const recent = this.#recent.get(key);
     if (recent !== undefined) return recent;
     const cell = await readCell(this.#store, key);
-    if (cell?.object === undefined) throw new Failure('blob-unknown', 'the repository has no such blob', { detail: { digest } });
+    if (cell?.object === undefined) throw unknownBlob(digest);
     const link = { digest, size: cell.size, object: cell.object };
     this.#recent.set(key, link, LINK_BYTES);
     return link;
@@ -69,6 +69,17 @@ export class Blobs {
     await this.#liveness.establish(blobKey(name, digest), link);
   }
 
+  /**
+   * Takes the blob from the repository; its bytes are left to collection, since other repositories may hold them.
+   * @throws {Failure} blob-unknown
+   */
+  async delete(name: RepositoryName, digest: Digest): Promise<void> {
+    const key = blobKey(name, digest);
+    const wasThere = await deleteCell(this.#store, key, async () => true);
+    this.#recent.delete(key);
+    if (!wasThere) throw unknownBlob(digest);
+  }
+
   /** Makes another repository's blob one of this repository's too. False where the other does not have it. */
   async mount(name: RepositoryName, digest: Digest, from: RepositoryName): Promise<boolean> {
     const source = await this.#liveness.rely(blobKey(from, digest));
@@ -82,3 +93,7 @@ export class Blobs {
 const LINK_BYTES = 1024;
 const OCTET_STREAM = 'application/octet-stream';
 const NO_BYTES = new Uint8Array(0);
+
+function unknownBlob(digest: Digest): Failure {
+  return new Failure('blob-unknown', 'the repository has no such blob', { detail: { digest } });
+}

@@ -3,9 +3,9 @@ import { Failure } from '../domain/failure.ts';
 import { type ManifestReference, parseManifest } from '../domain/manifest.ts';
 import type { Reference, RepositoryName, Tag } from '../domain/reference.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
-import { type Cell, type Look, lookAt, readCell, type StoredCell, updateCell } from '../storage/cell.ts';
-import { blobKey, manifestKey, taggedKey, tagKey } from '../storage/keys.ts';
-import { type ObjectStore, StoreError } from '../storage/object-store.ts';
+import { type Cell, deleteCell, lookAt, readCell, updateCell } from '../storage/cell.ts';
+import { blobKey, manifestKey, taggedKey, taggedPrefix, tagKey } from '../storage/keys.ts';
+import { listAll, type ObjectStore, StoreError } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
 import type { Liveness } from './liveness.ts';
 import type { RecentCache } from './recent-cache.ts';
@@ -43,8 +43,7 @@ export class Manifests {
     const manifest =
       reference.kind === 'tag' ? await this.#byTag(name, reference.tag) : await this.#byDigest(name, reference.digest);
     if (manifest !== undefined) return manifest;
-    const detail = { name, reference: reference.kind === 'tag' ? reference.tag : reference.digest };
-    throw new Failure('manifest-unknown', 'the repository has no such manifest', { detail });
+    throw unknownManifest(name, reference);
   }
 
   /** One read: the tag's own cell holds the bytes. Never remembered, for tags move. */
@@ -98,18 +97,46 @@ export class Manifests {
       tag === undefined ? undefined : lookAt(this.#store, tagKey(name, tag)),
       this.#requireAll(name, references),
     ]);
-    const retag = tag !== undefined && !names(tagged?.cell, cell) ? tag : undefined;
     await Promise.all([
       this.#liveness.establish(manifestKey(name, cell.digest), cell),
-      retag && this.#store.put(taggedKey(name, cell.digest, retag), new Uint8Array(0)),
+      tag !== undefined &&
+        tagged?.cell?.digest !== cell.digest &&
+        this.#store.put(taggedKey(name, cell.digest, tag), new Uint8Array(0)),
     ]);
-    if (retag !== undefined) await this.#setTag(name, retag, cell, tagged);
+    // Also where it names this manifest already: to a delete of the manifest, on its way here, the tag must have changed.
+    if (tag !== undefined) await updateCell(this.#store, tagKey(name, tag), () => cell, tagged);
     const [manifest] = await Promise.all([this.#store.head(manifestKey(name, cell.digest)), listed || this.#catalog.add(name)]);
     return manifest !== undefined && manifest.size > 0;
   }
 
-  async #setTag(name: RepositoryName, tag: Tag, cell: Cell, seen: Look | undefined): Promise<void> {
-    await updateCell(this.#store, tagKey(name, tag), (current) => (names(current, cell) ? undefined : cell), seen);
+  /**
+   * A tag's delete takes the tag alone. A digest's takes the manifest, then those tags that still name it: they are
+   * found by their hints, so the cost does not grow with the repository's other tags.
+   *
+   * @throws {Failure} manifest-unknown
+   */
+  async delete(name: RepositoryName, reference: Reference): Promise<void> {
+    const wasThere =
+      reference.kind === 'tag' ? await this.#deleteTag(name, reference.tag) : await this.#deleteManifest(name, reference.digest);
+    if (!wasThere) throw unknownManifest(name, reference);
+  }
+
+  #deleteTag(name: RepositoryName, tag: Tag): Promise<boolean> {
+    return deleteCell(this.#store, tagKey(name, tag), async () => true);
+  }
+
+  async #deleteManifest(name: RepositoryName, digest: Digest): Promise<boolean> {
+    const key = manifestKey(name, digest);
+    const wasThere = await deleteCell(this.#store, key, async () => true);
+    this.#recent.delete(key);
+    const prefix = taggedPrefix(name, digest);
+    const isDead = async () => (await readCell(this.#store, key)) === undefined;
+    for await (const hint of listAll(this.#store, prefix)) {
+      const tag = hint.key.slice(prefix.length) as Tag;
+      // A tag that moves on at this moment stays, and one whose manifest was pushed again meanwhile.
+      await deleteCell(this.#store, tagKey(name, tag), async (cell) => cell.digest === digest && (await isDead()));
+    }
+    return wasThere;
   }
 
   /** @throws {Failure} manifest-blob-unknown for the first reference that is not here */
@@ -130,6 +157,7 @@ export class Manifests {
 
 const MAX_ROUNDS = 3;
 
-function names(tag: StoredCell | undefined, { digest, mediaType }: Cell): boolean {
-  return tag !== undefined && tag.digest === digest && tag.mediaType === mediaType;
+function unknownManifest(name: RepositoryName, reference: Reference): Failure {
+  const detail = { name, reference: reference.kind === 'tag' ? reference.tag : reference.digest };
+  return new Failure('manifest-unknown', 'the repository has no such manifest', { detail });
 }

@@ -84,12 +84,37 @@ export async function updateCell(store: ObjectStore, key: string, change: Change
     ownNonce = nonce;
     look = await lookAt(store, key);
   }
-  throw new StoreError('unavailable', `${key} was changed by others ${MAX_ROUNDS} times in a row`);
+  throw contended(key);
+}
+
+/**
+ * Leaves a tombstone where a cell stands, as long as `stillWanted`, asked of each cell it meets, says so: what somebody
+ * else has written meanwhile is looked at anew.
+ *
+ * @returns false where there is no cell, or one that is to stay
+ */
+export async function deleteCell(
+  store: ObjectStore,
+  key: string,
+  stillWanted: (cell: StoredCell) => Promise<boolean>,
+): Promise<boolean> {
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const { cell } = await lookAt(store, key);
+    if (cell === undefined || !(await stillWanted(cell))) return false;
+    if ((await store.put(key, TOMBSTONE, { kind: 'match', etag: cell.etag })) !== undefined) return true;
+  }
+  throw contended(key);
 }
 
 /** Writes a cell that is most likely not there yet: one operation then. Where one stands, `change` decides. */
 export function createCell(store: ObjectStore, key: string, change: Change): Promise<void> {
   return updateCell(store, key, change, {});
+}
+
+const TOMBSTONE = new Uint8Array(0);
+
+function contended(key: string): StoreError {
+  return new StoreError('unavailable', `${key} was changed by others ${MAX_ROUNDS} times in a row`);
 }
 
 function encode({ state, digest, mediaType, size, object, bytes }: Cell): { nonce: string; content: Uint8Array } {

@@ -39,8 +39,8 @@ export const blobKey = (name: RepositoryName, digest: Digest) => `repositories/$
 export const manifestKey = (name: RepositoryName, digest: Digest) => `repositories/${name}/_manifests/${path(digest)}`;
 export const tagsPrefix = (name: RepositoryName) => `repositories/${name}/_tags/`;
 export const tagKey = (name: RepositoryName, tag: Tag) => `${tagsPrefix(name)}${tag}`;
-export const taggedKey = (name: RepositoryName, digest: Digest, tag: Tag) =>
-  `repositories/${name}/_tagged/${path(digest)}/${tag}`;
+export const taggedPrefix = (name: RepositoryName, digest: Digest) => `repositories/${name}/_tagged/${path(digest)}/`;
+export const taggedKey = (name: RepositoryName, digest: Digest, tag: Tag) => `${taggedPrefix(name, digest)}${tag}`;
 
 export const catalogKey = (name: RepositoryName) => `${CATALOG_PREFIX}${name}!`;
 export const nameOfCatalogKey = (key: string) => key.slice(CATALOG_PREFIX.length, -1) as RepositoryName;

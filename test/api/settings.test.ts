@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { bytesOf, digestOf, imageManifest, locationOf } from '../support/api-client.ts';
+import { bytesOf, digestOf, errorOf, imageManifest, locationOf } from '../support/api-client.ts';
 import { countingStore } from '../support/counting-store.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
@@ -15,6 +15,17 @@ test('REGISTRY_CATALOG_MAXENTRIES bounds every page, whatever n asks for', async
     expect(await response.json()).toEqual({ repositories: ['a', 'b'] });
     expect(response.headers.get('Link')).toBe('<http://registry.test/v2/_catalog?last=b&n=2>; rel="next"');
   }
+});
+
+test('REGISTRY_STORAGE_DELETE_ENABLED=false refuses to delete anything but an upload', async () => {
+  const { client } = memoryRegistry({ REGISTRY_STORAGE_DELETE_ENABLED: 'false' });
+  const { digest, layerDigest } = await client.pushImage('a', 'latest');
+  for (const path of ['manifests/latest', `manifests/${digest}`, `blobs/${layerDigest}`]) {
+    const response = await client.request('DELETE', `/v2/a/${path}`);
+    expect(await errorOf(response)).toMatchObject({ status: 405, code: 'UNSUPPORTED' });
+    expect((await client.head(`/v2/a/${path}`)).status).toBe(200);
+  }
+  expect((await client.request('DELETE', await client.begin('a'))).status).toBe(204);
 });
 
 describe('URLs in answers', () => {

@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import type { ApiClient } from '../support/api-client.ts';
 import { blobSuite } from './blobs.ts';
+import { deleteSuite } from './deletes.ts';
 import { listingSuite } from './listings.ts';
 import { manifestSuite } from './manifests.ts';
 import { nameSuite } from './names.ts';
@@ -14,5 +15,6 @@ export function describeApi(name: string, client: () => ApiClient): void {
     uploadSuite(client);
     manifestSuite(client);
     listingSuite(client);
+    deleteSuite(client);
   });
 }
