@@ -1,5 +1,5 @@
 import type { Hono } from 'hono';
-import type { Config } from './config.ts';
+import { type Config, ConfigError } from './config.ts';
 import { createApp } from './http/app.ts';
 import { createLocate } from './http/location.ts';
 import { createLog, type Log } from './log.ts';
@@ -33,6 +33,8 @@ export interface Platform {
   /** Tells one storage from another: the endpoint, or `r2`. */
   readonly storeName: string;
   readonly presign: PresignGet | undefined;
+  /** What uploads may hold in memory, all together. */
+  readonly pool: BufferPool;
   readonly clock: () => Date;
   readonly randomId: () => string;
 }
@@ -41,11 +43,17 @@ export interface Platform {
 export function openPlatform(config: Config, bindings: { readonly BUCKET?: R2Bucket }): Platform {
   const { kind, s3, rootDirectory, redirect } = config.storage;
   const presign = s3 && redirect.enabled ? rootedPresign(s3PresignGet(s3, redirect.expiresInSeconds), rootDirectory) : undefined;
-  const system = { presign, clock: () => new Date(), randomId: () => crypto.randomUUID() };
+  const system = {
+    presign,
+    pool: new BufferPool(MAX_BUFFERED_BYTES),
+    clock: () => new Date(),
+    randomId: () => crypto.randomUUID(),
+  };
   if (kind === 's3' && s3 !== undefined) {
     return { ...system, store: rootedStore(new S3Store(s3), rootDirectory), storeName: s3.endpoint ?? `aws ${s3.region}` };
   }
-  if (bindings.BUCKET === undefined) throw new Error('the R2 binding BUCKET is missing');
+  if (bindings.BUCKET === undefined)
+    throw new ConfigError('REGISTRY_STORAGE_S3_BUCKET is missing, and so is the R2 binding BUCKET');
   return { ...system, store: rootedStore(new R2Store(bindings.BUCKET), rootDirectory), storeName: 'r2' };
 }
 
@@ -54,16 +62,17 @@ const LINKS_BYTES = 2 * 1024 * 1024;
 const MANIFESTS_BYTES = 8 * 1024 * 1024;
 
 /** The only wiring. */
-export function compose(config: Config, { store, storeName, presign, clock, randomId }: Platform): Registry {
+export function compose(config: Config, { store, storeName, presign, pool, clock, randomId }: Platform): Registry {
   const { partBytes, gracePeriodSeconds } = config.storage;
   const { secrets } = config.http;
   const log = createLog(config.log, clock);
   const bucket = new BucketInfo(store, storeName);
   const liveness = new Liveness(store, clock, gracePeriodSeconds);
   const remember = <T>(maxBytes: number) => new RecentCache<T>(clock, config.storage.cacheAgeSeconds, maxBytes);
-  const blobs = new Blobs({ store, liveness, presign, recent: remember<BlobLink>(LINKS_BYTES) });
-  const writer = new BlobWriter({ store, pool: new BufferPool(MAX_BUFFERED_BYTES), partBytes, randomId });
-  const uploads = new Uploads({ store, bucket, blobs, writer });
+  const blobs = new Blobs({ store, bucket, liveness, presign, recent: remember<BlobLink>(LINKS_BYTES) });
+  const writer = new BlobWriter({ store, pool, partBytes, randomId });
+  const chunked = new ChunkedBlob(writer);
+  const uploads = new Uploads({ store, bucket, blobs, writer, chunked });
   const catalog = new Catalog(store);
   const manifests = new Manifests({ store, bucket, liveness, catalog, recent: remember<StoredManifest>(MANIFESTS_BYTES) });
   const seal = new SessionSeal(
@@ -79,10 +88,10 @@ export function compose(config: Config, { store, storeName, presign, clock, rand
     uploads,
     seal,
     manifests,
-    tags: new Tags(store),
+    tags: new Tags(store, catalog),
     catalog,
   };
-  const purge = new UploadPurge(store, new ChunkedBlob(writer), clock, config.uploadPurging);
+  const purge = new UploadPurge({ store, chunked, clock, log, ...config.uploadPurging });
   return {
     app: createApp(services, clock),
     log,

@@ -144,6 +144,11 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
   const s3 = s3Config(settings);
   const kind = settings.REGISTRY_STORAGE ?? (s3 === undefined ? 'r2' : 's3');
   if (kind === 's3' && s3 === undefined) throw new ConfigError('REGISTRY_STORAGE=s3 needs REGISTRY_STORAGE_S3_BUCKET');
+  const graceSeconds = settings.REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD;
+  if (settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE < graceSeconds / 2)
+    throw new ConfigError(
+      'REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE must be half the grace period at least, as long as uploads live',
+    );
   return deepFreeze({
     storage: {
       kind,
@@ -154,7 +159,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
         enabled: s3 !== undefined && !settings.REGISTRY_STORAGE_REDIRECT_DISABLE,
         expiresInSeconds: settings.REGISTRY_STORAGE_REDIRECT_EXPIRY,
       },
-      gracePeriodSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD,
+      gracePeriodSeconds: graceSeconds,
       cacheAgeSeconds: settings.REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR === 'none' ? 0 : settings.REGISTRY_STORAGE_CACHE_AGE,
     },
     deleteEnabled: settings.REGISTRY_STORAGE_DELETE_ENABLED,

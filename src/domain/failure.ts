@@ -10,7 +10,7 @@ export type FailureKind =
   | 'manifest-unknown'
   | 'name-invalid'
   | 'name-unknown'
-  | 'page-size-invalid'
+  | 'page-invalid'
   | 'range-not-satisfiable'
   | 'route-unknown'
   | 'method-unsupported'

@@ -14,9 +14,12 @@ const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
 /** Docker's own limit; it also keeps every storage key below S3's 1,024 bytes. */
 export const MAX_NAME_LENGTH = 255;
+/** MinIO takes 255 bytes between two slashes of a key, and one key has a sign more there than the name. */
+export const MAX_COMPONENT_LENGTH = 254;
 
 export function findRepositoryName(text: string): RepositoryName | undefined {
-  return text.length <= MAX_NAME_LENGTH && NAME.test(text) ? (text as RepositoryName) : undefined;
+  const fits = text.length <= MAX_NAME_LENGTH && text.split('/').every((component) => component.length <= MAX_COMPONENT_LENGTH);
+  return fits && NAME.test(text) ? (text as RepositoryName) : undefined;
 }
 
 /** @throws {Failure} name-invalid */
@@ -33,7 +36,7 @@ export function parseRepositoryName(text: string): RepositoryName {
   return name;
 }
 
-function findTag(text: string): Tag | undefined {
+export function findTag(text: string): Tag | undefined {
   return TAG.test(text) ? (text as Tag) : undefined;
 }
 

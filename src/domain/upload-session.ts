@@ -35,6 +35,8 @@ export interface UploadChunked extends UploadBase {
   readonly stage: 'chunked';
   /** UUID of the chunk record. */
   readonly record: string;
+  /** The one before, kept while the client may not have heard of this one. */
+  readonly previous?: string | undefined;
   readonly size: number;
 }
 

@@ -19,13 +19,10 @@ export function createApp(services: Services, clock: () => Date): Hono {
     c.header('Docker-Distribution-Api-Version', 'registry/2.0');
   });
 
-  app.get('/v2', (c) => c.json({}));
+  app.route('/', refusingOtherMethods(new Hono().get('/v2', (c) => c.json({}))));
   // Uploads first: their last segments would pass for a blob's.
-  app.route('/', uploadRoutes(services));
-  app.route('/', blobRoutes(services));
-  app.route('/', manifestRoutes(services));
-  app.route('/', listingRoutes(services));
-  refuseOtherMethods(app);
+  for (const routesOf of [uploadRoutes, blobRoutes, manifestRoutes, listingRoutes])
+    app.route('/', refusingOtherMethods(routesOf(services)));
 
   app.notFound((c) => errorResponse(new Failure('route-unknown', `nothing is at ${c.req.method} ${c.req.path}`), log));
   app.onError(answerError(services));
@@ -33,8 +30,8 @@ export function createApp(services: Services, clock: () => Date): Hono {
 }
 
 /** 405 with `Allow` (RFC 9110, section 15.5.6) where the path is right and the method is not. */
-function refuseOtherMethods(app: Hono): void {
-  const routes = app.routes.filter(({ method }) => method !== 'ALL');
+function refusingOtherMethods(app: Hono): Hono {
+  const routes = [...app.routes];
   for (const [path, known] of Map.groupBy(routes, (route) => route.path)) {
     const methods = known.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
     const headers = { Allow: [...new Set(methods)].join(', ') };
@@ -42,6 +39,7 @@ function refuseOtherMethods(app: Hono): void {
       throw new Failure('method-unsupported', `${c.req.method} is not supported here`, { headers });
     });
   }
+  return app;
 }
 
 function answerError({ log }: Services): ErrorHandler {

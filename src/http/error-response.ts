@@ -8,7 +8,8 @@ interface Wire {
 }
 
 /**
- * What goes out for each kind of failure. Only codes of the specification's list, which says that there are no others:
+ * What goes out for each kind of failure: codes of the specification's list, which knows no others for a client's mistake.
+ * What is not the client's fault is `UNKNOWN`, as with registry:2:
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
  */
 const WIRE = {
@@ -23,7 +24,7 @@ const WIRE = {
   'method-unsupported': { code: 'UNSUPPORTED', status: 405 },
   'name-invalid': { code: 'NAME_INVALID', status: 400 },
   'name-unknown': { code: 'NAME_UNKNOWN', status: 404 },
-  'page-size-invalid': { code: 'UNSUPPORTED', status: 400 },
+  'page-invalid': { code: 'UNSUPPORTED', status: 400 },
   'range-not-satisfiable': { code: 'UNSUPPORTED', status: 416 },
   'route-unknown': { code: 'UNSUPPORTED', status: 404 },
   'size-mismatch': { code: 'SIZE_INVALID', status: 400 },

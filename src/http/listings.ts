@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { parseRepositoryName } from '../domain/reference.ts';
+import { findRepositoryName, findTag, parseRepositoryName } from '../domain/reference.ts';
 import type { Services } from './context.ts';
 import { nextLink, parsePage } from './paging.ts';
 
@@ -12,13 +12,13 @@ export function listingRoutes({ config, tags, catalog, locate }: Services): Hono
 
   routes.get('/v2/:name{.+}/tags/list', async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
-    const request = parsePage(c.req.query(), config.catalogMaxEntries);
+    const request = parsePage(c.req.query(), config.catalogMaxEntries, findTag);
     const page = await tags.list(name, request);
     return c.json({ name, tags: page.names }, 200, nextLink(c, locate, page, request.limit));
   });
 
   routes.get('/v2/_catalog', async (c) => {
-    const request = parsePage(c.req.query(), config.catalogMaxEntries);
+    const request = parsePage(c.req.query(), config.catalogMaxEntries, findRepositoryName);
     const page = await catalog.list(request);
     return c.json({ repositories: page.names }, 200, nextLink(c, locate, page, request.limit));
   });

@@ -3,14 +3,22 @@ import { Failure } from '../domain/failure.ts';
 import type { NamePage, PageRequest } from '../registry/name-page.ts';
 import type { Locate } from './location.ts';
 
+interface PageQuery {
+  readonly n?: string | undefined;
+  readonly last?: string | undefined;
+}
+
 /**
  * Reads `n` and `last`; an `n` above the maximum is taken as the maximum.
- * @throws {Failure} page-size-invalid
+ *
+ * @param findName - undefined for what can't be a name of the list
+ * @throws {Failure} page-invalid
  */
-export function parsePage(query: { n?: string | undefined; last?: string | undefined }, maxEntries: number): PageRequest {
-  const { n, last } = query;
-  if (n !== undefined && !/^\d{1,15}$/.test(n))
-    throw new Failure('page-size-invalid', 'n must be a whole number', { detail: { n } });
+export function parsePage(query: PageQuery, maxEntries: number, findName: (text: string) => string | undefined): PageRequest {
+  const { n, last = '' } = query;
+  if (n !== undefined && !/^\d{1,15}$/.test(n)) throw new Failure('page-invalid', 'n must be a whole number', { detail: { n } });
+  if (last !== '' && findName(last) === undefined)
+    throw new Failure('page-invalid', 'last must be a name of the list', { detail: { last } });
   return { limit: n === undefined ? maxEntries : Math.min(Number(n), maxEntries), last: last === '' ? undefined : last };
 }
 

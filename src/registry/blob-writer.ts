@@ -3,7 +3,8 @@ import { Failure } from '../domain/failure.ts';
 import { objectKey, streamedObjectKey } from '../storage/keys.ts';
 import { isStoreError, type ObjectStore } from '../storage/object-store.ts';
 import type { BufferPool } from './buffer-pool.ts';
-import { fromClient, fromStore, type Part, PartReader } from './part-reader.ts';
+import { fromClient, fromStore } from './byte-source.ts';
+import { type Part, PartReader } from './part-reader.ts';
 import { PartUploader } from './part-uploader.ts';
 
 /** Bytes in the bucket that nothing names yet. */
@@ -65,7 +66,7 @@ export class BlobWriter {
     algorithms: readonly Algorithm[],
     expected?: Digest,
   ): Promise<WrittenBlob> {
-    const reader = new PartReader(this.pool, this.partBytes, EMPTY, [fromClient(stream)]);
+    const reader = new PartReader(this.pool, this.partBytes, [fromClient(stream)]);
     const first = await reader.next();
     try {
       if (first === undefined || (await reader.isAtEnd()))
@@ -89,11 +90,21 @@ export class BlobWriter {
       }
       const digests = hasher.digests();
       check(digests, expected);
-      await uploader.complete();
+      await this.#complete(uploader, object, size);
       return { object, size, digests };
     } catch (error) {
       reader.cancel();
-      await uploader.abort();
+      await uploader.abandon();
+      throw error;
+    }
+  }
+
+  /** The name is this upload's alone: where the answer to the first try was lost, an object of that size is what it made. */
+  async #complete(uploader: PartUploader, object: string, size: number): Promise<void> {
+    try {
+      await uploader.complete();
+    } catch (error) {
+      if (isStoreError(error, 'multipart-unknown') && (await this.store.head(object))?.size === size) return;
       throw error;
     }
   }
@@ -105,7 +116,7 @@ export class BlobWriter {
   async readBack(object: string, expected: Digest): Promise<WrittenBlob | undefined> {
     const stored = await this.store.get(object);
     if (stored === undefined) return undefined;
-    const reader = new PartReader(this.pool, this.partBytes, EMPTY, [fromStore(stored.body)]);
+    const reader = new PartReader(this.pool, this.partBytes, [fromStore(stored.body)]);
     const hasher = new Hasher([algorithmOf(expected)]);
     for (let part = await reader.next(); part !== undefined; part = await reader.next()) {
       hasher.update(part.bytes);

@@ -2,6 +2,7 @@ import type { Digest } from '../domain/digest.ts';
 import type { ByteRange } from '../domain/byte-range.ts';
 import { Failure } from '../domain/failure.ts';
 import type { RepositoryName } from '../domain/reference.ts';
+import type { BucketInfo } from '../storage/bucket-record.ts';
 import { deleteCell, readCell } from '../storage/cell.ts';
 import { blobKey } from '../storage/keys.ts';
 import { type ObjectStore, type PresignGet, StoreError } from '../storage/object-store.ts';
@@ -19,17 +20,20 @@ export interface BlobLink {
 /** Which blobs a repository has. A repository sees only its own links: knowing a digest is not enough to read it. */
 export class Blobs {
   readonly #store: ObjectStore;
+  readonly #bucket: BucketInfo;
   readonly #liveness: Liveness;
   readonly #presign: PresignGet | undefined;
   readonly #recent: RecentCache<BlobLink>;
 
   constructor(options: {
     store: ObjectStore;
+    bucket: BucketInfo;
     liveness: Liveness;
     presign: PresignGet | undefined;
     recent: RecentCache<BlobLink>;
   }) {
     this.#store = options.store;
+    this.#bucket = options.bucket;
     this.#liveness = options.liveness;
     this.#presign = options.presign;
     this.#recent = options.recent;
@@ -82,6 +86,7 @@ export class Blobs {
 
   /** Makes another repository's blob one of this repository's too. False where the other does not have it. */
   async mount(name: RepositoryName, digest: Digest, from: RepositoryName): Promise<boolean> {
+    await this.#bucket.abilities();
     const source = await this.#liveness.rely(blobKey(from, digest));
     if (source?.object === undefined) return false;
     await this.link(name, { digest, size: source.size, object: source.object });

@@ -1,57 +1,16 @@
-import { z } from 'zod';
 import { algorithmOf, type Digest } from '../domain/digest.ts';
 import { Failure } from '../domain/failure.ts';
-import { decodeFrame, encodeFrame } from '../storage/frame.ts';
 import { streamedObjectKey } from '../storage/keys.ts';
-import { isStoreError, type ObjectStore, StoreError } from '../storage/object-store.ts';
+import { isStoreError } from '../storage/object-store.ts';
 import type { BlobWriter, WrittenBlob } from './blob-writer.ts';
-import { type ByteSource, type Part, PartReader } from './part-reader.ts';
+import type { ByteSource } from './byte-source.ts';
+import type { ChunkProgress } from './chunk-record.ts';
+import { type Part, PartReader } from './part-reader.ts';
 import { type MultipartProgress, PartUploader } from './part-uploader.ts';
 
-const multipartProgress = z.object({
-  object: z.string(),
-  multipartId: z.string(),
-  parts: z.array(z.object({ number: z.int(), etag: z.string() })).readonly(),
-});
-
-const progressHeader = z.object({
-  version: z.literal(1),
-  size: z.int().nonnegative(),
-  partBytes: z.int().positive(),
-  multipart: multipartProgress.optional(),
-});
-
-/**
- * What the chunks so far have left: full parts in a multipart upload, and a tail shorter than a part, for all parts
- * but the last must have one size (R2). A record of it is written once and never changed, so a chunk that is sent
- * again starts from the same place.
- */
-export interface ChunkProgress {
-  readonly size: number;
-  readonly partBytes: number;
-  readonly multipart?: MultipartProgress | undefined;
-  readonly tail: Uint8Array;
-}
-
-export function encodeProgress({ size, partBytes, multipart, tail }: ChunkProgress): Uint8Array {
-  const header: z.input<typeof progressHeader> = { version: 1, size, partBytes, multipart };
-  return encodeFrame(header, tail);
-}
-
-/** @throws {StoreError} unexpected */
-export function decodeProgress(content: Uint8Array): ChunkProgress {
-  try {
-    const frame = decodeFrame(content);
-    const { version: _, ...progress } = progressHeader.parse(frame.header);
-    return { ...progress, tail: frame.bytes };
-  } catch (cause) {
-    throw new StoreError('unexpected', 'this is not a chunk record', cause);
-  }
-}
-
-/** Progress whose tail lies in a buffer of the pool's, until it is released. */
+/** Progress and its tail, which must be released. */
 export interface HeldProgress extends ChunkProgress {
-  readonly release: () => void;
+  readonly tail: Part;
 }
 
 /** A blob that arrives in several requests. */
@@ -63,36 +22,45 @@ export class ChunkedBlob {
   }
 
   begin(): ChunkProgress {
-    return { size: 0, partBytes: this.#writer.partBytes, tail: EMPTY };
+    return { size: 0, partBytes: this.#writer.partBytes };
   }
 
-  /** Adds what the sources hold. What `from` stands for stays as it was, so it can be tried again. */
+  /**
+   * Goes on with what the sources hold: the tail that was left, then what is new. What `from` stands for stays as it
+   * was, so it can be tried again.
+   */
   async extend(from: ChunkProgress, sources: readonly ByteSource[]): Promise<HeldProgress> {
     const { store, pool, randomId } = this.#writer;
-    const reader = new PartReader(pool, from.partBytes, from.tail, sources);
+    const reader = new PartReader(pool, from.partBytes, sources);
     let uploader = from.multipart && PartUploader.resume(store, from.multipart);
-    let size = from.size - from.tail.length;
+    let size = (from.multipart?.parts.length ?? 0) * from.partBytes;
+    let held: Part | undefined;
     try {
-      let part = await reader.next();
-      for (; part?.bytes.length === from.partBytes; part = await reader.next()) {
-        size += part.bytes.length;
-        uploader ??= await createFor(part, store, streamedObjectKey(randomId()));
-        await uploader.add(part);
+      for (;;) {
+        held = await reader.next();
+        if (held === undefined || held.bytes.length < from.partBytes) break;
+        size += from.partBytes;
+        uploader ??= await PartUploader.create(store, streamedObjectKey(randomId()));
+        const full = held;
+        held = undefined; // The uploader's from here on.
+        await uploader.add(full);
       }
       const multipart = await uploader?.progress();
-      const tail = part?.bytes ?? EMPTY;
-      return {
-        size: size + tail.length,
-        partBytes: from.partBytes,
-        multipart,
-        tail,
-        release: part?.release ?? (() => undefined),
-      };
+      const tail = held ?? NOTHING;
+      return { size: size + tail.bytes.length, partBytes: from.partBytes, multipart, tail };
     } catch (error) {
+      held?.release();
       reader.cancel();
-      if (from.multipart === undefined) await uploader?.abort();
+      await (from.multipart === undefined ? uploader?.abandon() : uploader?.settle());
       throw error;
     }
+  }
+
+  /** Undoes an extension that nobody will go on with. */
+  async discard(from: ChunkProgress, to: HeldProgress): Promise<void> {
+    to.tail.release();
+    if (from.multipart === undefined && to.multipart !== undefined)
+      await PartUploader.resume(this.#writer.store, to.multipart).abandon();
   }
 
   /**
@@ -105,7 +73,7 @@ export class ChunkedBlob {
     try {
       const whole = await this.extend(from, sources);
       if (whole.multipart === undefined) return await this.#writeTail(whole, expected);
-      await this.#completeParts(whole.multipart, whole);
+      await this.#completeParts(whole.multipart, whole.tail);
       return await this.#readBack(whole.multipart.object, expected);
     } catch (error) {
       // Completed already, by an attempt whose answer was lost: then the object is there.
@@ -115,22 +83,22 @@ export class ChunkedBlob {
     }
   }
 
-  /** Never fails: what can't be aborted now, the purge will. */
+  /** @throws {StoreError} where it can't be aborted now */
   async abort({ multipart }: ChunkProgress): Promise<void> {
     if (multipart !== undefined) await PartUploader.resume(this.#writer.store, multipart).abort();
   }
 
-  async #writeTail(whole: HeldProgress, expected: Digest): Promise<WrittenBlob> {
+  async #writeTail({ tail }: HeldProgress, expected: Digest): Promise<WrittenBlob> {
     try {
-      return await this.#writer.writeBytes(whole.tail, [algorithmOf(expected)], expected);
+      return await this.#writer.writeBytes(tail.bytes, [algorithmOf(expected)], expected);
     } finally {
-      whole.release();
+      tail.release();
     }
   }
 
-  async #completeParts(multipart: MultipartProgress, whole: HeldProgress): Promise<void> {
+  async #completeParts(multipart: MultipartProgress, tail: Part): Promise<void> {
     const uploader = PartUploader.resume(this.#writer.store, multipart);
-    if (whole.tail.length > 0) await uploader.add({ bytes: whole.tail, release: whole.release });
+    if (tail.bytes.length > 0) await uploader.add(tail);
     await uploader.complete();
   }
 
@@ -141,13 +109,4 @@ export class ChunkedBlob {
   }
 }
 
-const EMPTY = new Uint8Array(0);
-
-async function createFor(part: Part, store: ObjectStore, object: string): Promise<PartUploader> {
-  try {
-    return await PartUploader.create(store, object);
-  } catch (error) {
-    part.release();
-    throw error;
-  }
-}
+const NOTHING: Part = { bytes: new Uint8Array(0), release: () => undefined };

@@ -7,6 +7,7 @@ import { type Cell, deleteCell, lookAt, readCell, updateCell } from '../storage/
 import { blobKey, manifestKey, taggedKey, taggedPrefix, tagKey } from '../storage/keys.ts';
 import { listAll, type ObjectStore, StoreError } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
+import { mapConcurrently } from './map-concurrently.ts';
 import type { Liveness } from './liveness.ts';
 import type { RecentCache } from './recent-cache.ts';
 
@@ -75,7 +76,9 @@ export class Manifests {
     const cell: Cell = { state: 'live', digest, mediaType, size: bytes.length, bytes };
     const tag = reference.kind === 'tag' ? reference.tag : undefined;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      if (await this.#putOnce(name, tag, cell, references)) return digest;
+      const stands = await this.#putOnce(name, tag, cell, references);
+      this.#recent.delete(manifestKey(name, digest)); // What is remembered may have another media type.
+      if (stands) return digest;
     }
     throw new StoreError('unavailable', `${digest} was deleted ${MAX_ROUNDS} times while it was pushed`);
   }
@@ -141,7 +144,7 @@ export class Manifests {
 
   /** @throws {Failure} manifest-blob-unknown for the first reference that is not here */
   async #requireAll(name: RepositoryName, references: readonly ManifestReference[]): Promise<void> {
-    const found = await Promise.all(references.map((reference) => this.#isLive(name, reference)));
+    const found = await mapConcurrently(references, CONNECTIONS, (reference) => this.#isLive(name, reference));
     const missing = references.find((_, index) => !found[index]);
     if (missing !== undefined)
       throw new Failure('manifest-blob-unknown', `${missing.digest} is not in the repository`, {
@@ -156,6 +159,8 @@ export class Manifests {
 }
 
 const MAX_ROUNDS = 3;
+/** What a Worker's request may have open at once; further calls would only wait, with their time limits running. */
+const CONNECTIONS = 6;
 
 function unknownManifest(name: RepositoryName, reference: Reference): Failure {
   const detail = { name, reference: reference.kind === 'tag' ? reference.tag : reference.digest };

@@ -1,22 +1,7 @@
-import { Failure } from '../domain/failure.ts';
-import { StoreError } from '../storage/object-store.ts';
-import type { BufferPool } from './buffer-pool.ts';
+import type { BufferPool, Lease } from './buffer-pool.ts';
+import type { ByteSource } from './byte-source.ts';
 
-/** Bytes to come, and what it means when they don't. */
-export interface ByteSource {
-  readonly stream: ReadableStream<Uint8Array>;
-  readonly broken: (cause: unknown) => Error;
-}
-
-export function fromClient(stream: ReadableStream<Uint8Array>): ByteSource {
-  return { stream, broken: (cause) => new Failure('upload-interrupted', 'the body ended before it was whole', { cause }) };
-}
-
-export function fromStore(stream: ReadableStream<Uint8Array>): ByteSource {
-  return { stream, broken: (cause) => new StoreError('unavailable', 'an object could not be read to its end', cause) };
-}
-
-/** One part's bytes, at the start of a buffer of the pool's. */
+/** Some bytes of a blob, mostly in a buffer of the pool's. */
 export interface Part {
   readonly bytes: Uint8Array;
   /** Fine more than once. */
@@ -26,53 +11,49 @@ export interface Part {
 /**
  * Cuts a sequence of sources into parts of one size; only the last may be shorter. Bytes are read straight into the
  * pool's buffers, a part at a time: iterating a body by its own chunks is three times slower in workerd.
+ *
+ * The first bytes of each part go to a small buffer of its own. So little blobs never wait for the pool, nor do clients
+ * that send nothing hold any of it.
  */
 export class PartReader {
   readonly #pool: BufferPool;
   readonly #partBytes: number;
   readonly #sources: ByteSource[];
+  readonly #peekBytes: number;
   /** Read already, and to come first in the next part. */
-  #carry: Uint8Array;
+  #carry: Uint8Array = EMPTY;
   #current: { readonly reader: ReadableStreamBYOBReader; readonly broken: ByteSource['broken'] } | undefined;
 
-  /** @param head - bytes that come before the sources', at most one part of them */
-  constructor(pool: BufferPool, partBytes: number, head: Uint8Array, sources: readonly ByteSource[]) {
+  constructor(pool: BufferPool, partBytes: number, sources: readonly ByteSource[]) {
     this.#pool = pool;
     this.#partBytes = partBytes;
-    this.#carry = head;
     this.#sources = [...sources];
+    this.#peekBytes = Math.min(PEEK_BYTES, partBytes);
   }
 
   /** The next part, which the caller must release; undefined at the end. */
   async next(): Promise<Part | undefined> {
-    let buffer = await this.#pool.acquire(this.#partBytes);
-    let filled = 0;
-    const release = once(() => this.#pool.release(buffer, this.#partBytes));
+    if (await this.isAtEnd()) return undefined;
+    const head = this.#carry;
+    this.#carry = EMPTY;
+    if (head.length < this.#peekBytes) return { bytes: head, release: () => undefined };
+    const lease = await this.#pool.acquire(this.#partBytes + FRAME_BYTES);
     try {
-      new Uint8Array(buffer).set(this.#carry);
-      filled = this.#carry.length;
-      this.#carry = new Uint8Array(0);
-      while (filled < this.#partBytes) {
-        const read = await this.#read(buffer, filled, this.#partBytes - filled);
-        buffer = read.buffer;
-        if (read.length === 0) break;
-        filled += read.length;
-      }
+      new Uint8Array(lease.buffer).set(head);
+      return { bytes: await this.#fill(lease, head.length, this.#partBytes), release: lease.release };
     } catch (error) {
-      release();
+      lease.release();
       throw error;
     }
-    if (filled > 0) return { bytes: new Uint8Array(buffer, 0, filled), release };
-    release();
-    return undefined;
   }
 
   /** True when no further byte follows, found out by reading a few. */
   async isAtEnd(): Promise<boolean> {
-    if (this.#carry.length > 0) return false;
-    const peeked = await this.#read(new ArrayBuffer(Math.min(PEEK_BYTES, this.#partBytes)), 0, 1);
-    this.#carry = new Uint8Array(peeked.buffer, 0, peeked.length);
-    return peeked.length === 0;
+    if (this.#carry.length === 0) {
+      const small: Lease = { buffer: new ArrayBuffer(this.#peekBytes), release: () => undefined };
+      this.#carry = await this.#fill(small, 0, this.#peekBytes);
+    }
+    return this.#carry.length === 0;
   }
 
   /** Leaves the rest unread. */
@@ -81,42 +62,39 @@ export class PartReader {
       each?.cancel().catch(() => undefined);
   }
 
-  /** Reads behind `offset`, no less than `atLeast` bytes where the platform can wait for them; none when all sources have ended. */
-  async #read(buffer: ArrayBuffer, offset: number, atLeast: number): Promise<{ buffer: ArrayBuffer; length: number }> {
-    let target = buffer;
-    for (;;) {
+  /** Reads behind `offset` up to `end`, or until all sources have ended. */
+  async #fill(lease: Lease, offset: number, end: number): Promise<Uint8Array> {
+    let filled = offset;
+    while (filled < end) {
       this.#current ??= open(this.#sources.shift());
-      if (this.#current === undefined) return { buffer: target, length: 0 };
+      if (this.#current === undefined) break;
       const { reader, broken } = this.#current;
-      const { done, value } = await readInto(reader, new Uint8Array(target, offset), atLeast).catch((error: unknown) => {
+      const view = new Uint8Array(lease.buffer, filled, end - filled);
+      const { done, value } = await readInto(reader, view).catch((error: unknown) => {
         throw broken(error);
       });
       // Each read takes the buffer away and gives its memory back as another, at the stream's end too.
-      target = value.buffer;
-      if (value.length > 0) return { buffer: target, length: value.length };
+      lease.buffer = value.buffer;
+      filled += value.length;
       if (done) this.#current = undefined;
     }
+    return new Uint8Array(lease.buffer, 0, filled);
   }
 }
 
-const PEEK_BYTES = 4096;
+const PEEK_BYTES = 64 * 1024;
+/** Room behind a part, for the header of a record made of it in place. */
+export const FRAME_BYTES = 64 * 1024;
+const EMPTY = new Uint8Array(0);
 
 function open(source: ByteSource | undefined) {
   return source && { reader: source.stream.getReader({ mode: 'byob' }), broken: source.broken };
 }
 
-function once(action: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) action();
-    done = true;
-  };
-}
-
 type ByobResult = { readonly done: boolean; readonly value: Uint8Array<ArrayBuffer> };
 
 /** `readAtLeast` is workerd's own: one call a part, where the standard's `read` makes one a network packet. */
-function readInto(reader: ReadableStreamBYOBReader, view: Uint8Array<ArrayBuffer>, atLeast: number): Promise<ByobResult> {
-  const read = 'readAtLeast' in reader ? reader.readAtLeast(atLeast, view) : (reader as ReadableStreamBYOBReader).read(view);
+function readInto(reader: ReadableStreamBYOBReader, view: Uint8Array<ArrayBuffer>): Promise<ByobResult> {
+  const read = 'readAtLeast' in reader ? reader.readAtLeast(view.length, view) : (reader as ReadableStreamBYOBReader).read(view);
   return read as Promise<ByobResult>;
 }

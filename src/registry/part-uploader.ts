@@ -57,7 +57,7 @@ export class PartUploader {
 
   /** Waits until all parts have arrived. */
   async progress(): Promise<MultipartProgress> {
-    await Promise.all(this.#inFlight);
+    await this.settle();
     this.#throwFailure();
     return { object: this.#object, multipartId: this.#upload.multipartId, parts: this.#parts };
   }
@@ -67,10 +67,20 @@ export class PartUploader {
     await this.#upload.complete(parts);
   }
 
-  /** Leaves nothing of the upload, once no part is under way. Never fails: what can't be aborted now, the purge will. */
-  async abort(): Promise<void> {
+  /** Waits until no part is under way, well or not: only then are all buffers back. */
+  async settle(): Promise<void> {
     await Promise.all(this.#inFlight);
-    await this.#upload.abort().catch(() => undefined);
+  }
+
+  /** Leaves nothing of the upload. */
+  async abort(): Promise<void> {
+    await this.settle();
+    await this.#upload.abort();
+  }
+
+  /** The same where something else has failed already, which is what there is to tell. */
+  async abandon(): Promise<void> {
+    await this.abort().catch(() => undefined);
   }
 
   #throwFailure(): void {

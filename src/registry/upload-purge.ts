@@ -1,6 +1,17 @@
 import { UPLOADS_PREFIX } from '../storage/keys.ts';
-import { type ObjectInfo, type ObjectStore, readAll } from '../storage/object-store.ts';
-import { type ChunkedBlob, decodeProgress } from './chunked-blob.ts';
+import { type ObjectInfo, type ObjectStore, StoreError } from '../storage/object-store.ts';
+import type { Log } from '../log.ts';
+import { openRecord } from './chunk-record.ts';
+import type { ChunkedBlob } from './chunked-blob.ts';
+
+export interface PurgeOptions {
+  readonly store: ObjectStore;
+  readonly chunked: ChunkedBlob;
+  readonly clock: () => Date;
+  readonly log: Log;
+  readonly ageSeconds: number;
+  readonly dryRun: boolean;
+}
 
 export interface PurgeReport {
   readonly seen: number;
@@ -13,21 +24,15 @@ const RECORDS = 200;
 
 /** Clears away what abandoned uploads left: their multipart uploads are aborted, then their records deleted. */
 export class UploadPurge {
-  readonly #store: ObjectStore;
-  readonly #chunked: ChunkedBlob;
-  readonly #clock: () => Date;
-  readonly #options: { readonly ageSeconds: number; readonly dryRun: boolean };
+  readonly #options: PurgeOptions;
 
-  constructor(store: ObjectStore, chunked: ChunkedBlob, clock: () => Date, options: { ageSeconds: number; dryRun: boolean }) {
-    this.#store = store;
-    this.#chunked = chunked;
-    this.#clock = clock;
+  constructor(options: PurgeOptions) {
     this.#options = options;
   }
 
   /** One slice, from a session drawn at random on, so that every record has its turn whatever lies before it. */
   async run(): Promise<PurgeReport> {
-    const before = this.#clock().getTime() - this.#options.ageSeconds * 1000;
+    const before = this.#options.clock().getTime() - this.#options.ageSeconds * 1000;
     const old: string[] = [];
     const active = new Set<string>();
     let seen = 0;
@@ -46,7 +51,7 @@ export class UploadPurge {
     let startAfter: string | undefined = from;
     let wrapped = false;
     for (let pages = 0; pages < PAGES; pages += 1) {
-      const page = await this.#store.list({ prefix: UPLOADS_PREFIX, startAfter });
+      const page = await this.#options.store.list({ prefix: UPLOADS_PREFIX, startAfter });
       for (const object of page.objects) {
         if (wrapped && object.key > from) return;
         yield object;
@@ -60,12 +65,26 @@ export class UploadPurge {
   }
 
   async #purge(keys: readonly string[]): Promise<void> {
-    for (const key of keys) {
-      const record = await this.#store.get(key);
-      const content = record && (await readAll(record.body));
-      if (content !== undefined && content.length > 0) await this.#chunked.abort(decodeProgress(content));
+    const done: string[] = [];
+    for (const key of keys) if (await this.#abort(key)) done.push(key);
+    await this.#options.store.delete(done);
+  }
+
+  /** False where the multipart upload is still there, so that the record that knows of it stays for another run. */
+  async #abort(key: string): Promise<boolean> {
+    const { store, chunked, log } = this.#options;
+    try {
+      const record = await store.get(key);
+      if (record === undefined || record.size === 0) return true;
+      const { progress, tail } = await openRecord(record.body);
+      for (const { stream } of tail) await stream.cancel();
+      await chunked.abort(progress);
+      return true;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      log('warn', 'an abandoned upload could not be purged', { key, error: error.message });
+      return false;
     }
-    await this.#store.delete(keys);
   }
 }
 

@@ -10,12 +10,13 @@ import {
   type UploadStored,
 } from '../domain/upload-session.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
-import { cancelledKey, chunkKey, isStreamed, sessionPrefix, streamedDigestKey } from '../storage/keys.ts';
-import { listAll, MAX_SINGLE_PUT_BYTES, type ObjectStore, readAll, StoreError } from '../storage/object-store.ts';
+import { cancelledKey, chunkKey, isStreamed, streamedDigestKey } from '../storage/keys.ts';
+import { isStoreError, MAX_SINGLE_PUT_BYTES, type ObjectStore, StoreError } from '../storage/object-store.ts';
 import { type BlobWriter, digestMismatch, type WrittenBlob } from './blob-writer.ts';
 import type { Blobs } from './blobs.ts';
-import { ChunkedBlob, type ChunkProgress, decodeProgress, encodeProgress } from './chunked-blob.ts';
-import { type ByteSource, fromClient, fromStore } from './part-reader.ts';
+import type { ChunkedBlob, HeldProgress } from './chunked-blob.ts';
+import { type ChunkProgress, encodeRecord, openRecord } from './chunk-record.ts';
+import { type ByteSource, fromClient, fromStore, peek } from './byte-source.ts';
 
 /**
  * Uploads of blobs (distribution-spec, "Pushing blobs"). A session's state is the client's to keep; what stands here
@@ -28,12 +29,12 @@ export class Uploads {
   readonly #writer: BlobWriter;
   readonly #chunked: ChunkedBlob;
 
-  constructor(options: { store: ObjectStore; bucket: BucketInfo; blobs: Blobs; writer: BlobWriter }) {
+  constructor(options: { store: ObjectStore; bucket: BucketInfo; blobs: Blobs; writer: BlobWriter; chunked: ChunkedBlob }) {
     this.#store = options.store;
     this.#bucket = options.bucket;
     this.#blobs = options.blobs;
     this.#writer = options.writer;
-    this.#chunked = new ChunkedBlob(options.writer);
+    this.#chunked = options.chunked;
   }
 
   /** Begins a session: no storage operation. */
@@ -49,15 +50,19 @@ export class Uploads {
     checkChunk(state, body);
     // Without Content-Range a first body is nearly always the whole blob: it is stored as one, its digest known.
     if (state.stage === 'started' && body.range === undefined) return this.#storeWhole(state, body);
+    const news = await sourcesOf(body);
     const from = await this.#progressOf(state);
-    const { release, ...to } = await this.#chunked.extend(from.progress, [...from.copied, ...(await sourcesOf(body))]);
+    const to = await this.#chunked.extend(from.progress, [...from.kept, ...news]).catch((error: unknown) => {
+      throw isStoreError(error, 'multipart-unknown') ? unknownUpload() : error;
+    });
     try {
       checkReceived(to.size - offsetOf(state), body);
-      const record = this.#writer.randomId();
-      await this.#store.put(chunkKey(state.session, record), encodeProgress(to));
-      return { ...baseOf(state), stage: 'chunked', record, size: to.size };
+      return await this.#record(state, to);
+    } catch (error) {
+      await this.#chunked.discard(from.progress, to);
+      throw error;
     } finally {
-      release();
+      to.tail.release();
     }
   }
 
@@ -67,6 +72,7 @@ export class Uploads {
    */
   async finish(state: UploadState, digest: Digest, body: UploadBody): Promise<void> {
     checkChunk(state, body);
+    await this.#bucket.abilities();
     const written = await this.#write(state, digest, body).catch(async (error: unknown) => {
       // The answer to an earlier PUT was lost: the blob is there, and the session's records are gone.
       if (error instanceof Failure && error.kind === 'upload-unknown' && (await this.#blobs.has(state.repository, digest)))
@@ -76,7 +82,8 @@ export class Uploads {
     if (written === undefined) return;
     if (isStreamed(written.object)) await this.#store.put(streamedDigestKey(written.object, digest), NO_BYTES);
     await this.#blobs.link(state.repository, { digest, size: written.size, object: written.object });
-    if (state.stage === 'chunked') await this.#dropRecords(state);
+    // Only saves space: what stays behind is purged later.
+    if (state.stage === 'chunked') await this.#dropRecords(state).catch(ignoreStoreError);
   }
 
   /** @throws {Failure} upload-unknown where the session was cancelled */
@@ -92,10 +99,9 @@ export class Uploads {
    * @throws {Failure} upload-unknown where it was cancelled before
    */
   async cancel(state: UploadState): Promise<void> {
-    if (state.stage === 'chunked') await this.#chunked.abort(await this.#readProgress(state));
+    if (state.stage === 'chunked') await this.#abortChunks(state);
     else await this.checkAlive(state);
     await this.#store.put(cancelledKey(state.session), NO_BYTES);
-    if (state.stage === 'chunked') await this.#dropRecords(state);
   }
 
   async #storeWhole(state: UploadState, body: UploadBody): Promise<UploadState> {
@@ -111,7 +117,7 @@ export class Uploads {
     const sources = await sourcesOf(body);
     if (state.stage === 'stored' && sources.length === 0) return this.#verifyStored(state, digest);
     const from = await this.#progressOf(state);
-    return this.#chunked.complete(from.progress, [...from.copied, ...sources], digest);
+    return this.#chunked.complete(from.progress, [...from.kept, ...sources], digest);
   }
 
   async #writeWhole(digest: Digest, { stream, length }: UploadBody): Promise<WrittenBlob> {
@@ -130,29 +136,44 @@ export class Uploads {
     return (await this.#writer.readBack(object, digest)) ?? fail(unknownUpload());
   }
 
-  /** Where the next chunk goes on, and what has to be copied before it. */
-  async #progressOf(state: UploadState): Promise<{ progress: ChunkProgress; copied: ByteSource[] }> {
-    if (state.stage === 'chunked') return { progress: await this.#readProgress(state), copied: [] };
-    if (state.stage === 'started') return { progress: this.#chunked.begin(), copied: [] };
+  /** Where the next chunk goes on, and what has to come before it. */
+  async #progressOf(state: UploadState): Promise<{ progress: ChunkProgress; kept: ByteSource[] }> {
+    if (state.stage === 'started') return { progress: this.#chunked.begin(), kept: [] };
+    if (state.stage === 'chunked') {
+      const { progress, tail } = await this.#openRecord(state);
+      return { progress, kept: tail };
+    }
     await this.checkAlive(state);
     const object = (await this.#store.get(state.object)) ?? fail(unknownUpload());
-    return { progress: this.#chunked.begin(), copied: [fromStore(object.body)] };
+    return { progress: this.#chunked.begin(), kept: [fromStore(object.body)] };
   }
 
-  async #readProgress(state: UploadChunked): Promise<ChunkProgress> {
-    const object = (await this.#store.get(chunkKey(state.session, state.record))) ?? fail(unknownUpload());
-    return decodeProgress(await readAll(object.body));
+  async #openRecord({ session, record }: UploadChunked) {
+    const object = (await this.#store.get(chunkKey(session, record))) ?? fail(unknownUpload());
+    return openRecord(object.body);
   }
 
-  /** Only saves space: what stays behind is purged later. */
-  async #dropRecords({ session }: UploadChunked): Promise<void> {
-    try {
-      const keys: string[] = [];
-      for await (const { key } of listAll(this.#store, sessionPrefix(session))) if (key !== cancelledKey(session)) keys.push(key);
-      await this.#store.delete(keys);
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-    }
+  /** Writes what a chunk has left. The record before the one it went on from is no longer needed: the client knows that one. */
+  async #record(state: UploadState, to: HeldProgress): Promise<UploadChunked> {
+    const record = this.#writer.randomId();
+    const [previous, before] = state.stage === 'chunked' ? [state.record, state.previous] : [];
+    await Promise.all([
+      this.#store.put(chunkKey(state.session, record), encodeRecord(to, to.tail.bytes)),
+      before !== undefined && this.#store.delete([chunkKey(state.session, before)]).catch(ignoreStoreError),
+    ]);
+    return { ...baseOf(state), stage: 'chunked', record, previous, size: to.size };
+  }
+
+  async #abortChunks(state: UploadChunked): Promise<void> {
+    const { progress, tail } = await this.#openRecord(state);
+    for (const { stream } of tail) await stream.cancel();
+    await this.#chunked.abort(progress);
+    await this.#dropRecords(state);
+  }
+
+  async #dropRecords({ session, record, previous }: UploadChunked): Promise<void> {
+    const records = previous === undefined ? [record] : [record, previous];
+    await this.#store.delete(records.map((each) => chunkKey(session, each)));
   }
 }
 
@@ -169,11 +190,16 @@ function hashed({ algorithm }: UploadState): Algorithm[] {
 
 /** The body's bytes; no source where it turns out to be empty, which with chunked transfer encoding only a look tells. */
 async function sourcesOf({ stream, length }: UploadBody): Promise<ByteSource[]> {
-  if (stream === null || length !== undefined) return stream === null ? [] : [fromClient(stream)];
-  const reader = stream.getReader();
-  const { done, value } = await reader.read();
-  reader.releaseLock();
-  return done ? [] : [fromClient(new Blob([value]).stream()), fromClient(stream)];
+  if (stream === null) return [];
+  const source = fromClient(stream);
+  if (length !== undefined) return [source];
+  const peeked = await peek(source);
+  return peeked === undefined ? [] : [fromClient(new Blob([peeked.first]).stream()), peeked.rest];
+}
+
+/** For what may as well be left to the purge. */
+function ignoreStoreError(error: unknown): void {
+  if (!(error instanceof StoreError)) throw error;
 }
 
 function checkReceived(received: number, { range }: UploadBody): void {

@@ -2,11 +2,9 @@ import { Buffer } from 'node:buffer';
 import { z } from 'zod';
 import { digestOf, hexOf } from '../domain/digest.ts';
 import { LAYOUT_VERSION, probeKey, SYSTEM_KEY } from './keys.ts';
-import { isStoreError, type ObjectStore, readAll, StoreError } from './object-store.ts';
+import { isStoreError, type ObjectStore, type PutCondition, readAll, StoreError } from './object-store.ts';
 
 const abilities = z.object({
-  /** Refuses a write whose `If-None-Match` or `If-Match` does not hold. Without it nothing can be pushed safely. */
-  conditionalWrites: z.boolean(),
   /** Refuses a body that does not have the declared SHA-256. Without it every body is hashed here. */
   verifiesSha256: z.boolean(),
 });
@@ -42,13 +40,7 @@ export class BucketInfo {
 
   /** @throws {StoreError} misconfigured where the storage can't be written to safely */
   async abilities(): Promise<Abilities> {
-    const found = (await this.#open()).stores[this.#storeName]!;
-    if (!found.conditionalWrites)
-      throw new StoreError(
-        'misconfigured',
-        'this storage ignores If-None-Match or If-Match on PUT, without which pushes are not safe',
-      );
-    return found;
+    return (await this.#open()).stores[this.#storeName]!;
   }
 
   async #open(): Promise<BucketRecord> {
@@ -79,20 +71,37 @@ export class BucketInfo {
   }
 }
 
-/** Finds out what a storage refuses, by asking for what it should refuse. */
+/**
+ * Finds out what a storage refuses, by asking for what it should refuse.
+ * @throws {StoreError} misconfigured where it ignores conditions: that is not written down, for it may be mended
+ */
 async function probe(store: ObjectStore): Promise<Abilities> {
   const key = probeKey(crypto.randomUUID());
   const bytes = new TextEncoder().encode('probe');
   await store.put(key, bytes);
   try {
-    const overwritten = await store.put(key, bytes, { kind: 'absent' });
-    const replaced = await store.put(key, bytes, { kind: 'match', etag: '"00000000000000000000000000000000"' });
-    return {
-      conditionalWrites: overwritten === undefined && replaced === undefined,
-      verifiesSha256: await refusesOtherBytes(store, key, bytes),
-    };
+    const conditions: PutCondition[] = [{ kind: 'absent' }, { kind: 'match', etag: '"00000000000000000000000000000000"' }];
+    for (const condition of conditions) {
+      const refused = await unlessUnexpected(async () => (await store.put(key, bytes, condition)) === undefined);
+      if (!refused)
+        throw new StoreError(
+          'misconfigured',
+          'this storage ignores If-None-Match or If-Match on PUT, without which pushes are not safe',
+        );
+    }
+    return { verifiesSha256: await unlessUnexpected(() => refusesOtherBytes(store, key, bytes)) };
   } finally {
     await store.delete([key]);
+  }
+}
+
+/** A storage that answers a question with an error of its own can't do what it was asked for. */
+async function unlessUnexpected(question: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await question();
+  } catch (error) {
+    if (isStoreError(error, 'unexpected') || isStoreError(error, 'misconfigured')) return false;
+    throw error;
   }
 }
 

@@ -22,12 +22,12 @@ interface SdkResponse {
     readonly statusCode: number;
     readonly reason: string;
     readonly headers: Record<string, string>;
-    readonly body: ReadableStream | Blob;
+    readonly body: ReadableStream;
   };
 }
 
 export class FetchHandler {
-  /** @param requestTimeout - in milliseconds, until the answer begins; its body may take longer */
+  /** @param requestTimeout - in milliseconds, until the answer is there; an object's own bytes may take longer than its headers */
   async handle(request: SdkRequest, { requestTimeout }: { readonly requestTimeout?: number } = {}): Promise<SdkResponse> {
     const { method, headers } = request;
     const body = method === 'GET' || method === 'HEAD' ? null : (request.body ?? null);
@@ -41,7 +41,7 @@ export class FetchHandler {
           statusCode: response.status,
           reason: response.statusText,
           headers: Object.fromEntries(response.headers),
-          body: response.body ?? (await response.blob()),
+          body: isObject(request) ? response.body! : new Response(await response.arrayBuffer()).body!,
         },
       };
     } catch (cause) {
@@ -52,6 +52,11 @@ export class FetchHandler {
       clearTimeout(timer);
     }
   }
+}
+
+/** GetObject, the one call whose answer is streamed. */
+function isObject({ query }: SdkRequest): boolean {
+  return query?.['x-id'] === 'GetObject';
 }
 
 function urlOf({ protocol, hostname, port, path, query = {} }: SdkRequest): string {

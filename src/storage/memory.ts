@@ -31,6 +31,11 @@ export class MemoryStore implements ObjectStore {
     this.#clock = clock;
   }
 
+  /** Multipart uploads that were neither completed nor aborted. */
+  get openMultiparts(): number {
+    return this.#multiparts.size;
+  }
+
   async get(key: string, range?: ByteRange): Promise<StoredObject | undefined> {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;

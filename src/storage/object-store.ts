@@ -49,8 +49,8 @@ export interface UploadedPart {
   readonly etag: string;
 }
 
-/** What one PutObject can hold, on AWS, R2 and MinIO alike. */
-export const MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3;
+/** What one PutObject can hold: 5 GiB on AWS and MinIO, 5 MiB less on R2. */
+export const MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3 - 5 * 1024 ** 2;
 
 /** S3's limit, and R2's. */
 export const MAX_PARTS = 10_000;
@@ -119,8 +119,25 @@ export function isStoreError(error: unknown, kind: StoreErrorKind): error is Sto
   return error instanceof StoreError && error.kind === kind;
 }
 
+/** A small object's bytes have begun to come; they are not waited for any longer. */
+const READ_TIMEOUT_MS = 10_000;
+
+/**
+ * Reads a small object to its end.
+ * @throws {StoreError} unavailable
+ */
 export async function readAll(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  return new Uint8Array(await new Response(body).arrayBuffer());
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeUp = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no further byte in time')), READ_TIMEOUT_MS);
+  });
+  try {
+    return new Uint8Array(await Promise.race([new Response(body).arrayBuffer(), timeUp]));
+  } catch (cause) {
+    throw new StoreError('unavailable', 'an object could not be read to its end', cause);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Every object under a prefix, page by page. */

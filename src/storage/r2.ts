@@ -44,8 +44,12 @@ export class R2Store implements ObjectStore {
   async putVerified(key: string, body: ReadableStream<Uint8Array>, expected: { length: number; sha256: string }): Promise<void> {
     // R2 takes no stream of unknown length, and a request's body may have lost its own on the way here.
     const sized = new FixedLengthStream(expected.length);
-    const piped = body.pipeTo(sized.writable);
-    const stored = once(() => this.#bucket.put(key, sized.readable, { sha256: expected.sha256 }));
+    const refused = new AbortController();
+    const piped = body.pipeTo(sized.writable, { signal: refused.signal });
+    const stored = once(() => this.#bucket.put(key, sized.readable, { sha256: expected.sha256 })).catch((error: unknown) => {
+      refused.abort();
+      throw error;
+    });
     const [storing, piping] = await Promise.allSettled([stored, piped]);
     if (storing.status === 'rejected') throw storing.reason;
     if (piping.status === 'rejected') throw piping.reason;

@@ -264,9 +264,14 @@ function isNamed(error: unknown, names: readonly string[]): boolean {
   return error instanceof Error && names.includes(error.name);
 }
 
-/** 409: AWS, where two conditional writes meet; NoSuchKey: `If-Match` on an absent object. */
+/** 412, or 409 on AWS, where two conditional writes meet; NoSuchKey: `If-Match` on an absent object. */
 function isConditionFailure(error: unknown): boolean {
-  return isNamed(error, ['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey']);
+  const status = statusOf(error);
+  return status === 412 || status === 409 || isNamed(error, ['NoSuchKey']);
+}
+
+function statusOf(error: unknown): number | undefined {
+  return error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
 }
 
 function translate(error: unknown): StoreError {
@@ -277,8 +282,11 @@ function translate(error: unknown): StoreError {
 function errorKind(error: unknown): StoreErrorKind {
   if (isNamed(error, ['XAmzContentSHA256Mismatch', 'BadDigest', 'InvalidDigest'])) return 'checksum';
   if (isNamed(error, ['NoSuchUpload', 'InvalidPart', 'InvalidPartOrder'])) return 'multipart-unknown';
-  if (!(error instanceof S3ServiceException)) return 'unavailable'; // No answer at all: refused, reset, timed out.
-  const status = error.$metadata.httpStatusCode ?? 500;
-  if (status >= 500 || status === 429 || status === 408) return 'unavailable';
-  return status === 401 || status === 403 || error.name === 'NoSuchBucket' ? 'misconfigured' : 'unexpected';
+  // AWS says 400 where a body came too slowly or not whole.
+  if (isNamed(error, ['RequestTimeout', 'IncompleteBody'])) return 'unavailable';
+  if (isNamed(error, ['NoSuchBucket', 'PermanentRedirect', 'AuthorizationHeaderMalformed'])) return 'misconfigured';
+  const status = statusOf(error);
+  if (status === undefined) return 'unavailable'; // No answer at all: refused, reset, timed out.
+  if (status === 401 || status === 403) return 'misconfigured';
+  return status === 429 || status === 408 || (status >= 500 && status !== 501) ? 'unavailable' : 'unexpected';
 }

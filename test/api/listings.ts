@@ -66,6 +66,11 @@ export function listingSuite(client: () => ApiClient): void {
       });
     });
 
+    test.each(['../x', 'a/b', '-a', 'a'.repeat(129)])('last=%s, which is no tag, is refused', async (last) => {
+      const path = `/v2/${freshName()}/tags/list?last=${encodeURIComponent(last)}`;
+      expect(await errorOf(await client().get(path))).toMatchObject({ status: 400, code: 'UNSUPPORTED' });
+    });
+
     test('of an unknown repository is NAME_UNKNOWN', async () => {
       const name = freshName();
       expect(await errorOf(await client().get(`/v2/${name}/tags/list`))).toMatchObject({
@@ -77,11 +82,11 @@ export function listingSuite(client: () => ApiClient): void {
 
     test('of a repository without tags is an empty list', async () => {
       const name = freshName();
-      const { digest, manifest } = await client().pushImage(freshName(), 'latest');
+      const { manifest } = await client().pushImage(freshName(), 'latest');
       const empty = manifest.replace(/"layers":\[.*\]/, '"layers":[]');
       await client().push(name, new TextEncoder().encode('{}'));
       const pushed = await client().putManifest(name, `sha256:${await sha256(empty)}`, empty);
-      expect([pushed.status, digest.length]).toEqual([201, 71]);
+      expect(pushed.status).toBe(201);
       expect(await json(`/v2/${name}/tags/list`)).toEqual({ name, tags: [] });
     });
   });
@@ -109,7 +114,8 @@ export function listingSuite(client: () => ApiClient): void {
     test('n=0 is empty, junk is refused', async () => {
       const response = await client().get('/v2/_catalog?n=0');
       expect([response.headers.has('Link'), await response.json()]).toEqual([false, { repositories: [] }]);
-      expect((await client().get('/v2/_catalog?n=many')).status).toBe(400);
+      for (const query of ['n=many', 'last=../x', 'last=UPPER'])
+        expect((await client().get(`/v2/_catalog?${query}`)).status).toBe(400);
     });
   });
 }

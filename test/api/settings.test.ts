@@ -139,7 +139,7 @@ describe('the hourly run', () => {
   };
 
   test('clears away what an abandoned upload left, after its age', async () => {
-    const upload = await abandonedUpload({ REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: '1000h' });
+    const upload = await abandonedUpload({ REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: '300h' });
     upload.age(6);
     await upload.run();
     expect(await upload.records()).toBe(1);
@@ -152,7 +152,7 @@ describe('the hourly run', () => {
   });
 
   test('spares a session that has gone on lately, its first record too', async () => {
-    const upload = await abandonedUpload({ REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: '1000h' });
+    const upload = await abandonedUpload({ REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: '300h' });
     upload.age(6);
     const second = await upload.client.chunk(upload.location, upload.content.subarray(1500, 2000), 1500);
     upload.age(2);

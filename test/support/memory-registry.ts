@@ -1,4 +1,5 @@
 import { compose, type Platform, type Registry } from '../../src/compose.ts';
+import { BufferPool, MAX_BUFFERED_BYTES } from '../../src/registry/buffer-pool.ts';
 import { parseConfig } from '../../src/config.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { ApiClient } from './api-client.ts';
@@ -7,6 +8,7 @@ export interface MemoryRegistry {
   readonly registry: Registry;
   readonly client: ApiClient;
   readonly store: MemoryStore;
+  readonly pool: BufferPool;
 }
 
 /**
@@ -21,13 +23,14 @@ export function memoryRegistry(
   const store = new MemoryStore(platform.clock);
   const parsed = parseConfig({ REGISTRY_LOG_ACCESSLOG_DISABLED: 'true', REGISTRY_LOG_LEVEL: 'error', ...settings });
   const config = partBytes === undefined ? parsed : { ...parsed, storage: { ...parsed.storage, partBytes } };
-  const system = { clock: () => new Date(), randomId: () => crypto.randomUUID(), presign: undefined, storeName: 'memory' };
+  const pool = new BufferPool(MAX_BUFFERED_BYTES);
+  const system = { pool, clock: () => new Date(), randomId: () => crypto.randomUUID(), presign: undefined, storeName: 'memory' };
   const registry = compose(config, { store, ...system, ...platform });
   const background = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
   const client = new ApiClient(async (path, init) =>
     registry.app.fetch(withLength(new Request(`http://registry.test${path}`, init), init), {}, background),
   );
-  return { registry, client, store };
+  return { registry, client, store, pool };
 }
 
 /** As a connection would: a Request made in memory does not say how long its body is. */

@@ -87,8 +87,10 @@ describe('a cell', () => {
 
   test('that others change without end is given up as unavailable', async () => {
     const store = new MemoryStore();
-    const racing = disturbed(store, { before: async () => void (await store.put(KEY, new TextEncoder().encode('{}'))) });
-    await expect(updateCell(racing, KEY, () => cell(1))).rejects.toMatchObject({ name: 'StoreError' });
+    let rivals = 0;
+    const racing = disturbed(store, { before: () => updateCell(store, KEY, () => cell((rivals += 1))) });
+    await expect(updateCell(racing, KEY, () => cell(0))).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
+    expect(rivals).toBe(8);
   });
 
   test.each(['not a frame', '{"version":2}\n', '{}\n', '[]\n'])('%j in its place is an error of the storage', async (content) => {

@@ -34,13 +34,13 @@ describe('settings', () => {
       ...S3,
       REGISTRY_STORAGE_S3_ROOTDIRECTORY: '/some/root/',
       REGISTRY_STORAGE_REDIRECT_DISABLE: 'true',
-      REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE: '1h30m',
+      REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE: '12h30m',
       REGISTRY_HTTP_HOST: 'https://registry.example/',
       REGISTRY_HTTP_SECRET: 'a-secret-of-the-operator, another-secret-of-old',
     });
     expect(config.storage.rootDirectory).toBe('some/root');
     expect(config.storage.redirect.enabled).toBe(false);
-    expect(config.uploadPurging.ageSeconds).toBe(5400);
+    expect(config.uploadPurging.ageSeconds).toBe(45_000);
     expect(config.http).toMatchObject({
       host: 'https://registry.example',
       secrets: ['a-secret-of-the-operator', 'another-secret-of-old'],
@@ -60,6 +60,7 @@ describe('settings', () => {
     ['REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD', '24'],
     ['REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD', ''],
     ['REGISTRY_STORAGE_S3_ACCESSKEY', 'without-a-bucket'],
+    ['REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE', '11h'],
     ['REGISTRY_AUTH', 'htpasswd'],
     ['REGISTRY_HTTP_SECRET', 'short'],
     ['REGISTRY_LOG_LEVEL', 'loud'],

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
-import { findRepositoryName, MAX_NAME_LENGTH, type RepositoryName, type Tag } from '../../src/domain/reference.ts';
+import {
+  findRepositoryName,
+  MAX_COMPONENT_LENGTH,
+  MAX_NAME_LENGTH,
+  type RepositoryName,
+  type Tag,
+} from '../../src/domain/reference.ts';
 import * as keys from '../../src/storage/keys.ts';
 
 const component = fc.stringMatching(/^[a-z0-9]{1,3}((\.|_|__|-{1,2})[a-z0-9]{1,2}){0,2}$/);
@@ -70,7 +76,7 @@ test('the longest key stays below 1,024 bytes with the longest root, its segment
   const everyLongest = [
     keys.taggedKey(longest as RepositoryName, sha512, 't'.repeat(128) as Tag),
     keys.streamedDigestKey(keys.streamedObjectKey(crypto.randomUUID()), sha512),
-    keys.catalogKey(findRepositoryName('c'.repeat(MAX_NAME_LENGTH - 1))!),
+    keys.catalogKey(findRepositoryName('c'.repeat(MAX_COMPONENT_LENGTH))!),
   ];
   for (const each of everyLongest) {
     expect(each.length + 200 + 1).toBeLessThan(1024);

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BufferPool } from '../../src/registry/buffer-pool.ts';
-import { fromClient, PartReader } from '../../src/registry/part-reader.ts';
+import { fromClient } from '../../src/registry/byte-source.ts';
+import { FRAME_BYTES, PartReader } from '../../src/registry/part-reader.ts';
 import { streamOf } from '../support/api-client.ts';
 
 const PART_BYTES = 16;
+const LEASE_BYTES = PART_BYTES + FRAME_BYTES;
 
 async function readParts(reader: PartReader, peek: boolean): Promise<Uint8Array[]> {
   const parts: Uint8Array[] = [];
@@ -17,41 +19,45 @@ async function readParts(reader: PartReader, peek: boolean): Promise<Uint8Array[
 }
 
 describe('a part reader', () => {
-  test('cuts any pieces, behind any head, into full parts and a last one; it keeps no buffer', async () => {
-    const piece = fc.uint8Array({ maxLength: 40 });
-    const arbitrary = [
-      fc.uint8Array({ maxLength: PART_BYTES }),
-      fc.array(fc.array(piece, { maxLength: 4 }), { maxLength: 3 }),
-      fc.boolean(),
-    ] as const;
+  test('cuts any pieces into full parts and a last one, and keeps no buffer', async () => {
+    const sources = fc.array(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 4 }), { maxLength: 3 });
     await fc.assert(
-      fc.asyncProperty(...arbitrary, async (head, streams, peek) => {
-        const pool = new BufferPool(2 * PART_BYTES);
+      fc.asyncProperty(sources, fc.boolean(), async (streams, peek) => {
+        const pool = new BufferPool(LEASE_BYTES);
         const reader = new PartReader(
           pool,
           PART_BYTES,
-          head,
           streams.map((pieces) => fromClient(streamOf(...pieces))),
         );
         const parts = await readParts(reader, peek);
-        expect(Buffer.concat(parts)).toEqual(Buffer.concat([head, ...streams.flat()]));
+        expect(Buffer.concat(parts)).toEqual(Buffer.concat(streams.flat()));
         for (const part of parts.slice(0, -1)) expect(part).toHaveLength(PART_BYTES);
-        // Only an empty pool grants all of itself at once.
-        (await pool.acquire(2 * PART_BYTES)).slice();
+        expect(pool.lentBytes).toBe(0);
       }),
       { numRuns: 300 },
     );
   });
 
-  test('gives its buffer back when a stream fails', async () => {
-    const pool = new BufferPool(PART_BYTES);
-    const failing = new ReadableStream({
-      type: 'bytes',
-      pull: (controller) => controller.error(new Error('the client went away')),
-    });
-    const reader = new PartReader(pool, PART_BYTES, new Uint8Array(3), [fromClient(failing)]);
-    await expect(reader.next()).rejects.toMatchObject({ kind: 'upload-interrupted', cause: { message: 'the client went away' } });
-    await pool.acquire(PART_BYTES);
+  test('says what it means when a source fails, and keeps no buffer', async () => {
+    for (const failAt of [0, 1, PART_BYTES, PART_BYTES + 1]) {
+      const pool = new BufferPool(LEASE_BYTES);
+      const failing = new ReadableStream({
+        type: 'bytes',
+        start: (controller) => void (failAt > 0 && controller.enqueue(new Uint8Array(failAt))),
+        pull: (controller) => controller.error(new Error('the client went away')),
+      });
+      const reading = readParts(new PartReader(pool, PART_BYTES, [fromClient(failing)]), false);
+      await expect(reading).rejects.toMatchObject({ kind: 'upload-interrupted', cause: { message: 'the client went away' } });
+      expect(pool.lentBytes).toBe(0);
+    }
+  });
+
+  test('takes no buffer before there is something to put in it', async () => {
+    const pool = new BufferPool(LEASE_BYTES);
+    const silent = new ReadableStream({ type: 'bytes' });
+    void new PartReader(pool, PART_BYTES, [fromClient(streamOf(new Uint8Array(PART_BYTES - 1))), fromClient(silent)]).next();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(pool.lentBytes).toBe(0);
   });
 });
 
@@ -63,11 +69,29 @@ describe('a buffer pool', () => {
     const third = pool.acquire(PART_BYTES).then(() => (granted = true));
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(granted).toBe(false);
-    pool.release(held[0], PART_BYTES);
+    held[0].release();
+    held[0].release();
     await third;
+    expect(pool.lentBytes).toBe(2 * PART_BYTES);
+  });
+
+  test('tells who has waited too long to come again', async () => {
+    const pool = new BufferPool(PART_BYTES, 30);
+    await pool.acquire(PART_BYTES);
+    await expect(pool.acquire(PART_BYTES)).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
+  });
+
+  test('gives up what was never returned, and takes no buffer back that it has given up', async () => {
+    const pool = new BufferPool(PART_BYTES, 1000, 30);
+    const lost = await pool.acquire(PART_BYTES);
+    const next = await pool.acquire(PART_BYTES);
+    lost.release();
+    expect(pool.lentBytes).toBe(PART_BYTES);
+    next.release();
+    expect((await pool.acquire(PART_BYTES)).buffer).toBe(next.buffer);
   });
 
   test('grants more than its bound to one who is alone', async () => {
-    expect((await new BufferPool(PART_BYTES).acquire(3 * PART_BYTES)).byteLength).toBe(3 * PART_BYTES);
+    expect((await new BufferPool(PART_BYTES).acquire(3 * PART_BYTES)).buffer.byteLength).toBe(3 * PART_BYTES);
   });
 });
