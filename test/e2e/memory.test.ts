@@ -4,7 +4,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { expect, test } from 'vitest';
-import { ApiClient, freshName } from '../support/api-client.ts';
+import { ApiClient, freshName, locationOf } from '../support/api-client.ts';
 import { describeOnS3 } from '../support/each-store.ts';
 
 const MIB = 1024 * 1024;
@@ -55,6 +55,19 @@ describeOnS3("workerd's memory while it takes in", {}, (registry) => {
   test('five layers of 300 MB at once', { timeout: TIMEOUT_MS }, async () => {
     const name = freshName();
     expect(await growthMib(() => Promise.all([1, 2, 3, 4, 5].map(() => patch(name, 300 * MIB))))).toBeLessThan(MAX_GROWTH_MIB);
+  });
+
+  test('twenty-four chunks at once, each behind a tail of almost a part', { timeout: TIMEOUT_MS }, async () => {
+    const tail = Math.floor(PIECE.length * 7.9);
+    const content = randomBytes(tail + 1000);
+    const locations: string[] = [];
+    for (let upload = 0; upload < 24; upload += 1)
+      locations.push(locationOf(await client.chunk(await client.begin(freshName()), content.subarray(0, tail), 0)));
+    const statuses: number[] = [];
+    const chunk = async (location: string) =>
+      void statuses.push((await client.chunk(location, content.subarray(tail), tail)).status);
+    expect(await growthMib(() => Promise.all(locations.map(chunk)))).toBeLessThan(MAX_GROWTH_MIB);
+    expect(new Set(statuses)).toEqual(new Set([202]));
   });
 });
 

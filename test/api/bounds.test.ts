@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { BufferPool } from '../../src/registry/buffer-pool.ts';
+import { FRAME_BYTES } from '../../src/registry/part-reader.ts';
+import { MemoryStore } from '../../src/storage/memory.ts';
+import { StoreError } from '../../src/storage/object-store.ts';
+import { type ApiClient, bytesOf, digestOf, errorOf, imageManifest, locationOf, streamOf } from '../support/api-client.ts';
+import { countingStore } from '../support/counting-store.ts';
+import { memoryRegistry } from '../support/memory-registry.ts';
+import { overriddenStore } from '../support/overridden-store.ts';
+
+const PART_BYTES = 1024;
+/** Room for two parts. */
+const smallPool = () => new BufferPool(2 * (PART_BYTES + FRAME_BYTES), 300);
+
+describe('bounds', () => {
+  test('a blob of more than 10,000 parts is refused, and leaves nothing', async () => {
+    const { client, store } = memoryRegistry({}, {}, 4);
+    const response = await client.patch(await client.begin('a'), streamOf(randomBytes(4 * 10_001)));
+    expect(await errorOf(response)).toMatchObject({ status: 413, code: 'SIZE_INVALID' });
+    expect(store.openMultiparts).toBe(0);
+  });
+
+  test('a manifest of more than 2,000 references is refused; one of 2,000 is read six at a time', async () => {
+    let underWay = 0;
+    let most = 0;
+    const store = new MemoryStore();
+    const slow = overriddenStore(store, {
+      get: async (key) => {
+        most = Math.max(most, (underWay += 1));
+        await new Promise((resolve) => setImmediate(resolve));
+        underWay -= 1;
+        return store.get(key);
+      },
+    });
+    const { client } = memoryRegistry({}, { store: slow });
+    const manifestOf = (layers: number) => {
+      const descriptors = Array.from({ length: layers }, (_, index) => ({ digest: digestOf(bytesOf(`${index}`)), size: 1 }));
+      return imageManifest(digestOf(bytesOf('{}')), 2, descriptors);
+    };
+    expect(await errorOf(await client.putManifest('a', 'x', manifestOf(2000)))).toMatchObject({
+      status: 400,
+      code: 'MANIFEST_INVALID',
+    });
+    // Two more: the tag and what the bucket says of itself.
+    expect(await errorOf(await client.putManifest('a', 'x', manifestOf(1999)))).toMatchObject({ code: 'MANIFEST_BLOB_UNKNOWN' });
+    expect(most).toBeLessThanOrEqual(6 + 2);
+  });
+
+  test('a storage that does not verify digests gets no body unread', async () => {
+    const store = new MemoryStore();
+    const trusting = overriddenStore(store, {
+      putVerified: async (key, body) => void (await store.put(key, new Uint8Array(await new Response(body).arrayBuffer()))),
+    });
+    const { client } = memoryRegistry({}, { store: trusting });
+    const digest = digestOf(randomBytes(1));
+    expect((await client.finish(await client.begin('a'), digest, randomBytes(100))).status).toBe(400);
+    expect((await client.head(`/v2/a/blobs/${digest}`)).status).toBe(404);
+    await client.push('a', randomBytes(100));
+  });
+});
+
+describe('buffers', () => {
+  const chunkedBlobOf = async (client: ApiClient, bytes: number) =>
+    locationOf(await client.chunk(await client.begin('a'), randomBytes(bytes), 0));
+
+  test('come back when chunks are sent to an upload that is over', async () => {
+    const pool = smallPool();
+    const { client } = memoryRegistry({}, { pool }, PART_BYTES);
+    const location = await chunkedBlobOf(client, 2.5 * PART_BYTES);
+    await client.finish(location, digestOf(randomBytes(1)));
+    for (let time = 0; time < 6; time += 1) {
+      const response = await client.chunk(location, randomBytes(2.4 * PART_BYTES), 2.5 * PART_BYTES);
+      expect(await errorOf(response)).toMatchObject({ status: 404, code: 'BLOB_UPLOAD_UNKNOWN' });
+    }
+    expect(pool.lentBytes).toBe(0);
+  });
+
+  test('come back when a chunk is not what its headers say, and its multipart upload goes', async () => {
+    const pool = smallPool();
+    const { client, store } = memoryRegistry({}, { pool }, PART_BYTES);
+    const response = await client.patch(await client.begin('a'), streamOf(randomBytes(2.5 * PART_BYTES)), {
+      'Content-Range': '0-9999',
+    });
+    expect(await errorOf(response)).toMatchObject({ status: 400, code: 'SIZE_INVALID' });
+    expect([pool.lentBytes, store.openMultiparts]).toEqual([0, 0]);
+  });
+
+  test('come back when a client breaks off, parts under way or not, and nothing is left of a first body', async () => {
+    for (const bytes of [0, 10, PART_BYTES, 2.5 * PART_BYTES, 5 * PART_BYTES]) {
+      const pool = smallPool();
+      const { client, store } = memoryRegistry({}, { pool }, PART_BYTES);
+      const brokenOff = () =>
+        new ReadableStream({
+          type: 'bytes',
+          start: (controller) => void (bytes > 0 && controller.enqueue(randomBytes(bytes))),
+          pull: (controller) => controller.error(new Error('gone')),
+        });
+      for (const headers of [{}, { 'Content-Range': '0-99999' }]) {
+        const response = await client.patch(await client.begin('a'), brokenOff(), headers);
+        expect(await errorOf(response)).toMatchObject({ status: 400, code: 'BLOB_UPLOAD_INVALID' });
+      }
+      expect([pool.lentBytes, store.openMultiparts]).toEqual([0, 0]);
+      const response = await client.patch(await chunkedBlobOf(client, 2.5 * PART_BYTES), brokenOff());
+      expect(response.status).toBe(400);
+      expect([pool.lentBytes, store.openMultiparts]).toEqual([0, 1]);
+    }
+  });
+
+  test('that others hold too long make a client come again', async () => {
+    const pool = smallPool();
+    const { client } = memoryRegistry({}, { pool }, PART_BYTES);
+    await Promise.all([pool.acquire(PART_BYTES + FRAME_BYTES), pool.acquire(PART_BYTES + FRAME_BYTES)]);
+    const large = await client.patch(await client.begin('a'), streamOf(randomBytes(2 * PART_BYTES)));
+    expect([large.status, large.headers.get('Retry-After')]).toEqual([503, '5']);
+    expect((await client.patch(await client.begin('a'), streamOf(randomBytes(PART_BYTES - 1)))).status).toBe(202);
+  });
+});
+
+describe('what is cancelled', () => {
+  test('has its multipart upload aborted; where that fails, the record stays and the client is told to come again', async () => {
+    const store = new MemoryStore();
+    let isDown = true;
+    const flaky = overriddenStore(store, {
+      resumeMultipart: (key, id) => {
+        const upload = store.resumeMultipart(key, id);
+        return { ...upload, abort: () => (isDown ? Promise.reject(new StoreError('unavailable', 'down')) : upload.abort()) };
+      },
+    });
+    const { client } = memoryRegistry({ REGISTRY_LOG_LEVEL: 'error' }, { store: flaky }, PART_BYTES);
+    const location = locationOf(await client.chunk(await client.begin('a'), randomBytes(2.5 * PART_BYTES), 0));
+    expect((await client.request('DELETE', location)).status).toBe(503);
+    expect([store.openMultiparts, (await client.get(location)).status]).toEqual([1, 204]);
+    isDown = false;
+    expect((await client.request('DELETE', location)).status).toBe(204);
+    expect([store.openMultiparts, (await client.get(location)).status]).toEqual([0, 404]);
+  });
+
+  test('takes no further body once bytes were stored', async () => {
+    const { client } = memoryRegistry();
+    const patched = locationOf(await client.patch(await client.begin('a'), randomBytes(10)));
+    await client.request('DELETE', patched);
+    expect((await client.patch(patched, randomBytes(10))).status).toBe(404);
+  });
+});
+
+test("an upload's records are never more than two, whatever it is cut into", async () => {
+  const { store, take } = countingStore(new MemoryStore());
+  const { client } = memoryRegistry({}, { store }, PART_BYTES);
+  const content = randomBytes(5000);
+  let location = await client.begin('a');
+  for (let start = 0; start < content.length; start += 700) {
+    location = locationOf(await client.chunk(location, content.subarray(start, start + 700), start));
+    expect((await store.list({ prefix: 'uploads/' })).objects.length).toBeLessThanOrEqual(2);
+  }
+  take();
+  expect((await client.finish(location, digestOf(content))).status).toBe(201);
+  expect((await store.list({ prefix: 'uploads/' })).objects).toEqual([]);
+});
+
+test('a manifest pushed again as another type is that type at once, remembered or not', async () => {
+  const { client } = memoryRegistry();
+  const types = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json'];
+  const manifest = imageManifest(await client.push('a', bytesOf('{}')), 2, []).replace(`"mediaType":"${types[0]}",`, '');
+  const path = `/v2/a/manifests/${digestOf(bytesOf(manifest))}`;
+  for (const type of types) {
+    expect((await client.putManifest('a', digestOf(bytesOf(manifest)), manifest, type)).status).toBe(201);
+    expect((await client.head(path)).headers.get('Content-Type')).toBe(type);
+  }
+});

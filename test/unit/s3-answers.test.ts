@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BucketInfo } from '../../src/storage/bucket-record.ts';
+import { MemoryStore } from '../../src/storage/memory.ts';
+import { S3Store } from '../../src/storage/s3.ts';
+import { streamOf } from '../support/api-client.ts';
+import { overriddenStore } from '../support/overridden-store.ts';
+
+type Answer = (response: ServerResponse) => void;
+
+/** What storages other than MinIO answer, told from their documentation. */
+describe('an S3 storage that', () => {
+  let answer: Answer;
+  let requests = 0;
+  const server = createServer((request, response) => {
+    requests += 1;
+    request.resume();
+    request.once('end', () => answer(response));
+  });
+  let store: S3Store;
+
+  beforeAll(async () => {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    store = new S3Store({
+      bucket: 'bucket',
+      region: 'us-east-1',
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      redirectEndpoint: undefined,
+      accessKeyId: 'access',
+      secretAccessKey: 'secret',
+      forcePathStyle: true,
+    });
+  });
+  afterAll(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+
+  const error = (status: number, code?: string): Answer => {
+    return (response) =>
+      response.writeHead(status).end(code === undefined ? undefined : `<Error><Code>${code}</Code><Message>no</Message></Error>`);
+  };
+  const bytes = new Uint8Array(3);
+
+  test.each([
+    [412, 'PreconditionFailed'],
+    [412, undefined],
+    [409, 'ConditionalRequestConflict'],
+    [409, 'OperationAborted'],
+    [404, 'NoSuchKey'],
+  ])('answers %i %s to a conditional write says that the condition did not hold', async (status, code) => {
+    answer = error(status, code);
+    expect(await store.put('key', bytes, { kind: 'match', etag: '"1"' })).toBeUndefined();
+  });
+
+  test.each([
+    [404, 'NoSuchBucket', 'misconfigured'],
+    [403, 'AccessDenied', 'misconfigured'],
+    [301, 'PermanentRedirect', 'misconfigured'],
+    [400, 'AuthorizationHeaderMalformed', 'misconfigured'],
+    [400, 'RequestTimeout', 'unavailable'],
+    [400, 'IncompleteBody', 'unavailable'],
+    [400, 'XAmzContentSHA256Mismatch', 'checksum'],
+    [501, 'NotImplemented', 'unexpected'],
+    [400, 'InvalidArgument', 'unexpected'],
+  ] as const)('answers %i %s is %s', async (status, code, kind) => {
+    answer = error(status, code);
+    await expect(store.putVerified('key', streamOf(bytes), { length: 3, sha256: '0'.repeat(64) })).rejects.toMatchObject({
+      kind,
+    });
+  });
+
+  test.each([500, 503])('answers %i is asked three times', async (status) => {
+    answer = error(status, 'SlowDown');
+    requests = 0;
+    await expect(store.put('key', bytes)).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
+    expect(requests).toBe(3);
+  });
+
+  test('is busy once is asked again', async () => {
+    let first = true;
+    answer = (response) =>
+      first ? ((first = false), error(503, 'SlowDown')(response)) : response.writeHead(200, { ETag: '"2"' }).end();
+    expect(await store.put('key', bytes)).toEqual({ etag: '"2"' });
+  });
+
+  test('falls silent in the middle of a listing is given up', { timeout: 20_000 }, async () => {
+    answer = (response) => void response.writeHead(200, { 'Content-Type': 'application/xml' }).write('<ListBucketResult>');
+    await expect(store.list({ prefix: 'a/' })).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
+  });
+});
+
+describe('a storage that ignores conditions', () => {
+  test('is refused, and looked at anew by the next isolate', async () => {
+    const store = new MemoryStore();
+    const careless = overriddenStore(store, { put: (key, bytes) => store.put(key, bytes) });
+    await expect(new BucketInfo(careless, 'careless').abilities()).rejects.toMatchObject({ kind: 'misconfigured' });
+    expect((await store.list({ prefix: '' })).objects).toEqual([]);
+    expect(await new BucketInfo(store, 'careless').abilities()).toEqual({ verifiesSha256: true });
+  });
+});
+
+test('a bucket reached under another name is probed anew, its secret kept', async () => {
+  const store = new MemoryStore();
+  const secret = await new BucketInfo(store, 'one').secret();
+  expect(await new BucketInfo(store, 'another').secret()).toBe(secret);
+  expect(await new BucketInfo(store, 'another').abilities()).toEqual({ verifiesSha256: true });
+});
+
+test('a bucket of another layout is refused', async () => {
+  const store = new MemoryStore();
+  await store.put('system/registry.json', new TextEncoder().encode('{"layoutVersion":2}'));
+  await expect(new BucketInfo(store, 'one').secret()).rejects.toMatchObject({ kind: 'misconfigured' });
+});
