@@ -91,13 +91,16 @@ export function compose(config: Config, { store, storeName, presign, pool, clock
     tags: new Tags(store, catalog),
     catalog,
   };
-  const purge = new UploadPurge({ store, chunked, clock, log, ...config.uploadPurging });
+  const purge = new UploadPurge({ store, chunked, clock, ...config.uploadPurging });
   return {
     app: createApp(services, clock),
     log,
     maintain: async () => {
-      if (config.uploadPurging.enabled)
-        log('info', 'upload purge', { ...(await purge.run()), dryRun: config.uploadPurging.dryRun });
+      const { enabled, dryRun } = config.uploadPurging;
+      if (!enabled) return;
+      const { seen, purged, failures } = await purge.run();
+      log('info', 'upload purge', { seen, purged, dryRun });
+      for (const failure of failures) log('warn', 'an abandoned upload could not be purged', { failure });
     },
   };
 }

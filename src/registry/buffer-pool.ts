@@ -4,7 +4,7 @@ import { StoreError } from '../storage/object-store.ts';
 export interface Lease {
   buffer: ArrayBuffer;
   /** Fine more than once. */
-  release(): void;
+  readonly release: () => void;
 }
 
 interface Loan {

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { z } from 'zod';
 import { decodeFrame, encodeFrameInPlace } from '../storage/frame.ts';
 import { StoreError } from '../storage/object-store.ts';

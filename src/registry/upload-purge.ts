@@ -1,6 +1,5 @@
 import { UPLOADS_PREFIX } from '../storage/keys.ts';
 import { type ObjectInfo, type ObjectStore, StoreError } from '../storage/object-store.ts';
-import type { Log } from '../log.ts';
 import { openRecord } from './chunk-record.ts';
 import type { ChunkedBlob } from './chunked-blob.ts';
 
@@ -8,7 +7,6 @@ export interface PurgeOptions {
   readonly store: ObjectStore;
   readonly chunked: ChunkedBlob;
   readonly clock: () => Date;
-  readonly log: Log;
   readonly ageSeconds: number;
   readonly dryRun: boolean;
 }
@@ -16,6 +14,8 @@ export interface PurgeOptions {
 export interface PurgeReport {
   readonly seen: number;
   readonly purged: number;
+  /** What the storage said of those that stay for another run. */
+  readonly failures: readonly string[];
 }
 
 /** What one run does at most: a listing a page, and for each record a read and an abort. */
@@ -43,8 +43,8 @@ export class UploadPurge {
     }
     // A chunk sent lately goes on with the multipart upload that the session's first record names too.
     const abandoned = old.filter((key) => !active.has(sessionOf(key)));
-    if (!this.#options.dryRun) await this.#purge(abandoned);
-    return { seen, purged: abandoned.length };
+    const failures = this.#options.dryRun ? [] : await this.#purge(abandoned);
+    return { seen, purged: abandoned.length - failures.length, failures };
   }
 
   async *#records(from: string): AsyncGenerator<ObjectInfo> {
@@ -64,27 +64,31 @@ export class UploadPurge {
     }
   }
 
-  async #purge(keys: readonly string[]): Promise<void> {
+  /** A record whose multipart upload is still there stays, for nothing else knows of it. */
+  async #purge(keys: readonly string[]): Promise<string[]> {
+    const { store } = this.#options;
     const done: string[] = [];
-    for (const key of keys) if (await this.#abort(key)) done.push(key);
-    await this.#options.store.delete(done);
+    const failures: string[] = [];
+    for (const key of keys) {
+      try {
+        await this.#abort(key);
+        done.push(key);
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        failures.push(`${key}: ${error.message}`);
+      }
+    }
+    await store.delete(done);
+    return failures;
   }
 
-  /** False where the multipart upload is still there, so that the record that knows of it stays for another run. */
-  async #abort(key: string): Promise<boolean> {
-    const { store, chunked, log } = this.#options;
-    try {
-      const record = await store.get(key);
-      if (record === undefined || record.size === 0) return true;
-      const { progress, tail } = await openRecord(record.body);
-      for (const { stream } of tail) await stream.cancel();
-      await chunked.abort(progress);
-      return true;
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      log('warn', 'an abandoned upload could not be purged', { key, error: error.message });
-      return false;
-    }
+  async #abort(key: string): Promise<void> {
+    const { store, chunked } = this.#options;
+    const record = await store.get(key);
+    if (record === undefined || record.size === 0) return;
+    const { progress, tail } = await openRecord(record.body);
+    for (const { stream } of tail) await stream.cancel();
+    await chunked.abort(progress);
   }
 }
 

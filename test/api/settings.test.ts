@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { bytesOf, digestOf, errorOf, imageManifest, locationOf } from '../support/api-client.ts';
 import { countingStore } from '../support/counting-store.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
@@ -130,6 +130,7 @@ describe('the hourly run', () => {
     const records = async () => (await store.list({ prefix: 'uploads/' })).objects.length;
     return {
       client,
+      store,
       content,
       location,
       records,
@@ -161,6 +162,18 @@ describe('the hourly run', () => {
     expect((await upload.client.finish(locationOf(second), digestOf(upload.content), upload.content.subarray(2000))).status).toBe(
       201,
     );
+  });
+
+  test('passes over a record that can not be read, and takes the others', async () => {
+    vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    const upload = await abandonedUpload({ REGISTRY_LOG_LEVEL: 'warn' });
+    await upload.store.put('uploads/0/strange', new TextEncoder().encode('not a record'));
+    upload.age(9);
+    await upload.run();
+    expect(await upload.records()).toBe(1);
+    expect(upload.store.openMultiparts).toBe(0);
+    expect(vi.mocked(console.log).mock.calls.flat().join()).toContain('uploads/0/strange');
+    vi.restoreAllMocks();
   });
 
   test.each([
