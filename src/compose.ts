@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import { type Config, ConfigError } from './config.ts';
 import { createApp } from './http/app.ts';
+import type { Services } from './http/context.ts';
 import { createLocate } from './http/location.ts';
 import { createLog, type Log } from './log.ts';
 import { BlobWriter } from './registry/blob-writer.ts';
@@ -24,6 +25,7 @@ import { S3Store, s3PresignGet } from './storage/s3.ts';
 /** The registry: what it answers, and what it does by itself from time to time. */
 export interface Registry {
   readonly app: Hono;
+  readonly services: Services;
   readonly log: Log;
   maintain(): Promise<void>;
 }
@@ -94,6 +96,7 @@ export function compose(config: Config, { store, storeName, presign, pool, clock
   const purge = new UploadPurge({ store, chunked, clock, ...config.uploadPurging });
   return {
     app: createApp(services, clock),
+    services,
     log,
     maintain: async () => {
       const { enabled, dryRun } = config.uploadPurging;

@@ -25,10 +25,17 @@ export class MemoryStore implements ObjectStore {
   readonly #entries = new Map<string, Entry>();
   readonly #multiparts = new Map<string, Map<number, { etag: string; bytes: Uint8Array }>>();
   readonly #clock: () => Date;
-  #writes = 0;
+  /** How often each key was written: with the key, what a write is known by. */
+  readonly #versions = new Map<string, number>();
+  #parts = 0;
 
   constructor(clock: () => Date = () => new Date()) {
     this.#clock = clock;
+  }
+
+  /** Everything in the bucket, in no order. */
+  objects(): Iterable<{ readonly key: string; readonly etag: string; readonly bytes: Uint8Array }> {
+    return this.#entries.values();
   }
 
   /** Multipart uploads that were neither completed nor aborted. */
@@ -40,7 +47,7 @@ export class MemoryStore implements ObjectStore {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     const bytes = range === undefined ? entry.bytes : entry.bytes.subarray(range.offset, range.offset + range.length);
-    return { ...info(entry), body: new Blob([bytes]).stream() };
+    return { ...info(entry), body: streamOf(bytes) };
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {
@@ -91,7 +98,8 @@ export class MemoryStore implements ObjectStore {
 
   #uploadPart(multipartId: string, number: number, bytes: Uint8Array): UploadedPart {
     if (number < 1 || number > MAX_PARTS) throw new StoreError('unexpected', `there is no part ${number}`);
-    const etag = this.#nextEtag();
+    this.#parts += 1;
+    const etag = `"part ${this.#parts}"`;
     this.#partsOf(multipartId).set(number, { etag, bytes: bytes.slice() });
     return { number, etag };
   }
@@ -116,15 +124,23 @@ export class MemoryStore implements ObjectStore {
   }
 
   #write(key: string, bytes: Uint8Array): Entry {
-    const entry = { key, size: bytes.length, etag: this.#nextEtag(), lastModified: this.#clock(), bytes: bytes.slice() };
+    const version = (this.#versions.get(key) ?? 0) + 1;
+    this.#versions.set(key, version);
+    const entry = { key, size: bytes.length, etag: `"${version}"`, lastModified: this.#clock(), bytes: bytes.slice() };
     this.#entries.set(key, entry);
     return entry;
   }
+}
 
-  #nextEtag(): string {
-    this.#writes += 1;
-    return `"${this.#writes}"`;
-  }
+/** A byte stream that needs no turn of the event loop, of a copy: who reads it takes its buffer away. */
+function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    type: 'bytes',
+    start: (controller) => {
+      if (bytes.length > 0) controller.enqueue(bytes.slice());
+      controller.close();
+    },
+  });
 }
 
 function info({ key, size, etag, lastModified }: Entry): ObjectInfo {

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { readAll } from '../../src/storage/object-store.ts';
+import { overriddenStore } from '../support/overridden-store.ts';
+import { contentOf } from './contents.ts';
+import { exploreAll, exploreOnce, type Variant } from './explore.ts';
+import { CROWDS, PAIRS } from './scenarios.ts';
+
+const TIMEOUT_MS = 300_000;
+const byName = (name: string) => [...PAIRS, ...CROWDS].find((scenario) => scenario.name === name)!;
+
+describe('in every order of two', () => {
+  test.each(PAIRS)('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
+    const { states, finding } = await exploreAll(scenario);
+    expect(finding).toBeUndefined();
+    expect(states).toBeGreaterThan(20);
+  });
+});
+
+/** EXPLORE_RUNS=10000 for a long look, EXPLORE_SEED=7 to see one run again. */
+const RUNS = Number(process.env['EXPLORE_RUNS'] ?? 150);
+const SEED = process.env['EXPLORE_SEED'];
+const seeds = SEED === undefined ? Array.from({ length: RUNS }, (_, index) => index + 1) : [Number(SEED)];
+
+describe('in orders drawn at random, with crashes, failures and lost answers', () => {
+  test.each([...PAIRS, ...CROWDS])('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
+    for (const seed of seeds) {
+      const { finding } = await exploreOnce(scenario, seed, seed % 2 === 0 ? 0.1 : 0.02);
+      expect(finding, `EXPLORE_SEED=${seed}`).toBeUndefined();
+    }
+  });
+
+  test('the same seed is the same run', async () => {
+    const runs = await Promise.all([1, 1, 2].map((seed) => exploreOnce(CROWDS[0]!, seed, 0)));
+    expect(runs[0]).toEqual(runs[1]);
+  });
+});
+
+/** What would be wrong must be seen. */
+describe('a registry that', () => {
+  const BROKEN: readonly [string, string, Variant][] = [
+    [
+      'writes without conditions',
+      'a tag moved on while what it named is deleted',
+      { breakage: (store) => overriddenStore(store, { put: (key, bytes) => store.put(key, bytes) }) },
+    ],
+    [
+      'writes the hint of a tag after it',
+      'two images pushed to one tag',
+      {
+        breakage: (store) =>
+          overriddenStore(store, {
+            put: async (key, bytes, condition) => {
+              if (!key.includes('/_tagged/')) return store.put(key, bytes, condition);
+              setTimeout(() => void store.put(key, bytes, condition), 0);
+              return { etag: '"later"' };
+            },
+          }),
+      },
+    ],
+    [
+      'leaves a tag as it is that names the pushed manifest already',
+      'an image pushed while it is deleted',
+      {
+        breakage: (store) =>
+          overriddenStore(store, {
+            put: async (key, bytes, condition) => {
+              const standing = key.includes('/_tags/') ? await store.get(key) : undefined;
+              const isSame = standing !== undefined && contentOf(await readAll(standing.body)) === contentOf(bytes);
+              return isSame ? { etag: standing.etag } : store.put(key, bytes, condition);
+            },
+          }),
+      },
+    ],
+    ['draws an object name twice', 'one image pushed twice', { randomId: () => 'always-the-same' }],
+    [
+      'does not look at the manifest after the tag',
+      'a tag moved to what is deleted',
+      {
+        breakage: (store) =>
+          overriddenStore(store, {
+            head: async (key) =>
+              key.includes('/_manifests/') ? { key, size: 1, etag: '', lastModified: new Date(0) } : store.head(key),
+          }),
+      },
+    ],
+  ];
+
+  test.each(BROKEN)('%s is found out', { timeout: TIMEOUT_MS }, async (_, scenario, variant) => {
+    const { finding } = await exploreAll(byName(scenario), variant);
+    expect(finding?.wrong).not.toHaveLength(0);
+    expect(finding?.path.length).toBeGreaterThan(0);
+  });
+});

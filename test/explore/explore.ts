@@ -1,0 +1,102 @@
+import type { Services } from '../../src/http/context.ts';
+import { Snapshot, violations } from './invariants.ts';
+import { judge } from './judge.ts';
+import type { Scenario } from './scenarios.ts';
+import { type Breakage, type Fate, FATES, World } from './world.ts';
+
+export interface Variant {
+  readonly breakage?: Breakage;
+  /** How object names and sessions are drawn, where not as they should be. */
+  readonly randomId?: () => string;
+}
+
+export interface Finding {
+  readonly wrong: readonly string[];
+  /** The operations in their order, up to where it shows. */
+  readonly path: readonly string[];
+}
+
+/** Sets the stage: what was there before is pushed by another isolate, undisturbed. */
+async function stage(scenario: Scenario, variant: Variant): Promise<World> {
+  const world = new World();
+  await world.prepare();
+  const services: Services[] = [];
+  for (const _ of scenario.actors) services.push(await world.enter(variant.breakage, variant.randomId));
+  const earlier = await world.enter();
+  for (const { run } of scenario.before) await run(earlier);
+  await world.start(
+    scenario.actors.map(
+      ({ run }, actor) =>
+        () =>
+          run(services[actor]!),
+    ),
+  );
+  return world;
+}
+
+/** What is wrong at this moment, or at the end where nobody goes on. */
+function look(scenario: Scenario, world: World): string[] {
+  const snapshot = new Snapshot(world);
+  const unfinished = scenario.actors.flatMap(({ intent }, actor) => (world.stateOf(actor) === 'done' ? [] : [intent]));
+  // Until the delete has taken its tags, or a push that put one there has looked at its manifest once more. Whoever
+  // crashed or failed on the way leaves it so: a retry mends it.
+  const dying = scenario.actors.flatMap(({ intent }) =>
+    intent.kind === 'delete manifest' && unfinished.some((each) => 'digest' in each && each.digest === intent.digest)
+      ? [intent.digest]
+      : [],
+  );
+  return [...violations(snapshot, dying), ...(world.choices.length === 0 ? judge(scenario, world, snapshot) : [])];
+}
+
+/** Every order of the actors' operations, each state once. */
+export async function exploreAll(scenario: Scenario, variant: Variant = {}): Promise<{ states: number; finding?: Finding }> {
+  const seen = new Set<string>();
+  const open: number[][] = [[]];
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    const world = await stage(scenario, variant);
+    const taken: string[] = [];
+    for (const index of path) {
+      taken.push(world.choices[index]!);
+      await world.choose(index);
+    }
+    const { fingerprint } = world;
+    if (seen.has(fingerprint)) continue;
+    seen.add(fingerprint);
+    const wrong = look(scenario, world);
+    if (wrong.length > 0) return { states: seen.size, finding: { wrong, path: taken } };
+    for (let index = 0; index < world.choices.length; index += 1) open.push([...path, index]);
+  }
+  return { states: seen.size };
+}
+
+/** One run in an order, and with faults, that the seed decides: the same seed is the same run. */
+export async function exploreOnce(
+  scenario: Scenario,
+  seed: number,
+  faultiness: number,
+  variant: Variant = {},
+): Promise<{ steps: number; finding?: Finding }> {
+  const random = randomFrom(seed);
+  const world = await stage(scenario, variant);
+  const taken: string[] = [];
+  for (let steps = 0; ; steps += 1) {
+    const wrong = look(scenario, world);
+    if (wrong.length > 0) return { steps, finding: { wrong, path: taken } };
+    if (world.choices.length === 0) return { steps };
+    const index = Math.floor(random() * world.choices.length);
+    const fate: Fate = random() < faultiness ? FATES[1 + Math.floor(random() * (FATES.length - 1))]! : 'run';
+    taken.push(`${world.choices[index]} ${fate}`);
+    await world.choose(index, fate);
+  }
+}
+
+/** mulberry32, a small generator whose whole state is its seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -1,0 +1,81 @@
+import { algorithmOf, type Digest, digestOf } from '../../src/domain/digest.ts';
+import { parseManifest } from '../../src/domain/manifest.ts';
+import { decodeFrame } from '../../src/storage/frame.ts';
+import type { World } from './world.ts';
+
+interface StoredHeader {
+  readonly state: string;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly object?: string;
+}
+
+interface CellAt {
+  readonly repository: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly header: StoredHeader;
+  readonly bytes: Uint8Array;
+}
+
+/** What a reader of the bucket could see at this moment. */
+export class Snapshot {
+  readonly objects: ReadonlyMap<string, { readonly etag: string; readonly bytes: Uint8Array }>;
+  readonly cells: readonly CellAt[];
+
+  constructor(world: World) {
+    this.objects = new Map([...world.store.objects()].map((object) => [object.key, object]));
+    this.cells = [...this.objects].flatMap(([key, { bytes }]) => {
+      const match = /^repositories\/(.+)\/_(blobs|manifests|tags)\/(.+)$/.exec(key);
+      if (match === null || bytes.length === 0) return [];
+      const frame = decodeFrame(bytes);
+      return [
+        { repository: match[1]!, kind: match[2]!, name: match[3]!, header: frame.header as StoredHeader, bytes: frame.bytes },
+      ];
+    });
+  }
+
+  tag(repository: string, tag: string): Digest | undefined {
+    return this.cells.find((cell) => cell.repository === repository && cell.kind === 'tags' && cell.name === tag)?.header.digest;
+  }
+
+  has(repository: string, kind: 'blobs' | 'manifests', digest: Digest): boolean {
+    return this.cells.some((cell) => cell.repository === repository && cell.kind === kind && cell.header.digest === digest);
+  }
+}
+
+/**
+ * docs/architecture.md, "Invariants", as far as they hold at every moment.
+ * @param dying - manifests that are being deleted: their tags follow
+ * @returns what is wrong
+ */
+export function violations(snapshot: Snapshot, dying: readonly Digest[]): string[] {
+  const wrong: string[] = [];
+  for (const [key, { etag }] of snapshot.objects) {
+    if (key.startsWith('objects/') && etag !== '"1"') wrong.push(`${key} was written more than once`);
+  }
+  for (const { repository, kind, name, header, bytes } of snapshot.cells) {
+    const where = `${repository} ${kind} ${name}`;
+    const content = kind === 'blobs' ? snapshot.objects.get(header.object!)?.bytes : bytes;
+    if (content === undefined) wrong.push(`${where}: its bytes are missing`);
+    else if (digestOf(content, algorithmOf(header.digest)) !== header.digest)
+      wrong.push(`${where}: its bytes have another digest`);
+    if (kind === 'manifests') {
+      for (const reference of parseManifest(bytes, header.mediaType).references)
+        if (!snapshot.has(repository, 'blobs', reference.digest)) wrong.push(`${where}: ${reference.digest} is missing`);
+    }
+    if (kind === 'tags') {
+      const hint = `repositories/${repository}/_tagged/${header.digest.replace(':', '/')}/${name}`;
+      if (!snapshot.objects.has(hint)) wrong.push(`${where}: ${header.digest} has no hint of it`);
+      if (!dying.includes(header.digest) && !snapshot.has(repository, 'manifests', header.digest))
+        wrong.push(`${where}: its manifest is missing`);
+    }
+  }
+  for (const key of snapshot.objects.keys()) {
+    const listed = /^catalog\/(.+)!$/.exec(key)?.[1];
+    const prefix = `repositories/${listed}/_manifests/`;
+    if (listed !== undefined && ![...snapshot.objects.keys()].some((each) => each.startsWith(prefix)))
+      wrong.push(`${listed} is listed before it is there`);
+  }
+  return wrong;
+}

@@ -1,0 +1,105 @@
+import { type Digest, digestOf } from '../../src/domain/digest.ts';
+import type { Reference, RepositoryName, Tag } from '../../src/domain/reference.ts';
+import type { Services } from '../../src/http/context.ts';
+import { bytesOf, imageManifest, streamOf } from '../support/api-client.ts';
+
+const REPOSITORY = 'team/app' as RepositoryName;
+const ELSEWHERE = 'other' as RepositoryName;
+
+/** An image of a config alone: small, with all that an image needs. */
+interface Image {
+  readonly config: Uint8Array;
+  readonly configDigest: Digest;
+  readonly manifest: Uint8Array;
+  readonly digest: Digest;
+}
+
+function imageOf(text: string): Image {
+  const config = bytesOf(JSON.stringify({ text }));
+  const configDigest = digestOf(config);
+  const manifest = bytesOf(imageManifest(configDigest, config.length, []));
+  return { config, configDigest, manifest, digest: digestOf(manifest) };
+}
+
+const ONE = imageOf('one');
+const TWO = imageOf('two');
+
+/** What an actor is after; by this the end of a run is judged. */
+export type Intent =
+  | { readonly kind: 'push'; readonly repository: string; readonly tag: string; readonly digest: Digest }
+  | { readonly kind: 'delete tag'; readonly repository: string; readonly tag: string }
+  | { readonly kind: 'delete manifest'; readonly repository: string; readonly digest: Digest };
+
+export interface Actor {
+  readonly intent: Intent;
+  readonly run: (services: Services) => Promise<unknown>;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly before: readonly Actor[];
+  readonly actors: readonly Actor[];
+}
+
+const reference = (text: string): Reference =>
+  text.includes(':') ? { kind: 'digest', digest: text as Digest } : { kind: 'tag', tag: text as Tag };
+
+async function upload({ uploads }: Services, repository: RepositoryName, { config, configDigest }: Image): Promise<void> {
+  const body = { stream: streamOf(config), length: config.length, range: undefined };
+  await uploads.finish(uploads.begin(repository, 'sha256'), configDigest, body);
+}
+
+function tagging(image: Image, tag: string, repository: RepositoryName, first: (services: Services) => Promise<unknown>): Actor {
+  return {
+    intent: { kind: 'push', repository, tag, digest: image.digest },
+    run: async (services) => {
+      await first(services);
+      await services.manifests.put(repository, reference(tag), image.manifest, undefined);
+    },
+  };
+}
+
+const push = (image: Image, tag: string) => tagging(image, tag, REPOSITORY, (services) => upload(services, REPOSITORY, image));
+const pushElsewhere = (image: Image) => tagging(image, 'latest', ELSEWHERE, (services) => upload(services, ELSEWHERE, image));
+const retag = (image: Image, tag: string) => tagging(image, tag, REPOSITORY, async () => undefined);
+
+/** As a client does: where the mount fails, it uploads. */
+const mount = (image: Image, tag: string) =>
+  tagging(image, tag, REPOSITORY, async (services) => {
+    if (!(await services.blobs.mount(REPOSITORY, image.configDigest, ELSEWHERE))) await upload(services, REPOSITORY, image);
+  });
+
+const deleteTag = (tag: string): Actor => ({
+  intent: { kind: 'delete tag', repository: REPOSITORY, tag },
+  run: ({ manifests }) => manifests.delete(REPOSITORY, reference(tag)),
+});
+
+const deleteManifest = ({ digest }: Image): Actor => ({
+  intent: { kind: 'delete manifest', repository: REPOSITORY, digest },
+  run: ({ manifests }) => manifests.delete(REPOSITORY, reference(digest)),
+});
+
+const scenario = (name: string, before: readonly Actor[], actors: readonly Actor[]): Scenario => ({ name, before, actors });
+
+const BOTH = [push(ONE, 'latest'), push(TWO, 'two')];
+
+export const PAIRS: readonly Scenario[] = [
+  scenario('two images pushed to one tag', [], [push(ONE, 'latest'), push(TWO, 'latest')]),
+  scenario('one image pushed twice', [], [push(ONE, 'latest'), push(ONE, 'latest')]),
+  scenario('one image pushed to two tags', [], [push(ONE, 'latest'), push(ONE, 'stable')]),
+  scenario('an image pushed while it is deleted', [push(ONE, 'latest')], [push(ONE, 'latest'), deleteManifest(ONE)]),
+  scenario('an image pushed while its tag is deleted', [push(ONE, 'latest')], [push(ONE, 'latest'), deleteTag('latest')]),
+  scenario('a tag moved on while what it named is deleted', BOTH, [retag(TWO, 'latest'), deleteManifest(ONE)]),
+  scenario('a tag moved to what is deleted', BOTH, [retag(ONE, 'two'), deleteManifest(ONE)]),
+  scenario('a tag moved while it is deleted', BOTH, [retag(TWO, 'latest'), deleteTag('latest')]),
+  scenario('an image deleted twice', BOTH, [deleteManifest(ONE), deleteManifest(ONE)]),
+  scenario('an image and its tag deleted', BOTH, [deleteManifest(ONE), deleteTag('latest')]),
+  scenario('a blob mounted while it is pushed elsewhere', [], [mount(ONE, 'latest'), pushElsewhere(ONE)]),
+  scenario('a blob mounted while the same image is pushed', [pushElsewhere(ONE)], [mount(ONE, 'latest'), push(ONE, 'latest')]),
+];
+
+export const CROWDS: readonly Scenario[] = [
+  scenario('pushes, moves and deletes', BOTH, [push(ONE, 'latest'), retag(TWO, 'latest'), deleteManifest(ONE), push(ONE, 'two')]),
+  scenario('one image pushed by three and deleted', [], [push(ONE, 'a'), push(ONE, 'a'), push(ONE, 'b'), deleteManifest(ONE)]),
+  scenario('mounts and pushes', [pushElsewhere(ONE)], [mount(ONE, 'a'), mount(ONE, 'b'), push(ONE, 'a'), deleteTag('a')]),
+];

@@ -1,0 +1,161 @@
+import { compose } from '../../src/compose.ts';
+import { parseConfig } from '../../src/config.ts';
+import type { RepositoryName } from '../../src/domain/reference.ts';
+import type { Services } from '../../src/http/context.ts';
+import { BufferPool } from '../../src/registry/buffer-pool.ts';
+import { MemoryStore } from '../../src/storage/memory.ts';
+import { BucketInfo } from '../../src/storage/bucket-record.ts';
+import { SYSTEM_KEY } from '../../src/storage/keys.ts';
+import { type ObjectStore, StoreError } from '../../src/storage/object-store.ts';
+import { contentOf, digestOfText } from './contents.ts';
+
+/** What can happen to a storage operation: `lose` does it and tells nobody; a crash ends its actor for good. */
+export const FATES = ['run', 'fail', 'lose', 'crash before', 'crash after'] as const;
+export type Fate = (typeof FATES)[number];
+
+interface Parked {
+  readonly actor: number;
+  readonly label: string;
+  readonly run: () => Promise<unknown>;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const STORE_NAME = 'memory';
+
+/** Changes how an actor sees the store: how a broken variant of the registry is made. */
+export type Breakage = (store: ObjectStore) => ObjectStore;
+
+/**
+ * One bucket and several actors, each an isolate of its own that runs the real code. Every storage operation waits to
+ * be chosen, so that whoever holds the world decides their order.
+ */
+export class World {
+  readonly store = new MemoryStore(() => new Date(0));
+  readonly #actors: { services: Services; history: string[]; state: 'active' | 'done' | 'failed' | 'crashed' }[] = [];
+  #parked: Parked[] = [];
+  #isOpen = true;
+
+  /** Lets the bucket say of itself what the first push ever would have found out. */
+  async prepare(): Promise<void> {
+    await new BucketInfo(this.store, STORE_NAME).abilities();
+  }
+
+  /** Makes an actor, its isolate warm: it has read what the bucket says of itself. */
+  async enter(breakage: Breakage = (store) => store, randomId?: () => string): Promise<Services> {
+    const actor = this.#actors.length;
+    let ids = 0;
+    const { services } = compose(parseConfig({ REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none', REGISTRY_LOG_LEVEL: 'error' }), {
+      store: breakage(this.#viewOf(actor)),
+      storeName: STORE_NAME,
+      presign: undefined,
+      pool: new BufferPool(1),
+      clock: () => new Date(0),
+      randomId: randomId ?? (() => `${actor}-${(ids += 1)}`),
+    });
+    this.#actors.push({ services, history: [], state: 'active' });
+    await services.seal.seal(services.uploads.begin('warm' as RepositoryName, 'sha256'));
+    ids = 0;
+    return services;
+  }
+
+  /** From here on nothing happens to the storage unless it is chosen. */
+  async start(runs: readonly (() => Promise<unknown>)[]): Promise<void> {
+    this.#isOpen = false;
+    runs.forEach((run, actor) => {
+      const { history } = this.#actors[actor]!;
+      const end = (state: 'done' | 'failed', result: string) => {
+        if (this.#actors[actor]!.state !== 'active') return;
+        this.#actors[actor]!.state = state;
+        history.push(result);
+      };
+      run().then(
+        () => end('done', 'done'),
+        (error: unknown) => end('failed', String(error)),
+      );
+    });
+    await settled();
+  }
+
+  /** The operations that could be next, as `actor: what`. */
+  get choices(): readonly string[] {
+    return this.#parked.map(({ actor, label }) => `${actor}: ${label}`);
+  }
+
+  stateOf(actor: number): 'active' | 'done' | 'failed' | 'crashed' {
+    return this.#actors[actor]!.state;
+  }
+
+  async choose(index: number, fate: Fate = 'run'): Promise<void> {
+    const [chosen] = this.#parked.splice(index, 1);
+    const { actor, label, run, resolve, reject } = chosen!;
+    const { history } = this.#actors[actor]!;
+    if (fate === 'fail' || fate === 'crash before') history.push(`${label} ${fate}`);
+    const result = fate === 'fail' || fate === 'crash before' ? undefined : await run();
+    if (fate === 'crash before' || fate === 'crash after') {
+      this.#actors[actor]!.state = 'crashed';
+      this.#parked = this.#parked.filter((parked) => parked.actor !== actor);
+      return;
+    }
+    if (fate === 'run') {
+      history.push(`${label} = ${summary(result)}`);
+      resolve(result);
+    } else {
+      reject(new StoreError('unavailable', `${label}: ${fate}`));
+    }
+    await settled();
+  }
+
+  /** Equal where everything that can follow is equal: what is stored, what each actor has seen, and what it waits for. */
+  get fingerprint(): string {
+    const stored = [...this.store.objects()]
+      .filter(({ key }) => key !== SYSTEM_KEY) // Holds a secret drawn at random, and never changes.
+      .map(({ key, etag, bytes }) => `${key} ${etag} ${contentOf(bytes)}`)
+      .sort();
+    // What was asked side by side may be answered in any order: to the actor it is the same.
+    const actors = this.#actors.map(({ state, history }) => [state, ...history.toSorted()]);
+    return digestOfText(JSON.stringify([stored, actors, [...this.choices].sort()]));
+  }
+
+  #viewOf(actor: number): ObjectStore {
+    const park = <A extends unknown[], R>(name: string, operation: (...args: A) => Promise<R>) => {
+      return (...args: A): Promise<R> => {
+        if (this.#isOpen) return operation(...args);
+        return new Promise<R>((resolve, reject) => {
+          const [subject] = args;
+          const label = `${name} ${typeof subject === 'string' ? subject : JSON.stringify(subject)}`;
+          this.#parked.push({
+            actor,
+            label,
+            run: () => operation(...args),
+            resolve: resolve as (result: unknown) => void,
+            reject,
+          });
+        });
+      };
+    };
+    const { store } = this;
+    return {
+      get: park('get', store.get.bind(store)),
+      head: park('head', store.head.bind(store)),
+      list: park('list', store.list.bind(store)),
+      put: park('put', store.put.bind(store)),
+      putVerified: park('putVerified', store.putVerified.bind(store)),
+      delete: park('delete', store.delete.bind(store)),
+      createMultipart: store.createMultipart.bind(store),
+      resumeMultipart: store.resumeMultipart.bind(store),
+    };
+  }
+}
+
+/** All that is left to do waits for a choice: the code under way goes on in microtasks alone, which end before this does. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What an actor learns from an answer; of an object that is its version, for its key stands in the operation. */
+function summary(result: unknown): string {
+  if (typeof result !== 'object' || result === null) return String(result);
+  const { body: _, lastModified: __, ...rest } = result as Record<string, unknown>;
+  return JSON.stringify(rest);
+}
