@@ -14,9 +14,9 @@ import { cancelledKey, chunkKey, isStreamed, streamedDigestKey } from '../storag
 import { isStoreError, MAX_SINGLE_PUT_BYTES, type ObjectStore, StoreError } from '../storage/object-store.ts';
 import { type BlobWriter, digestMismatch, type WrittenBlob } from './blob-writer.ts';
 import type { Blobs } from './blobs.ts';
-import type { ChunkedBlob, HeldProgress } from './chunked-blob.ts';
-import { type ChunkProgress, encodeRecord, openRecord } from './chunk-record.ts';
 import { type ByteSource, fromClient, fromStore, peek } from './byte-source.ts';
+import { type ChunkProgress, encodeRecord, openRecord } from './chunk-record.ts';
+import type { ChunkedBlob, HeldProgress } from './chunked-blob.ts';
 
 /**
  * Uploads of blobs (distribution-spec, "Pushing blobs"). A session's state is the client's to keep; what stands here
@@ -51,6 +51,7 @@ export class Uploads {
     // Without Content-Range a first body is nearly always the whole blob: it is stored as one, its digest known.
     if (state.stage === 'started' && body.range === undefined) return this.#storeWhole(state, body);
     const news = await sourcesOf(body);
+    if (news.length === 0 && body.range === undefined) return state;
     const from = await this.#progressOf(state);
     const to = await this.#chunked.extend(from.progress, [...from.kept, ...news]).catch((error: unknown) => {
       throw isStoreError(error, 'multipart-unknown') ? unknownUpload() : error;

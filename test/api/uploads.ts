@@ -141,6 +141,17 @@ export function uploadSuite(client: () => ApiClient): void {
       await expectBlob(name, digestOf(content));
     });
 
+    test.each([
+      ['with no length', () => streamOf()],
+      ['of length 0', () => new Uint8Array(0)],
+    ])('is none the worse for an empty PATCH after it, %s', async (_, body) => {
+      const [name, content] = [freshName(), randomBytes(3000)];
+      const patched = await client().patch(await client().begin(name), streamOf(content));
+      const again = await client().patch(locationOf(patched), body());
+      expect([again.status, again.headers.get('Range')]).toEqual([202, '0-2999']);
+      expect((await client().finish(locationOf(again), digestOf(content))).status).toBe(201);
+    });
+
     test('goes on with an empty PUT by chunked transfer encoding', async () => {
       const [name, content] = [freshName(), randomBytes(3000)];
       const patched = await client().patch(await client().begin(name), streamOf(content));
