@@ -21,10 +21,10 @@ export class BufferPool {
   readonly #loans = new Set<Loan>();
 
   /**
-   * @param waitMs - how long who asks for too much waits for others, before being told to come again
+   * @param waitMs - how long who asks for too much waits for others, whose clients may be slow, before being told to come again
    * @param loanMs - after this a loan is given up for lost: a request that the platform ended returns nothing
    */
-  constructor(limitBytes: number, waitMs = 10_000, loanMs = 600_000) {
+  constructor(limitBytes: number, waitMs = 120_000, loanMs = 600_000) {
     this.#limitBytes = limitBytes;
     this.#waitMs = waitMs;
     this.#loanMs = loanMs;

@@ -50,10 +50,10 @@ export class Uploads {
     checkChunk(state, body);
     // Without Content-Range a first body is nearly always the whole blob: it is stored as one, its digest known.
     if (state.stage === 'started' && body.range === undefined) return this.#storeWhole(state, body);
-    const news = await sourcesOf(body);
-    if (news.length === 0 && body.range === undefined) return state;
+    const arriving = await sourcesOf(body);
+    if (arriving.length === 0 && body.range === undefined) return state;
     const from = await this.#progressOf(state);
-    const to = await this.#chunked.extend(from.progress, [...from.kept, ...news]).catch((error: unknown) => {
+    const to = await this.#chunked.extend(from.progress, [...from.kept, ...arriving]).catch((error: unknown) => {
       throw isStoreError(error, 'multipart-unknown') ? unknownUpload() : error;
     });
     try {
