@@ -4,7 +4,7 @@ import { streamedObjectKey } from '../storage/keys.ts';
 import { isStoreError } from '../storage/object-store.ts';
 import type { BlobWriter, WrittenBlob } from './blob-writer.ts';
 import type { ByteSource } from './byte-source.ts';
-import type { ChunkProgress } from './chunk-record.ts';
+import { type ChunkProgress, openRecord } from './chunk-record.ts';
 import { type Part, PartReader } from './part-reader.ts';
 import { type MultipartProgress, PartUploader } from './part-uploader.ts';
 
@@ -83,8 +83,14 @@ export class ChunkedBlob {
     }
   }
 
-  /** @throws {StoreError} where it can't be aborted now */
-  async abort({ multipart }: ChunkProgress): Promise<void> {
+  /**
+   * Ends what a record tells of.
+   * @throws {StoreError} where it can't be aborted now
+   */
+  async abort(record: ReadableStream<Uint8Array>): Promise<void> {
+    const { progress, tail } = await openRecord(record);
+    for (const { stream } of tail) await stream.cancel();
+    const { multipart } = progress;
     if (multipart !== undefined) await PartUploader.resume(this.#writer.store, multipart).abort();
   }
 

@@ -1,6 +1,5 @@
 import { UPLOADS_PREFIX } from '../storage/keys.ts';
 import { type ObjectInfo, type ObjectStore, StoreError } from '../storage/object-store.ts';
-import { openRecord } from './chunk-record.ts';
 import type { ChunkedBlob } from './chunked-blob.ts';
 
 export interface PurgeOptions {
@@ -86,9 +85,7 @@ export class UploadPurge {
     const { store, chunked } = this.#options;
     const record = await store.get(key);
     if (record === undefined || record.size === 0) return;
-    const { progress, tail } = await openRecord(record.body);
-    for (const { stream } of tail) await stream.cancel();
-    await chunked.abort(progress);
+    await chunked.abort(record.body);
   }
 }
 

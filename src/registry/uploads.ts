@@ -141,7 +141,7 @@ export class Uploads {
   async #progressOf(state: UploadState): Promise<{ progress: ChunkProgress; kept: ByteSource[] }> {
     if (state.stage === 'started') return { progress: this.#chunked.begin(), kept: [] };
     if (state.stage === 'chunked') {
-      const { progress, tail } = await this.#openRecord(state);
+      const { progress, tail } = await openRecord(await this.#readRecord(state));
       return { progress, kept: tail };
     }
     await this.checkAlive(state);
@@ -149,9 +149,9 @@ export class Uploads {
     return { progress: this.#chunked.begin(), kept: [fromStore(object.body)] };
   }
 
-  async #openRecord({ session, record }: UploadChunked) {
+  async #readRecord({ session, record }: UploadChunked): Promise<ReadableStream<Uint8Array>> {
     const object = (await this.#store.get(chunkKey(session, record))) ?? fail(unknownUpload());
-    return openRecord(object.body);
+    return object.body;
   }
 
   /** Writes what a chunk has left. The record before the one it went on from is no longer needed: the client knows that one. */
@@ -166,9 +166,7 @@ export class Uploads {
   }
 
   async #abortChunks(state: UploadChunked): Promise<void> {
-    const { progress, tail } = await this.#openRecord(state);
-    for (const { stream } of tail) await stream.cancel();
-    await this.#chunked.abort(progress);
+    await this.#chunked.abort(await this.#readRecord(state));
     await this.#dropRecords(state);
   }
 

@@ -7,6 +7,7 @@ import { MemoryStore } from '../../src/storage/memory.ts';
 import { BucketInfo } from '../../src/storage/bucket-record.ts';
 import { SYSTEM_KEY } from '../../src/storage/keys.ts';
 import { type ObjectStore, StoreError } from '../../src/storage/object-store.ts';
+import { interceptedStore } from '../support/intercepted-store.ts';
 import { contentOf, digestOfText } from './contents.ts';
 
 /** What can happen to a storage operation: `lose` does it and tells nobody; a crash ends its actor for good. */
@@ -118,33 +119,13 @@ export class World {
   }
 
   #viewOf(actor: number): ObjectStore {
-    const park = <A extends unknown[], R>(name: string, operation: (...args: A) => Promise<R>) => {
-      return (...args: A): Promise<R> => {
-        if (this.#isOpen) return operation(...args);
-        return new Promise<R>((resolve, reject) => {
-          const [subject] = args;
-          const label = `${name} ${typeof subject === 'string' ? subject : JSON.stringify(subject)}`;
-          this.#parked.push({
-            actor,
-            label,
-            run: () => operation(...args),
-            resolve: resolve as (result: unknown) => void,
-            reject,
-          });
-        });
-      };
-    };
-    const { store } = this;
-    return {
-      get: park('get', store.get.bind(store)),
-      head: park('head', store.head.bind(store)),
-      list: park('list', store.list.bind(store)),
-      put: park('put', store.put.bind(store)),
-      putVerified: park('putVerified', store.putVerified.bind(store)),
-      delete: park('delete', store.delete.bind(store)),
-      createMultipart: store.createMultipart.bind(store),
-      resumeMultipart: store.resumeMultipart.bind(store),
-    };
+    return interceptedStore(this.store, <R>(name: string, subject: unknown, run: () => Promise<R>) => {
+      if (this.#isOpen) return run();
+      return new Promise<R>((resolve, reject) => {
+        const label = `${name} ${typeof subject === 'string' ? subject : JSON.stringify(subject)}`;
+        this.#parked.push({ actor, label, run, resolve: resolve as (result: unknown) => void, reject });
+      });
+    });
   }
 }
 
