@@ -5,6 +5,7 @@ import { deleteSuite } from './deletes.ts';
 import { listingSuite } from './listings.ts';
 import { manifestSuite } from './manifests.ts';
 import { nameSuite } from './names.ts';
+import { uploadSessionSuite } from './upload-sessions.ts';
 import { uploadSuite } from './uploads.ts';
 
 /** The whole API by the specification, one request at a time; the same on every store and in every process. */
@@ -13,6 +14,7 @@ export function describeApi(name: string, client: () => ApiClient): void {
     nameSuite(client);
     blobSuite(client);
     uploadSuite(client);
+    uploadSessionSuite(client);
     manifestSuite(client);
     listingSuite(client);
     deleteSuite(client);
