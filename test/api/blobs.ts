@@ -73,6 +73,15 @@ export function blobSuite(client: () => ApiClient): void {
       if (method === 'GET') expect(digestOf(await bodyOf(response))).toBe(digest);
     });
 
+    test.each(['GET', 'HEAD'])('%s is 304 where the client has the blob already', async (method) => {
+      const name = freshName();
+      const digest = await client().push(name, randomBytes(10));
+      for (const condition of [`"${digest}"`, `"other", W/"${digest}"`, '*']) {
+        const headers = { 'If-None-Match': condition };
+        expect((await client().request(method, `/v2/${name}/blobs/${digest}`, { headers })).status).toBe(304);
+      }
+    });
+
     test('an absent blob is BLOB_UNKNOWN', async () => {
       const response = await client().get(`/v2/${freshName()}/blobs/${absent}`);
       expect(await errorOf(response)).toMatchObject({ status: 404, code: 'BLOB_UNKNOWN', detail: { digest: absent } });
