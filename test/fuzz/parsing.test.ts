@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { algorithmOf, findDigest, hexOf, parseAlgorithm, parseDigest } from '../../src/domain/digest.ts';
-import { Failure } from '../../src/domain/failure.ts';
 import {
   findRepositoryName,
   findTag,
@@ -10,21 +9,12 @@ import {
   parseRepositoryName,
   parseTag,
 } from '../../src/domain/reference.ts';
+import { outcome } from './outcome.ts';
 import { runs } from './runs.ts';
 import { isDigest, isName, isTag } from './spec.ts';
 import { anyDigest, anyName, anyReference, anyTag, mixed } from './texts.ts';
 
 const RUNS = 3000;
-
-/** What a parser makes of a text: the text itself, or the kind of failure. Anything else that it throws is a defect. */
-function outcome(parse: () => unknown): unknown {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof Failure) return error.kind;
-    throw error;
-  }
-}
 
 describe('exactly what the specification allows is', () => {
   test('a repository name, but for the longest', () => {

@@ -1,22 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseContentRange, parseRange } from '../../src/domain/byte-range.ts';
-import { Failure } from '../../src/domain/failure.ts';
 import { checkChunk, type UploadState } from '../../src/domain/upload-session.ts';
+import { outcome } from './outcome.ts';
 import { runs } from './runs.ts';
 import { isBackward, partOf } from './spec.ts';
 import { anyNumber, digits, mixed } from './texts.ts';
 
 const RUNS = 3000;
-
-function outcome<T>(parse: () => T): T | string {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof Failure) return error.kind;
-    throw error;
-  }
-}
 
 const size = fc.oneof(fc.nat(20), fc.constantFrom(0, 1, 2 ** 40, 5 * 2 ** 40));
 const rangeHeader = fc.oneof(
