@@ -31,7 +31,7 @@ export const EMPTY = body('');
 export const IMAGE = image(CONFIG, [LAYER]);
 const OTHER_IMAGE = image(CONFIG, [LAYER], { annotations: { other: 'yes' } });
 const UNKNOWN_LAYER = image(CONFIG, [body('nobody has pushed this')]);
-const INDEX = body(
+export const INDEX = body(
   JSON.stringify({
     schemaVersion: 2,
     mediaType: OCI_INDEX,

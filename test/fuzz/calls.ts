@@ -1,6 +1,6 @@
 /** Requests of every kind, right ones and others. */
 import fc from 'fast-check';
-import { BODIES, type Body, CONFIG, IMAGE, LAYER } from './bodies.ts';
+import { BODIES, type Body, CONFIG, IMAGE, INDEX, LAYER } from './bodies.ts';
 import type { Call } from './registry-model.ts';
 import { anyDigest, anyName, anyNumber, anyReference, anyTag, asHeader, mixed, wildText } from './texts.ts';
 
@@ -150,20 +150,42 @@ const headers = fc
   })
   .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Record<string, string>);
 
-export const call: fc.Arbitrary<Call> = fc.tuple(target, headers).map(([{ method, path, query, body }, headers]) => {
+export const call: fc.Arbitrary<Call> = fc.tuple(target, headers).map(([target, headers]) => callTo(target, headers));
+
+const tagOrDigest = known('latest', 'v1', IMAGE.digests.sha256);
+/** Nothing is wrong with these, and they meet: each finds what others have left. */
+export const rightCall: fc.Arbitrary<Call> = fc
+  .oneof(
+    fc.record({
+      method: known('GET', 'GET', 'HEAD', 'PUT', 'DELETE'),
+      path: tagOrDigest.map((each) => `/v2/a/manifests/${each}`),
+      body: fc.constantFrom(IMAGE, IMAGE, INDEX),
+    }),
+    fc.record({
+      method: known('GET', 'HEAD', 'DELETE'),
+      path: fc.constant(`/v2/a/blobs/${LAYER.digests.sha256}`),
+      body: fc.constant(LAYER),
+    }),
+    fc.record({ method: known('GET'), path: known('/v2/a/tags/list', '/v2/_catalog'), body: fc.constant(LAYER) }),
+    fc.constant({ method: 'POST', path: `/v2/a/blobs/uploads/?digest=${LAYER.digests.sha256}`, body: LAYER }),
+  )
+  .map((target) => callTo({ ...target, query: '' }, {}));
+
+function callTo({ method, path, query, body }: Target, headers: Record<string, string>): Call {
   // As any client does it: without a fragment, and with dots and so on resolved.
-  const url = new URL(`http://registry.test${`${path}?${query}`.replaceAll('#', '%23')}`);
+  const url = new URL(`http://registry.test${`${path}${query === '' ? '' : `?${query}`}`.replaceAll('#', '%23')}`);
   // So that what has failed can be read.
   const told = () => `${method} ${url.pathname}${url.search} ${JSON.stringify(headers)} with body ${BODIES.indexOf(body)}`;
-  return { method, url, headers, body, [fc.toStringMethod]: told };
-});
+  return Object.assign({ method, url, headers, body }, { [fc.toStringMethod]: told });
+}
 
 /** Calls that put something there to be found. */
 export const PREPARATION: readonly Call[] = [
-  ...[CONFIG, LAYER].map((blob) => plainCall('POST', `/v2/a/blobs/uploads/?digest=${blob.digests.sha256}`, blob)),
-  plainCall('PUT', '/v2/a/manifests/latest', IMAGE),
-];
-
-function plainCall(method: string, path: string, body: Body): Call {
-  return { method, url: new URL(`http://registry.test${path}`), headers: {}, body };
-}
+  ...[CONFIG, LAYER].map((body) => ({
+    method: 'POST',
+    path: '/v2/a/blobs/uploads/',
+    query: `digest=${body.digests.sha256}`,
+    body,
+  })),
+  { method: 'PUT', path: '/v2/a/manifests/latest', query: '', body: IMAGE },
+].map((target) => callTo(target, {}));

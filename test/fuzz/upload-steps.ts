@@ -66,7 +66,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   of(4, ['begin'], { repository, query: fc.constantFrom('', '?digest-algorithm=sha512') }),
   of(12, ['append'], { ...sending, body }),
   of(6, ['finish'], { ...sending, body: lastBody }),
-  of(3, ['status', 'status', 'cancel'], { which, spoil }),
+  of(5, ['status', 'cancel'], { which, spoil }),
   of(1, ['mount'], { repository, from: repository, which }),
   of(1, ['delete'], { repository, which }),
   of(1, ['whole'], { repository, body, isWrong: fc.boolean() }),

@@ -7,6 +7,8 @@ import { rightDigest } from './texts.ts';
 export interface WrittenManifest {
   readonly bytes: Uint8Array;
   readonly contentType: string | undefined;
+  /** Whether no header tells how long it is. */
+  readonly isStreamed: boolean;
 }
 
 type Json = Record<string, unknown>;
@@ -175,12 +177,18 @@ const contentTypeOf = (right: string) => (kind: number) =>
   ][kind];
 
 export const writtenManifest: fc.Arbitrary<WrittenManifest> = fc
-  .record({ manifest: rightManifest, changes: fc.array(change, { maxLength: 2 }), write: writer, contentType: fc.nat(7) })
-  .map(({ manifest: { json, type }, changes, write, contentType }) => {
+  .record({
+    manifest: rightManifest,
+    changes: fc.array(change, { maxLength: 2 }),
+    write: writer,
+    contentType: fc.nat(7),
+    isStreamed: fc.boolean(),
+  })
+  .map(({ manifest: { json, type }, changes, write, contentType, isStreamed }) => {
     const changed = structuredClone(json);
     for (const each of changes) each(changed);
     const bytes = bytesOf(write(JSON.stringify(changed)));
     const told = () =>
       `${contentTypeOf(type)(contentType)}: ${Buffer.from(bytes.subarray(0, 2000)).toString('latin1')} (${bytes.length} bytes)`;
-    return { bytes, contentType: contentTypeOf(type)(contentType), [fc.toStringMethod]: told };
+    return { bytes, contentType: contentTypeOf(type)(contentType), isStreamed, [fc.toStringMethod]: told };
   });
