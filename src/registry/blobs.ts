@@ -7,7 +7,7 @@ import { deleteCell, readCell } from '../storage/cell.ts';
 import { blobKey } from '../storage/keys.ts';
 import { type ObjectStore, type PresignGet, StoreError } from '../storage/object-store.ts';
 import type { Liveness } from './liveness.ts';
-import type { RecentCache } from './recent-cache.ts';
+import type { RecentCache } from '../recent-cache.ts';
 
 /** A repository's link to a blob. */
 export interface BlobLink {
