@@ -19,5 +19,7 @@ export function describeUnless(missing: Missing, name: string, tests: () => void
 /** For suites on S3: in Node and in workerd alike. */
 export function missingS3(): Missing {
   if (inject('s3') !== undefined) return undefined;
-  return 'MinIO was not found: `go install github.com/minio/minio@latest`, or set MINIO_BIN';
+  return MINIO_NOT_FOUND;
 }
+
+export const MINIO_NOT_FOUND = 'MinIO was not found: `go install github.com/minio/minio@latest`, or set MINIO_BIN';
