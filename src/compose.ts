@@ -12,6 +12,7 @@ import { ChunkedBlob } from './registry/chunked-blob.ts';
 import { Liveness } from './registry/liveness.ts';
 import { Manifests, type StoredManifest } from './registry/manifests.ts';
 import { RecentCache } from './registry/recent-cache.ts';
+import { Referrers } from './registry/referrers.ts';
 import { SessionSeal } from './registry/session-seal.ts';
 import { Tags } from './registry/tags.ts';
 import { UploadPurge } from './registry/upload-purge.ts';
@@ -76,7 +77,10 @@ export function compose(config: Config, { store, storeName, presign, pool, clock
   const chunked = new ChunkedBlob(writer);
   const uploads = new Uploads({ store, bucket, blobs, writer, chunked });
   const catalog = new Catalog(store);
-  const manifests = new Manifests({ store, bucket, liveness, catalog, recent: remember<StoredManifest>(MANIFESTS_BYTES) });
+  const tags = new Tags(store, catalog);
+  const referrers = new Referrers(store);
+  const recentManifests = remember<StoredManifest>(MANIFESTS_BYTES);
+  const manifests = new Manifests({ store, bucket, liveness, catalog, tags, referrers, recent: recentManifests });
   const seal = new SessionSeal(
     async () => (secrets.length > 0 ? secrets : [await bucket.secret()]),
     clock,
@@ -90,7 +94,8 @@ export function compose(config: Config, { store, storeName, presign, pool, clock
     uploads,
     seal,
     manifests,
-    tags: new Tags(store, catalog),
+    tags,
+    referrers,
     catalog,
   };
   const purge = new UploadPurge({ store, chunked, clock, ...config.uploadPurging });

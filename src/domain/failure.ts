@@ -15,6 +15,7 @@ export type FailureKind =
   | 'route-unknown'
   | 'method-unsupported'
   | 'size-mismatch'
+  | 'tags-too-many'
   | 'upload-interrupted'
   | 'upload-invalid'
   | 'upload-too-large'

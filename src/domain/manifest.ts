@@ -7,6 +7,13 @@ export interface Manifest {
   readonly mediaType: string;
   /** What must be in the repository before this manifest, each digest once. */
   readonly references: readonly ManifestReference[];
+  /** Whether it names layers that are to be fetched from elsewhere, which nobody has to push. */
+  readonly hasForeignLayers: boolean;
+  /** What this manifest refers to; it need not be there, now or ever. */
+  readonly subject?: Digest | undefined;
+  /** An image without one has its config's media type for it; an index has none then. */
+  readonly artifactType?: string | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface ManifestReference {
@@ -16,7 +23,7 @@ export interface ManifestReference {
 }
 
 const OCI_IMAGE = 'application/vnd.oci.image.manifest.v1+json';
-const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
+export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 const DOCKER_IMAGE = 'application/vnd.docker.distribution.manifest.v2+json';
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 
@@ -44,7 +51,13 @@ const descriptor = z.object({
   urls: z.array(z.string()).optional(),
 });
 
-const common = { schemaVersion: z.literal(2), mediaType: z.string().optional(), subject: descriptor.nullish() };
+const common = {
+  schemaVersion: z.literal(2),
+  mediaType: z.string().optional(),
+  artifactType: z.string().nullish(),
+  subject: descriptor.nullish(),
+  annotations: z.record(z.string(), z.string()).nullish(),
+};
 const imageManifest = z.object({ ...common, config: descriptor, layers: z.array(descriptor).nullish() });
 const indexManifest = z.object({ ...common, manifests: z.array(descriptor).nullable() });
 
@@ -63,22 +76,35 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
     throw invalid(`Content-Type is ${contentType}, but the manifest's mediaType is ${ownType}`);
   const mediaType = contentType ?? ownType;
   if (typeof mediaType !== 'string') throw invalid('neither Content-Type nor the manifest says which media type it has');
-  if (IMAGES.includes(mediaType)) return { mediaType, references: imageReferences(json) };
-  if (INDEXES.includes(mediaType)) return { mediaType, references: indexReferences(json) };
+  if (IMAGES.includes(mediaType)) return { mediaType, ...parseImage(json) };
+  if (INDEXES.includes(mediaType)) return { mediaType, ...parseIndex(json) };
   throw invalid(`${mediaType} is not a manifest type that can be stored here`);
 }
 
-function imageReferences(json: Record<string, unknown>): ManifestReference[] {
+function parseImage(json: Record<string, unknown>): Omit<Manifest, 'mediaType'> {
   if ('manifests' in json) throw invalid('an image manifest has no manifests: this is an index');
-  const { config, layers } = parseShape(imageManifest, json);
-  // A foreign layer may be fetched from its urls, so nobody has to push it.
-  const stored = (layers ?? []).filter((layer) => layer.urls === undefined || layer.urls.length === 0);
-  return uniqueReferences([config, ...stored], 'blob');
+  const image = parseShape(imageManifest, json);
+  const layers = image.layers ?? [];
+  const stored = layers.filter((layer) => layer.urls === undefined || layer.urls.length === 0);
+  return {
+    references: uniqueReferences([image.config, ...stored], 'blob'),
+    hasForeignLayers: stored.length < layers.length,
+    subject: image.subject?.digest,
+    artifactType: image.artifactType || image.config.mediaType,
+    annotations: image.annotations ?? undefined,
+  };
 }
 
-function indexReferences(json: Record<string, unknown>): ManifestReference[] {
+function parseIndex(json: Record<string, unknown>): Omit<Manifest, 'mediaType'> {
   if ('config' in json || 'layers' in json) throw invalid('an index has no config and no layers: this is an image manifest');
-  return uniqueReferences(parseShape(indexManifest, json).manifests ?? [], 'child');
+  const index = parseShape(indexManifest, json);
+  return {
+    references: uniqueReferences(index.manifests ?? [], 'child'),
+    hasForeignLayers: false,
+    subject: index.subject?.digest,
+    artifactType: index.artifactType || undefined,
+    annotations: index.annotations ?? undefined,
+  };
 }
 
 function uniqueReferences(descriptors: readonly { digest: Digest }[], kind: ManifestReference['kind']): ManifestReference[] {

@@ -56,16 +56,18 @@ export function parseReference(text: string): Reference {
  * @throws {Failure} digest-invalid, manifest-invalid
  */
 export function parseNewReference(text: string): Reference {
-  const reference = findReference(text);
-  if (reference === undefined)
-    throw new Failure(
-      'manifest-invalid',
-      'a tag is letters, digits, _ . and -, 128 characters at most, not starting with . or -',
-      {
-        detail: text,
-      },
-    );
-  return reference;
+  return findReference(text) ?? { kind: 'tag', tag: parseTag(text) };
+}
+
+/**
+ * Parses a tag that is to be written.
+ * @throws {Failure} manifest-invalid
+ */
+export function parseTag(text: string): Tag {
+  const tag = findTag(text);
+  if (tag !== undefined) return tag;
+  const message = 'a tag is letters, digits, _ . and -, 128 characters at most, not starting with . or -';
+  throw new Failure('manifest-invalid', message, { detail: text });
 }
 
 function findReference(text: string): Reference | undefined {

@@ -6,6 +6,7 @@ import type { Services } from './context.ts';
 import { errorResponse } from './error-response.ts';
 import { listingRoutes } from './listings.ts';
 import { manifestRoutes } from './manifests.ts';
+import { referrerRoutes } from './referrers.ts';
 import { uploadRoutes } from './uploads.ts';
 
 /** The registry as a Hono app. */
@@ -21,7 +22,7 @@ export function createApp(services: Services, clock: () => Date): Hono {
 
   app.route('/', refusingOtherMethods(new Hono().get('/v2', (c) => c.json({}))));
   // Uploads first: their last segments would pass for a blob's.
-  for (const routesOf of [uploadRoutes, blobRoutes, manifestRoutes, listingRoutes])
+  for (const routesOf of [uploadRoutes, blobRoutes, manifestRoutes, referrerRoutes, listingRoutes])
     app.route('/', refusingOtherMethods(routesOf(services)));
 
   app.notFound((c) => errorResponse(new Failure('route-unknown', `nothing is at ${c.req.method} ${c.req.path}`), log));

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import type { Blobs } from '../registry/blobs.ts';
 import type { Catalog } from '../registry/catalog.ts';
 import type { Manifests } from '../registry/manifests.ts';
+import type { Referrers } from '../registry/referrers.ts';
 import type { SessionSeal } from '../registry/session-seal.ts';
 import type { Tags } from '../registry/tags.ts';
 import type { Uploads } from '../registry/uploads.ts';
@@ -20,6 +21,7 @@ export interface Services {
   readonly seal: SessionSeal;
   readonly manifests: Manifests;
   readonly tags: Tags;
+  readonly referrers: Referrers;
   readonly catalog: Catalog;
 }
 

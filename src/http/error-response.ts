@@ -28,6 +28,7 @@ const WIRE = {
   'range-not-satisfiable': { code: 'UNSUPPORTED', status: 416 },
   'route-unknown': { code: 'UNSUPPORTED', status: 404 },
   'size-mismatch': { code: 'SIZE_INVALID', status: 400 },
+  'tags-too-many': { code: 'UNSUPPORTED', status: 414 },
   'upload-interrupted': { code: 'BLOB_UPLOAD_INVALID', status: 400 },
   'upload-invalid': { code: 'BLOB_UPLOAD_INVALID', status: 400 },
   'upload-too-large': { code: 'SIZE_INVALID', status: 413 },

@@ -1,9 +1,13 @@
 import { Hono } from 'hono';
 import { Failure } from '../domain/failure.ts';
 import { MAX_MANIFEST_BYTES } from '../domain/manifest.ts';
-import { parseNewReference, parseReference, parseRepositoryName } from '../domain/reference.ts';
+import { parseNewReference, parseReference, parseRepositoryName, parseTag, type Tag } from '../domain/reference.ts';
 import { contentHeaders, isUnmodified, notModified } from './content-response.ts';
 import { checkDeletable, keepGoing, type Services } from './context.ts';
+import { warn } from './warning.ts';
+
+/** Each costs three storage operations, and a header of all their names must still pass through proxies. */
+const MAX_TAGS = 50;
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests and #pushing-manifests */
 export function manifestRoutes({ config, manifests, locate }: Services): Hono {
@@ -20,9 +24,18 @@ export function manifestRoutes({ config, manifests, locate }: Services): Hono {
   routes.put('/v2/:name{.+}/manifests/:reference', async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     const reference = parseNewReference(c.req.param('reference'));
+    const moreTags = parseTags(c.req.queries('tag') ?? []);
+    const target = reference.kind === 'tag' ? { tags: [reference.tag] } : { digest: reference.digest, tags: moreTags };
     const bytes = await readAtMost(c.req.raw, MAX_MANIFEST_BYTES);
-    const digest = await keepGoing(c, manifests.put(name, reference, bytes, mediaTypeOf(c.req.header('Content-Type'))));
-    return c.body(null, 201, { Location: locate(c.req.raw, `/v2/${name}/manifests/${digest}`), 'Docker-Content-Digest': digest });
+    const put = await keepGoing(c, manifests.put(name, target, bytes, mediaTypeOf(c.req.header('Content-Type'))));
+    if (reference.kind === 'tag' && moreTags.length > 0) warn(c, 'tag parameters are taken only with a digest in the path');
+    if (put.hasForeignLayers) warn(c, 'layers with urls are not kept here: pulls depend on where the urls lead');
+    return c.body(null, 201, {
+      Location: locate(c.req.raw, `/v2/${name}/manifests/${put.digest}`),
+      'Docker-Content-Digest': put.digest,
+      ...(put.subject !== undefined && { 'OCI-Subject': put.subject }),
+      ...(reference.kind === 'digest' && moreTags.length > 0 && { 'OCI-Tag': moreTags.join(', ') }),
+    });
   });
 
   routes.delete('/v2/:name{.+}/manifests/:reference', async (c) => {
@@ -33,6 +46,16 @@ export function manifestRoutes({ config, manifests, locate }: Services): Hono {
   });
 
   return routes;
+}
+
+/**
+ * The `tag` parameters of a push by digest, each tag once.
+ * @throws {Failure} tags-too-many, manifest-invalid
+ */
+function parseTags(texts: readonly string[]): Tag[] {
+  const tags = new Set(texts.map(parseTag));
+  if (tags.size > MAX_TAGS) throw new Failure('tags-too-many', `one push takes ${MAX_TAGS} tags at most, not ${tags.size}`);
+  return [...tags];
 }
 
 /** Without parameters, which the specification says to ignore. */

@@ -22,10 +22,13 @@ export function parsePage(query: PageQuery, maxEntries: number, findName: (text:
   return { limit: n === undefined ? maxEntries : Math.min(Number(n), maxEntries), last: last === '' ? undefined : last };
 }
 
-/** `Link` to the next page (RFC 5988), only where there is one. */
+/** `Link` to the next page of names, only where there is one. */
 export function nextLink(c: Context, locate: Locate, page: NamePage, limit: number): Record<string, string> {
   const last = page.names.at(-1);
-  if (!page.more || last === undefined) return {};
-  const query = new URLSearchParams({ last, n: String(limit) });
-  return { Link: `<${locate(c.req.raw, `${c.req.path}?${query}`)}>; rel="next"` };
+  return page.more && last !== undefined ? linkToNext(c, locate, { last, n: String(limit) }) : {};
+}
+
+/** RFC 8288, which replaces the specification's RFC 5988. */
+export function linkToNext(c: Context, locate: Locate, query: Record<string, string>): Record<string, string> {
+  return { Link: `<${locate(c.req.raw, `${c.req.path}?${new URLSearchParams(query)}`)}>; rel="next"` };
 }

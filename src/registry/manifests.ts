@@ -1,15 +1,18 @@
 import { algorithmOf, type Digest, digestOf } from '../domain/digest.ts';
 import { Failure } from '../domain/failure.ts';
-import { type ManifestReference, parseManifest } from '../domain/manifest.ts';
+import { type Manifest, type ManifestReference, parseManifest } from '../domain/manifest.ts';
 import type { Reference, RepositoryName, Tag } from '../domain/reference.ts';
+import { describeReferrer, subjectOf } from '../domain/referrer.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
-import { type Cell, deleteCell, lookAt, readCell, updateCell } from '../storage/cell.ts';
-import { blobKey, manifestKey, taggedKey, taggedPrefix, tagKey } from '../storage/keys.ts';
-import { listAll, type ObjectStore, StoreError } from '../storage/object-store.ts';
+import { type Cell, deleteCell, readCell } from '../storage/cell.ts';
+import { blobKey, manifestKey } from '../storage/keys.ts';
+import { type ObjectStore, StoreError } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
-import { mapConcurrently } from './map-concurrently.ts';
 import type { Liveness } from './liveness.ts';
+import { CONNECTIONS, mapConcurrently } from './map-concurrently.ts';
 import type { RecentCache } from './recent-cache.ts';
+import type { Referrers } from './referrers.ts';
+import type { Tags } from './tags.ts';
 
 export interface StoredManifest {
   readonly digest: Digest;
@@ -17,12 +20,24 @@ export interface StoredManifest {
   readonly bytes: Uint8Array;
 }
 
-/** Manifests and the tags that name them. */
+export interface PutTarget {
+  /** What the client says the digest is; undefined where it pushes by tag. */
+  readonly digest?: Digest;
+  readonly tags: readonly Tag[];
+}
+
+export interface PutManifest extends Manifest {
+  readonly digest: Digest;
+}
+
+/** Manifests: what is put is live in its repository with all that it names, and with all that names it. */
 export class Manifests {
   readonly #store: ObjectStore;
   readonly #bucket: BucketInfo;
   readonly #liveness: Liveness;
   readonly #catalog: Catalog;
+  readonly #tags: Tags;
+  readonly #referrers: Referrers;
   readonly #recent: RecentCache<StoredManifest>;
 
   constructor(options: {
@@ -30,26 +45,25 @@ export class Manifests {
     bucket: BucketInfo;
     liveness: Liveness;
     catalog: Catalog;
+    tags: Tags;
+    referrers: Referrers;
     recent: RecentCache<StoredManifest>;
   }) {
     this.#store = options.store;
     this.#bucket = options.bucket;
     this.#liveness = options.liveness;
     this.#catalog = options.catalog;
+    this.#tags = options.tags;
+    this.#referrers = options.referrers;
     this.#recent = options.recent;
   }
 
   /** @throws {Failure} manifest-unknown */
   async resolve(name: RepositoryName, reference: Reference): Promise<StoredManifest> {
     const manifest =
-      reference.kind === 'tag' ? await this.#byTag(name, reference.tag) : await this.#byDigest(name, reference.digest);
+      reference.kind === 'tag' ? await this.#tags.read(name, reference.tag) : await this.#byDigest(name, reference.digest);
     if (manifest !== undefined) return manifest;
     throw unknownManifest(name, reference);
-  }
-
-  /** One read: the tag's own cell holds the bytes. Never remembered, for tags move. */
-  #byTag(name: RepositoryName, tag: Tag): Promise<StoredManifest | undefined> {
-    return readCell(this.#store, tagKey(name, tag));
   }
 
   async #byDigest(name: RepositoryName, digest: Digest): Promise<StoredManifest | undefined> {
@@ -62,83 +76,91 @@ export class Manifests {
   }
 
   /**
-   * Stores a manifest once everything it names is live here, then lets the tag name it.
+   * Stores a manifest once everything it names is live here, then lets the tags name it.
    *
    * @param contentType - without parameters; undefined where the client sent none
    * @throws {Failure} manifest-invalid, manifest-blob-unknown, digest-mismatch
    */
-  async put(name: RepositoryName, reference: Reference, bytes: Uint8Array, contentType: string | undefined): Promise<Digest> {
-    const { mediaType, references } = parseManifest(bytes, contentType);
-    const digest = digestOf(bytes, reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256');
-    if (reference.kind === 'digest' && reference.digest !== digest)
-      throw new Failure('digest-mismatch', `the manifest's digest is ${digest}`, { detail: { digest: reference.digest } });
+  async put(name: RepositoryName, target: PutTarget, bytes: Uint8Array, contentType: string | undefined): Promise<PutManifest> {
+    const manifest = parseManifest(bytes, contentType);
+    const digest = digestOf(bytes, target.digest === undefined ? 'sha256' : algorithmOf(target.digest));
+    if (target.digest !== undefined && target.digest !== digest)
+      throw new Failure('digest-mismatch', `the manifest's digest is ${digest}`, { detail: { digest: target.digest } });
     await this.#bucket.abilities();
-    const cell: Cell = { state: 'live', digest, mediaType, size: bytes.length, bytes };
-    const tag = reference.kind === 'tag' ? reference.tag : undefined;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const stands = await this.#putOnce(name, tag, cell, references);
+      const stands = await this.#putOnce(name, target.tags, digest, bytes, manifest);
       this.#recent.delete(manifestKey(name, digest)); // What is remembered may have another media type.
-      if (stands) return digest;
+      if (stands) return { ...manifest, digest };
     }
     throw new StoreError('unavailable', `${digest} was deleted ${MAX_ROUNDS} times while it was pushed`);
   }
 
   /**
-   * Four rounds of storage operations, each side by side. The hint and the manifest come before the tag, the catalog
-   * after it: a crash in between leaves nothing that a reader could see half of.
+   * Four rounds of storage operations, each side by side. The hints and the manifest come before the tags and before the
+   * subject's list, the catalog last: a crash in between leaves nothing that a reader could see half of.
    *
    * @returns false where somebody deleted the manifest meanwhile
    */
   async #putOnce(
     name: RepositoryName,
-    tag: Tag | undefined,
-    cell: Cell,
-    references: readonly ManifestReference[],
+    tags: readonly Tag[],
+    digest: Digest,
+    bytes: Uint8Array,
+    manifest: Manifest,
   ): Promise<boolean> {
-    const [listed, tagged] = await Promise.all([
+    const { mediaType, subject } = manifest;
+    const cell: Cell = { state: 'live', digest, mediaType, size: bytes.length, bytes };
+    const [isListed, places] = await Promise.all([
       this.#catalog.has(name),
-      tag === undefined ? undefined : lookAt(this.#store, tagKey(name, tag)),
-      this.#requireAll(name, references),
+      mapConcurrently(tags, CONNECTIONS, async (tag) => ({ tag, seen: await this.#tags.lookAt(name, tag) })),
+      this.#requireAll(name, manifest.references),
     ]);
     await Promise.all([
-      this.#liveness.establish(manifestKey(name, cell.digest), cell),
-      tag !== undefined &&
-        tagged?.cell?.digest !== cell.digest &&
-        this.#store.put(taggedKey(name, cell.digest, tag), new Uint8Array(0)),
+      this.#liveness.establish(manifestKey(name, digest), cell),
+      mapConcurrently(places, CONNECTIONS, ({ tag, seen }) => this.#tags.announce(name, tag, digest, seen)),
     ]);
-    // Also where it names this manifest already: to a delete of the manifest, on its way here, the tag must have changed.
-    if (tag !== undefined) await updateCell(this.#store, tagKey(name, tag), () => cell, tagged);
-    const [manifest] = await Promise.all([this.#store.head(manifestKey(name, cell.digest)), listed || this.#catalog.add(name)]);
-    return manifest !== undefined && manifest.size > 0;
+    await Promise.all([
+      mapConcurrently(places, CONNECTIONS, ({ tag, seen }) => this.#tags.move(name, tag, cell, seen)),
+      subject && this.#referrers.add(name, subject, describeReferrer(manifest, digest, bytes.length)),
+    ]);
+    const [isLive] = await Promise.all([this.#isThere(manifestKey(name, digest)), isListed || this.#catalog.add(name)]);
+    return isLive;
+  }
+
+  async #isThere(key: string): Promise<boolean> {
+    const object = await this.#store.head(key);
+    return object !== undefined && object.size > 0;
   }
 
   /**
-   * A tag's delete takes the tag alone. A digest's takes the manifest, then those tags that still name it: they are
-   * found by their hints, so the cost does not grow with the repository's other tags.
+   * A tag's delete takes the tag alone. A digest's takes the manifest, and then those tags that still name it.
    *
    * @throws {Failure} manifest-unknown
    */
   async delete(name: RepositoryName, reference: Reference): Promise<void> {
     const wasThere =
-      reference.kind === 'tag' ? await this.#deleteTag(name, reference.tag) : await this.#deleteManifest(name, reference.digest);
+      reference.kind === 'tag'
+        ? await this.#tags.delete(name, reference.tag)
+        : await this.#deleteManifest(name, reference.digest);
     if (!wasThere) throw unknownManifest(name, reference);
   }
 
-  #deleteTag(name: RepositoryName, tag: Tag): Promise<boolean> {
-    return deleteCell(this.#store, tagKey(name, tag), async () => true);
-  }
-
+  /**
+   * It leaves its subject's list before it goes, and is looked for there once more afterwards: somebody may have pushed
+   * it just before, and whoever pushes it again meanwhile keeps it all.
+   */
   async #deleteManifest(name: RepositoryName, digest: Digest): Promise<boolean> {
     const key = manifestKey(name, digest);
-    const wasThere = await deleteCell(this.#store, key, async () => true);
+    const isDead = async () => !(await this.#isThere(key));
+    let subject: Digest | undefined;
+    const wasThere = await deleteCell(this.#store, key, async ({ bytes }) => {
+      subject = subjectOf(bytes);
+      if (subject !== undefined) await this.#referrers.remove(name, subject, digest, async () => true);
+      return true;
+    });
     this.#recent.delete(key);
-    const prefix = taggedPrefix(name, digest);
-    const isDead = async () => (await readCell(this.#store, key)) === undefined;
-    for await (const hint of listAll(this.#store, prefix)) {
-      const tag = hint.key.slice(prefix.length) as Tag;
-      // A tag that moves on at this moment stays, and one whose manifest was pushed again meanwhile.
-      await deleteCell(this.#store, tagKey(name, tag), async (cell) => cell.digest === digest && (await isDead()));
-    }
+    if (subject !== undefined) await this.#referrers.remove(name, subject, digest, isDead);
+    await this.#tags.deleteThoseOf(name, digest, isDead);
     return wasThere;
   }
 
@@ -159,8 +181,6 @@ export class Manifests {
 }
 
 const MAX_ROUNDS = 3;
-/** What a Worker's request may have open at once; further calls would only wait, with their time limits running. */
-const CONNECTIONS = 6;
 
 function unknownManifest(name: RepositoryName, reference: Reference): Failure {
   const detail = { name, reference: reference.kind === 'tag' ? reference.tag : reference.digest };

@@ -1,11 +1,13 @@
+import type { Digest } from '../domain/digest.ts';
 import { Failure } from '../domain/failure.ts';
-import type { RepositoryName } from '../domain/reference.ts';
-import { tagsPrefix } from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
+import type { RepositoryName, Tag } from '../domain/reference.ts';
+import { type Cell, deleteCell, lookAt, type Look, readCell, type StoredCell, updateCell } from '../storage/cell.ts';
+import { taggedKey, taggedPrefix, tagKey, tagsPrefix } from '../storage/keys.ts';
+import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
 import { listNames, type NamePage, type PageRequest } from './name-page.ts';
 
-/** A repository's tags, as its tag cells list them: in ASCII order. */
+/** A repository's tags. Each is a cell of its own, with the manifest's bytes once more: a pull by tag is one read. */
 export class Tags {
   readonly #store: ObjectStore;
   readonly #catalog: Catalog;
@@ -15,7 +17,10 @@ export class Tags {
     this.#catalog = catalog;
   }
 
-  /** @throws {Failure} name-unknown */
+  /**
+   * In ASCII order, as their cells are listed.
+   * @throws {Failure} name-unknown
+   */
   async list(name: RepositoryName, page: PageRequest): Promise<NamePage> {
     const prefix = tagsPrefix(name);
     const tags = await listNames(this.#store, prefix, page, {
@@ -26,5 +31,43 @@ export class Tags {
     if (tags.names.length === 0 && !(await this.#catalog.has(name)))
       throw new Failure('name-unknown', 'there is no such repository', { detail: { name } });
     return tags;
+  }
+
+  /** Never remembered, for tags move. */
+  read(name: RepositoryName, tag: Tag): Promise<StoredCell | undefined> {
+    return readCell(this.#store, tagKey(name, tag));
+  }
+
+  lookAt(name: RepositoryName, tag: Tag): Promise<Look> {
+    return lookAt(this.#store, tagKey(name, tag));
+  }
+
+  /** To be done before the tag is moved: leaves the hint by which a delete of the manifest finds its tags. */
+  async announce(name: RepositoryName, tag: Tag, digest: Digest, seen: Look): Promise<void> {
+    if (seen.cell?.digest !== digest) await this.#store.put(taggedKey(name, digest, tag), new Uint8Array(0));
+  }
+
+  /** Written also where it names this manifest already: to a delete of the manifest, on its way here, it must have changed. */
+  move(name: RepositoryName, tag: Tag, manifest: Cell, seen: Look): Promise<void> {
+    return updateCell(this.#store, tagKey(name, tag), () => manifest, seen);
+  }
+
+  /** @returns false where there is no such tag */
+  delete(name: RepositoryName, tag: Tag): Promise<boolean> {
+    return deleteCell(this.#store, tagKey(name, tag), async () => true);
+  }
+
+  /**
+   * Deletes the tags that name a manifest. They are found by their hints, so the cost does not grow with the
+   * repository's other tags.
+   *
+   * @param stillWanted - asked of each just before it goes: one that moves on at this moment stays in any case
+   */
+  async deleteThoseOf(name: RepositoryName, digest: Digest, stillWanted: () => Promise<boolean>): Promise<void> {
+    const prefix = taggedPrefix(name, digest);
+    for await (const hint of listAll(this.#store, prefix)) {
+      const tag = hint.key.slice(prefix.length) as Tag;
+      await deleteCell(this.#store, tagKey(name, tag), async (cell) => cell.digest === digest && (await stillWanted()));
+    }
   }
 }

@@ -8,6 +8,7 @@
  *     repositories/<name>/_manifests/<alg>/<hex>       cell + manifest bytes
  *     repositories/<name>/_tags/<tag>                  cell + manifest bytes once more: a pull by tag is one read
  *     repositories/<name>/_tagged/<alg>/<hex>/<tag>    empty: tags that have named this manifest; the tag decides
+ *     repositories/<name>/_referrers/<alg>/<hex>/<alg>/<hex>/<description>   cell: the second manifest refers to the first
  *     catalog/<name>!                                  empty: this repository exists
  *     uploads/<session>/<uuid>                         what one chunk left: object, multipart id, parts, tail
  *     uploads/<session>/cancelled                      empty: the client cancelled the session
@@ -18,7 +19,8 @@
  * below every character of a name and so keeps names in order. No component of a name starts with `_`, so nothing of a
  * repository is ever another repository. Listed prefixes end in `/`: `a` never sees `a-svc`.
  */
-import { algorithmOf, type Digest, hexOf } from '../domain/digest.ts';
+import { Buffer } from 'node:buffer';
+import { algorithmOf, type Digest, findDigest, hexOf } from '../domain/digest.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
 
 export const LAYOUT_VERSION = 1;
@@ -29,6 +31,11 @@ const STREAMED_PREFIX = 'objects/streamed/';
 export const CATALOG_PREFIX = 'catalog/';
 export const UPLOADS_PREFIX = 'uploads/';
 export const SYSTEM_KEY = 'system/registry.json';
+
+/** S3's limit of 1,024 bytes, less the longest root directory and its slash. */
+const MAX_KEY_LENGTH = 1024 - 201;
+/** A multiple of four, so that each segment is whole bytes. */
+const DESCRIPTION_SEGMENT = /.{1,252}/g;
 
 export const objectKey = (digest: Digest, uuid: string) => `objects/${path(digest)}/${uuid}`;
 export const streamedObjectKey = (uuid: string) => `${STREAMED_PREFIX}${uuid}`;
@@ -41,6 +48,32 @@ export const tagsPrefix = (name: RepositoryName) => `repositories/${name}/_tags/
 export const tagKey = (name: RepositoryName, tag: Tag) => `${tagsPrefix(name)}${tag}`;
 export const taggedPrefix = (name: RepositoryName, digest: Digest) => `repositories/${name}/_tagged/${path(digest)}/`;
 export const taggedKey = (name: RepositoryName, digest: Digest, tag: Tag) => `${taggedPrefix(name, digest)}${tag}`;
+
+export const referrersPrefix = (name: RepositoryName, subject: Digest) => `repositories/${name}/_referrers/${path(subject)}/`;
+export const referrerPrefix = (name: RepositoryName, subject: Digest, digest: Digest) =>
+  `${referrersPrefix(name, subject)}${path(digest)}/`;
+
+/**
+ * The description stands in the key, in base64url cut into segments, so that one listing reads a thousand referrers.
+ * Where it is too long for that, a `!` stands in its place, and the cell itself has to be read.
+ */
+export function referrerKey(name: RepositoryName, subject: Digest, digest: Digest, description: string): string {
+  const prefix = referrerPrefix(name, subject, digest);
+  const segments = Buffer.from(description).toString('base64url').match(DESCRIPTION_SEGMENT) ?? [];
+  const key = prefix + segments.join('/');
+  return key.length <= MAX_KEY_LENGTH ? key : `${prefix}!`;
+}
+
+/** Sorts behind every key of one referrer, and before those of the next. */
+export const behindReferrer = (name: RepositoryName, subject: Digest, digest: Digest) =>
+  `${referrersPrefix(name, subject)}${path(digest)}0`;
+
+/** @param prefix - `referrersPrefix` */
+export function parseReferrerKey(prefix: string, key: string): { digest: Digest; description: string | undefined } {
+  const [algorithm, hex, ...segments] = key.slice(prefix.length).split('/');
+  const description = segments[0] === '!' ? undefined : Buffer.from(segments.join(''), 'base64url').toString();
+  return { digest: findDigest(`${algorithm}:${hex}`)!, description };
+}
 
 export const catalogKey = (name: RepositoryName) => `${CATALOG_PREFIX}${name}!`;
 export const nameOfCatalogKey = (key: string) => key.slice(CATALOG_PREFIX.length, -1) as RepositoryName;

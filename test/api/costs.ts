@@ -90,6 +90,33 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       await expectCost(() => client().putManifest(name, digestOf(bytesOf(manifest(4))), manifest(4)), N + 3, 3);
     });
 
+    test('PUT of a manifest by digest with t tags beside it: 3t more', async () => {
+      const name = freshName();
+      const { manifest } = await client().pushImage(name, 'latest');
+      const more = `${manifest} `;
+      await expectCost(() => client().putManifest(name, `${digestOf(bytesOf(more))}?tag=a&tag=b`, more), 2 + 3 + 3 * 2, 4);
+    });
+
+    test('PUT of a manifest with a subject: 1 more; a page of referrers: 1; DELETE: 4 more', async () => {
+      const name = freshName();
+      const subject = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digestOf(bytesOf('{}')), size: 2 };
+      const config = await client().push(name, bytesOf('{}'));
+      const referrer = (n: number) => imageManifest(config, 2, [], { subject, annotations: { n: `${n}` } });
+      const [first, digest] = [referrer(1), digestOf(bytesOf(referrer(1)))];
+      await client().putManifest(name, digestOf(bytesOf(referrer(2))), referrer(2));
+      await expectCost(() => client().putManifest(name, digest, first), 1 + 3 + 1, 4);
+      // The manifest's own write finds it there, and looks.
+      await expectCost(() => client().putManifest(name, digest, first), 1 + 3 + 1 + 3, 7);
+      const list = () => client().get(`/v2/${name}/referrers/${subject.digest}`);
+      await expectCost(list, 1);
+      await expectCost(() => client().request('DELETE', `/v2/${name}/manifests/${digest}`), 3 + 4);
+      await expectCost(list, 1);
+      // Too long a description for a key has to be read.
+      const long = imageManifest(config, 2, [], { subject, annotations: { note: 'x'.repeat(2000) } });
+      await client().putManifest(name, digestOf(bytesOf(long)), long);
+      await expectCost(list, 2);
+    });
+
     test('DELETE of a tag or a blob: 2; of a manifest that t tags name: 3 + 3t', async () => {
       const name = freshName();
       const { digest, manifest, layerDigest } = await client().pushImage(name, 'a');

@@ -56,7 +56,9 @@ export function manifestSuite(client: () => ApiClient): void {
       const name = freshName();
       const manifest = await preparedManifest(name);
       const digest = digestOf(bytesOf(manifest), algorithm);
-      expect((await client().putManifest(name, digest, manifest)).status).toBe(201);
+      const response = await client().putManifest(name, digest, manifest);
+      expect(response.status).toBe(201);
+      for (const header of ['OCI-Tag', 'OCI-Subject', 'Warning']) expect(response.headers.has(header)).toBe(false);
       await expectManifest(name, digest, manifest, OCI_IMAGE);
     });
 
@@ -74,6 +76,49 @@ export function manifestSuite(client: () => ApiClient): void {
       const answers = await Promise.all(manifests.map((manifest) => client().putManifest(name, 'race', manifest)));
       expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
       expect(manifests).toContain(new TextDecoder().decode(await bodyOf(await client().get(`/v2/${name}/manifests/race`))));
+    });
+
+    test.each(['sha256', 'sha512'])(
+      'by %s digest, with tags beside it: each names it, and the answer says which',
+      async (algorithm) => {
+        const name = freshName();
+        const manifest = await preparedManifest(name);
+        const digest = digestOf(bytesOf(manifest), algorithm);
+        const tags = Array.from({ length: 50 }, (_, n) => `1.${n}`);
+        const response = await client().putManifest(name, `${digest}?tag=${tags.join('&tag=')}&tag=1.0`, manifest);
+        expect(response.status).toBe(201);
+        expect(response.headers.get('OCI-Tag')?.split(/, */)).toEqual(tags);
+        for (const tag of ['1.0', '1.49']) await expectManifest(name, tag, manifest, OCI_IMAGE);
+        expect(await (await client().get(`/v2/${name}/tags/list`)).json()).toEqual({ name, tags: tags.toSorted() });
+        expect((await client().request('DELETE', `/v2/${name}/manifests/${digest}`)).status).toBe(202);
+        expect(await (await client().get(`/v2/${name}/tags/list`)).json()).toEqual({ name, tags: [] });
+      },
+    );
+
+    test('with more than 50 tags: 414; with one that is none: 400; and nothing is there', async () => {
+      const name = freshName();
+      const manifest = await preparedManifest(name);
+      const digest = digestOf(bytesOf(manifest));
+      const tags = Array.from({ length: 51 }, (_, n) => `tag=${n}`).join('&');
+      expect(await errorOf(await client().putManifest(name, `${digest}?${tags}`, manifest))).toMatchObject({
+        status: 414,
+        code: 'UNSUPPORTED',
+      });
+      for (const tag of ['-x', '', 'a/b', 'a:b'])
+        expect(await errorOf(await client().putManifest(name, `${digest}?tag=${tag}`, manifest))).toMatchObject({
+          status: 400,
+          code: 'MANIFEST_INVALID',
+        });
+      expect((await client().head(`/v2/${name}/manifests/${digest}`)).status).toBe(404);
+    });
+
+    test('by tag, with tags beside it: those are passed over, and a warning says so', async () => {
+      const name = freshName();
+      const manifest = await preparedManifest(name);
+      const response = await client().putManifest(name, 'a?tag=b', manifest);
+      expect([response.status, response.headers.has('OCI-Tag')]).toEqual([201, false]);
+      expect(response.headers.get('Warning')).toMatch(/^299 - "[^"]+"$/);
+      expect(await (await client().get(`/v2/${name}/tags/list`)).json()).toEqual({ name, tags: ['a'] });
     });
 
     test('again, the same, is fine', async () => {
@@ -119,7 +164,11 @@ export function manifestSuite(client: () => ApiClient): void {
       const name = freshName();
       const foreign = { digest: digestOf(randomBytes(9)), size: 9, urls: ['https://example.com/layer'] };
       const manifest = imageManifest(await client().push(name, bytesOf('{}')), 2, [foreign]);
-      expect((await client().putManifest(name, 'windows', manifest)).status).toBe(201);
+      const response = await client().putManifest(name, 'windows', manifest);
+      expect([response.status, response.headers.get('Warning')]).toEqual([
+        201,
+        expect.stringMatching(/^299 - "layers with urls/),
+      ]);
     });
 
     test('with a subject that is not there', async () => {

@@ -21,6 +21,8 @@ export function nameSuite(client: () => ApiClient): void {
     'a/tags',
     'a/manifests',
     'v2',
+    'referrers',
+    'a/referrers',
     'a/b/c/d/e/f',
     '0',
   ])('a repository may be called %s', async (prefix) => {

@@ -5,6 +5,7 @@ import { deleteSuite } from './deletes.ts';
 import { listingSuite } from './listings.ts';
 import { manifestSuite } from './manifests.ts';
 import { nameSuite } from './names.ts';
+import { referrerSuite } from './referrers.ts';
 import { uploadSessionSuite } from './upload-sessions.ts';
 import { uploadSuite } from './uploads.ts';
 
@@ -16,6 +17,7 @@ export function describeApi(name: string, client: () => ApiClient): void {
     uploadSuite(client);
     uploadSessionSuite(client);
     manifestSuite(client);
+    referrerSuite(client);
     listingSuite(client);
     deleteSuite(client);
   });

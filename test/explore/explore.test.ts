@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readAll } from '../../src/storage/object-store.ts';
+import { type ObjectStore, readAll } from '../../src/storage/object-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 import { contentOf } from './contents.ts';
 import { exploreAll, exploreOnce, type Variant } from './explore.ts';
@@ -35,6 +35,16 @@ describe('in orders drawn at random, with crashes, failures and lost answers', (
   });
 });
 
+/** Writes no cell of a kind anew that says the same already. */
+const leavingWhatStands = (store: ObjectStore, kind: string) =>
+  overriddenStore(store, {
+    put: async (key, bytes, condition) => {
+      const standing = key.includes(kind) ? await store.get(key) : undefined;
+      const isSame = standing !== undefined && contentOf(await readAll(standing.body)) === contentOf(bytes);
+      return isSame ? { etag: standing.etag } : store.put(key, bytes, condition);
+    },
+  });
+
 /** What would be wrong must be seen. */
 describe('a registry that', () => {
   const BROKEN: readonly [string, string, Variant][] = [
@@ -47,27 +57,39 @@ describe('a registry that', () => {
       'writes the hint of a tag after it',
       'two images pushed to one tag',
       {
-        breakage: (store) =>
-          overriddenStore(store, {
+        breakage: (store) => {
+          let hint: (() => Promise<unknown>) | undefined;
+          return overriddenStore(store, {
             put: async (key, bytes, condition) => {
-              if (!key.includes('/_tagged/')) return store.put(key, bytes, condition);
-              setTimeout(() => void store.put(key, bytes, condition), 0);
-              return { etag: '"later"' };
+              if (key.includes('/_tagged/')) {
+                hint = () => store.put(key, bytes, condition);
+                return { etag: '"later"' };
+              }
+              const written = await store.put(key, bytes, condition);
+              if (key.includes('/_tags/')) await hint?.();
+              return written;
             },
-          }),
+          });
+        },
       },
     ],
     [
       'leaves a tag as it is that names the pushed manifest already',
       'an image pushed while it is deleted',
+      { breakage: (store) => leavingWhatStands(store, '/_tags/') },
+    ],
+    [
+      'leaves a referrer as it is that is listed already',
+      'a referrer pushed while it is deleted',
+      { breakage: (store) => leavingWhatStands(store, '/_referrers/') },
+    ],
+    [
+      'takes a referrer off the list without a condition',
+      'a referrer pushed while it is deleted',
       {
         breakage: (store) =>
           overriddenStore(store, {
-            put: async (key, bytes, condition) => {
-              const standing = key.includes('/_tags/') ? await store.get(key) : undefined;
-              const isSame = standing !== undefined && contentOf(await readAll(standing.body)) === contentOf(bytes);
-              return isSame ? { etag: standing.etag } : store.put(key, bytes, condition);
-            },
+            put: (key, bytes, condition) => store.put(key, bytes, key.includes('/_referrers/') ? undefined : condition),
           }),
       },
     ],

@@ -26,7 +26,7 @@ export class Snapshot {
   constructor(world: World) {
     this.objects = new Map([...world.store.objects()].map((object) => [object.key, object]));
     this.cells = [...this.objects].flatMap(([key, { bytes }]) => {
-      const match = /^repositories\/(.+)\/_(blobs|manifests|tags)\/(.+)$/.exec(key);
+      const match = /^repositories\/(.+)\/_(blobs|manifests|tags|referrers)\/(.+)$/.exec(key);
       if (match === null || bytes.length === 0) return [];
       const frame = decodeFrame(bytes);
       return [
@@ -39,7 +39,7 @@ export class Snapshot {
     return this.cells.find((cell) => cell.repository === repository && cell.kind === 'tags' && cell.name === tag)?.header.digest;
   }
 
-  has(repository: string, kind: 'blobs' | 'manifests', digest: Digest): boolean {
+  has(repository: string, kind: 'blobs' | 'manifests' | 'referrers', digest: Digest): boolean {
     return this.cells.some((cell) => cell.repository === repository && cell.kind === kind && cell.header.digest === digest);
   }
 }
@@ -56,6 +56,11 @@ export function violations(snapshot: Snapshot, dying: readonly Digest[]): string
   }
   for (const { repository, kind, name, header, bytes } of snapshot.cells) {
     const where = `${repository} ${kind} ${name}`;
+    if (kind === 'referrers') {
+      if (!dying.includes(header.digest) && !snapshot.has(repository, 'manifests', header.digest))
+        wrong.push(`${where}: ${header.digest} is listed as a referrer, and is not there`);
+      continue;
+    }
     const content = kind === 'blobs' ? snapshot.objects.get(header.object!)?.bytes : bytes;
     if (content === undefined) wrong.push(`${where}: its bytes are missing`);
     else if (digestOf(content, algorithmOf(header.digest)) !== header.digest)

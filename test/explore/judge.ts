@@ -7,7 +7,7 @@ type Push = Extract<Intent, { kind: 'push' }>;
 /** What must be true when everybody has stopped: an acknowledged push is there, unless somebody was after just that. */
 export function judge(scenario: Scenario, world: World, snapshot: Snapshot): string[] {
   const intents = scenario.actors.map(({ intent }, actor) => ({ intent, state: world.stateOf(actor) }));
-  const others = (except: Intent) => intents.map(({ intent }) => intent).filter((intent) => intent !== except);
+  const others = (except: Intent) => intents.filter(({ intent }) => intent !== except);
   const wrong: string[] = [];
   for (const { intent, state } of intents) {
     if (state === 'done' && intent.kind === 'push') wrong.push(...judgePush(intent, others(intent), snapshot));
@@ -15,12 +15,21 @@ export function judge(scenario: Scenario, world: World, snapshot: Snapshot): str
   return wrong;
 }
 
-function judgePush(push: Push, others: readonly Intent[], snapshot: Snapshot): string[] {
-  const { repository, tag, digest } = push;
-  const here = others.filter((other) => other.repository === repository);
+interface Other {
+  readonly intent: Intent;
+  readonly state: ReturnType<World['stateOf']>;
+}
+
+function judgePush(push: Push, others: readonly Other[], snapshot: Snapshot): string[] {
+  const { repository, tag, digest, subject } = push;
+  const here = others.map(({ intent }) => intent).filter((other) => other.repository === repository);
   const isLive = snapshot.has(repository, 'manifests', digest);
   const named = snapshot.tag(repository, tag);
-  const mayBeDeleted = here.some((other) => other.kind === 'delete manifest' && other.digest === digest);
+  const deletes = others.filter(({ intent }) => intent.kind === 'delete manifest' && intent.digest === digest);
+  const mayBeDeleted = deletes.length > 0;
+  const pushes = others.filter(({ intent }) => intent.kind === 'push' && intent.digest === digest);
+  // A delete that ended midway has taken it off its subject's list alone; a push after a delete has put only itself back.
+  const mayBeUnlisted = mayBeDeleted && [...deletes, ...pushes].some(({ state }) => state !== 'done');
   // Deleted with its tags, then pushed again by another under another tag.
   const mayBePushedAgain = mayBeDeleted && here.some((other) => other.kind === 'push' && other.digest === digest);
   const mayBeUntagged = mayBePushedAgain || here.some((other) => other.kind === 'delete tag' && other.tag === tag);
@@ -30,6 +39,8 @@ function judgePush(push: Push, others: readonly Intent[], snapshot: Snapshot): s
   // Deleting a manifest takes its tags with it, or neither: a tag whose manifest is there stays.
   if (named === undefined && isLive && !mayBeUntagged && mayNameOther.length === 0)
     wrong.push(`${tag} was pushed and acknowledged, and is gone`);
+  if (isLive && subject !== undefined && !mayBeUnlisted && !snapshot.has(repository, 'referrers', digest))
+    wrong.push(`${digest} was pushed and acknowledged, and is not listed as a referrer`);
   if (named !== undefined && named !== digest && !mayNameOther.includes(named))
     wrong.push(`${tag} names what nobody pushed to it`);
   return wrong;

@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from '../../src/domain/digest.ts';
 import type { Reference, RepositoryName, Tag } from '../../src/domain/reference.ts';
 import type { Services } from '../../src/http/context.ts';
-import { bytesOf, imageManifest, streamOf } from '../support/api-client.ts';
+import { bytesOf, imageManifest, OCI_IMAGE, streamOf } from '../support/api-client.ts';
 
 const REPOSITORY = 'team/app' as RepositoryName;
 const ELSEWHERE = 'other' as RepositoryName;
@@ -12,21 +12,31 @@ interface Image {
   readonly configDigest: Digest;
   readonly manifest: Uint8Array;
   readonly digest: Digest;
+  readonly subject: Digest | undefined;
 }
 
-function imageOf(text: string): Image {
+function imageOf(text: string, subject?: Image): Image {
   const config = bytesOf(JSON.stringify({ text }));
   const configDigest = digestOf(config);
-  const manifest = bytesOf(imageManifest(configDigest, config.length, []));
-  return { config, configDigest, manifest, digest: digestOf(manifest) };
+  const manifest = bytesOf(imageManifest(configDigest, config.length, [], subject && { subject: descriptorOf(subject) }));
+  return { config, configDigest, manifest, digest: digestOf(manifest), subject: subject?.digest };
 }
+
+const descriptorOf = ({ digest, manifest }: Image) => ({ mediaType: OCI_IMAGE, digest, size: manifest.length });
 
 const ONE = imageOf('one');
 const TWO = imageOf('two');
+const SIGNATURE = imageOf('signature', ONE);
 
 /** What an actor is after; by this the end of a run is judged. */
 export type Intent =
-  | { readonly kind: 'push'; readonly repository: string; readonly tag: string; readonly digest: Digest }
+  | {
+      readonly kind: 'push';
+      readonly repository: string;
+      readonly tag: string;
+      readonly digest: Digest;
+      readonly subject?: Digest | undefined;
+    }
   | { readonly kind: 'delete tag'; readonly repository: string; readonly tag: string }
   | { readonly kind: 'delete manifest'; readonly repository: string; readonly digest: Digest };
 
@@ -51,10 +61,10 @@ async function upload({ uploads }: Services, repository: RepositoryName, { confi
 
 function tagging(image: Image, tag: string, repository: RepositoryName, first: (services: Services) => Promise<unknown>): Actor {
   return {
-    intent: { kind: 'push', repository, tag, digest: image.digest },
+    intent: { kind: 'push', repository, tag, digest: image.digest, subject: image.subject },
     run: async (services) => {
       await first(services);
-      await services.manifests.put(repository, reference(tag), image.manifest, undefined);
+      await services.manifests.put(repository, { tags: [tag as Tag] }, image.manifest, undefined);
     },
   };
 }
@@ -89,6 +99,9 @@ export const PAIRS: readonly Scenario[] = [
   scenario('one image pushed to two tags', [], [push(ONE, 'latest'), push(ONE, 'stable')]),
   scenario('an image pushed while it is deleted', [push(ONE, 'latest')], [push(ONE, 'latest'), deleteManifest(ONE)]),
   scenario('an image pushed while its tag is deleted', [push(ONE, 'latest')], [push(ONE, 'latest'), deleteTag('latest')]),
+  scenario('a referrer pushed while it is deleted', [push(SIGNATURE, 'a')], [push(SIGNATURE, 'a'), deleteManifest(SIGNATURE)]),
+  scenario('a referrer pushed twice', [], [push(SIGNATURE, 'a'), push(SIGNATURE, 'b')]),
+  scenario('a referrer deleted twice', [push(SIGNATURE, 'a')], [deleteManifest(SIGNATURE), deleteManifest(SIGNATURE)]),
   scenario('a tag moved on while what it named is deleted', BOTH, [retag(TWO, 'latest'), deleteManifest(ONE)]),
   scenario('a tag moved to what is deleted', BOTH, [retag(ONE, 'two'), deleteManifest(ONE)]),
   scenario('a tag moved while it is deleted', BOTH, [retag(TWO, 'latest'), deleteTag('latest')]),
@@ -101,5 +114,10 @@ export const PAIRS: readonly Scenario[] = [
 export const CROWDS: readonly Scenario[] = [
   scenario('pushes, moves and deletes', BOTH, [push(ONE, 'latest'), retag(TWO, 'latest'), deleteManifest(ONE), push(ONE, 'two')]),
   scenario('one image pushed by three and deleted', [], [push(ONE, 'a'), push(ONE, 'a'), push(ONE, 'b'), deleteManifest(ONE)]),
+  scenario(
+    'a referrer pushed by two and deleted',
+    [push(SIGNATURE, 'a')],
+    [push(SIGNATURE, 'a'), push(SIGNATURE, 'b'), deleteManifest(SIGNATURE)],
+  ),
   scenario('mounts and pushes', [pushElsewhere(ONE)], [mount(ONE, 'a'), mount(ONE, 'b'), push(ONE, 'a'), deleteTag('a')]),
 ];

@@ -114,6 +114,16 @@ export function locationOf(response: Response): string {
   return pathname + search;
 }
 
+/** Where `Link` says that the list goes on. */
+export function nextPage({ headers }: Response): string | undefined {
+  const link = headers.get('Link');
+  if (link === null) return undefined;
+  const url = /^<([^>]+)>; rel="next"$/.exec(link)?.[1];
+  if (url === undefined) throw new Error(`this is no Link to a next page: ${link}`);
+  const { pathname, search } = new URL(url);
+  return pathname + search;
+}
+
 export async function errorOf(response: Response): Promise<{ status: number; code: string; detail?: unknown; message: string }> {
   const { errors } = await response.json<{ errors: [{ code: string; message: string; detail?: unknown }] }>();
   return { status: response.status, ...errors[0] };

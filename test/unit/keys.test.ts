@@ -20,6 +20,7 @@ const digest = fc
   .map(([algorithm, length]) => `${algorithm}:${'0123456789abcdef'.repeat(8).slice(0, length)}` as Digest);
 const tag = fc.stringMatching(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,3}$/).map((text) => text as Tag);
 const uuid = fc.uuid();
+const description = fc.record({ mediaType: fc.string({ maxLength: 40 }), size: fc.nat() }).map((each) => JSON.stringify(each));
 
 const key = fc.oneof(
   fc.tuple(digest, uuid).map(([d, id]) => keys.objectKey(d, id)),
@@ -29,6 +30,7 @@ const key = fc.oneof(
   fc.tuple(name, digest).map(([n, d]) => keys.manifestKey(n, d)),
   fc.tuple(name, tag).map(([n, t]) => keys.tagKey(n, t)),
   fc.tuple(name, digest, tag).map(([n, d, t]) => keys.taggedKey(n, d, t)),
+  fc.tuple(name, digest, digest, description).map(([n, s, d, text]) => keys.referrerKey(n, s, d, text)),
   name.map(keys.catalogKey),
   fc.tuple(uuid, uuid).map(([session, id]) => keys.chunkKey(session, id)),
   uuid.map(keys.cancelledKey),
@@ -69,12 +71,32 @@ test('catalog keys sort as names do, and give the name back', () => {
   );
 });
 
+test('a key of a referrer gives back what it was made of, or leaves the description to be read, and sorts by digest', () => {
+  const subject = `sha256:${'0'.repeat(64)}` as Digest;
+  const n = 'a/b' as RepositoryName;
+  const hexDigest = fc.stringMatching(/^[0-9a-f]{64}$/).map((hex) => `sha256:${hex}` as Digest);
+  fc.assert(
+    fc.property(hexDigest, hexDigest, fc.string({ unit: 'grapheme', maxLength: 1000, size: 'max' }), (d, other, text) => {
+      const key = keys.referrerKey(n, subject, d, text);
+      const parsed = keys.parseReferrerKey(keys.referrersPrefix(n, subject), key);
+      expect(parsed).toEqual({ digest: d, description: key.endsWith('/!') ? undefined : text });
+      expect(key.length).toBeLessThanOrEqual(1024 - 201);
+      for (const segment of key.split('/')) expect(segment.length).toBeLessThan(256);
+      if (text.length <= 100) expect(key.endsWith('/!')).toBe(false);
+      expect(keys.behindReferrer(n, subject, d) > key).toBe(true);
+      expect(keys.behindReferrer(n, subject, d) < keys.referrerKey(n, subject, other, text)).toBe(d < other);
+    }),
+  );
+});
+
 test('the longest key stays below 1,024 bytes with the longest root, its segments below 256', () => {
   const longest = `${'a'.repeat(127)}/${'b'.repeat(127)}`;
   expect(findRepositoryName(longest)).toHaveLength(MAX_NAME_LENGTH);
   const sha512 = `sha512:${'0'.repeat(128)}` as Digest;
   const everyLongest = [
     keys.taggedKey(longest as RepositoryName, sha512, 't'.repeat(128) as Tag),
+    keys.referrerKey(longest as RepositoryName, sha512, sha512, 'd'.repeat(150)),
+    keys.referrerKey(longest as RepositoryName, sha512, sha512, 'd'.repeat(300)),
     keys.streamedDigestKey(keys.streamedObjectKey(crypto.randomUUID()), sha512),
     keys.catalogKey(findRepositoryName('c'.repeat(MAX_COMPONENT_LENGTH))!),
   ];
