@@ -40,7 +40,7 @@ function registryOf(start: () => Promise<Started>): () => Registry {
   }, START_WITHIN_MS);
   afterAll(async () => await started?.stop(), START_WITHIN_MS);
   // A client says little of why the registry refused it.
-  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(lastLines(started?.output() ?? '', 30))));
+  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(tellingLines(started?.output() ?? ''))));
   return () => {
     if (started === undefined) throw new Error('the registry is there only once the tests run');
     return started;
@@ -85,6 +85,9 @@ function seenFromOutside(server: Server): Omit<Registry, 'traffic'> {
   return { host, url: `http://${host}`, output: () => server.output(), workerPid: () => server.workerdPid() };
 }
 
-function lastLines(output: string, count: number): string {
-  return output.trimEnd().split('\n').slice(-count).join('\n');
+/** The end of the output, and before it what went wrong earlier. */
+function tellingLines(output: string): string {
+  const lines = output.trimEnd().split('\n');
+  const troubles = lines.slice(0, -30).filter((line) => /"level":"(?:warn|error)"/.test(line));
+  return [...troubles, ...lines.slice(-30)].join('\n');
 }
