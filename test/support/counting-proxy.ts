@@ -33,8 +33,12 @@ export interface CountingProxy {
   readonly stop: () => Promise<void>;
 }
 
-/** A loopback proxy before a plain-HTTP S3 server that counts what passes and changes nothing. */
-export async function startCountingProxy(upstream: string): Promise<CountingProxy> {
+/**
+ * A loopback proxy before a plain-HTTP S3 server that counts what passes and changes nothing.
+ *
+ * @param hostname - by which it is reached
+ */
+export async function startCountingProxy(upstream: string, hostname = '127.0.0.1'): Promise<CountingProxy> {
   let requests: CountedRequest[] = [];
   let delayMs = 0;
   const server = createServer((incoming, outgoing) => {
@@ -55,7 +59,7 @@ export async function startCountingProxy(upstream: string): Promise<CountingProx
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint: `http://${hostname}:${(server.address() as AddressInfo).port}`,
     get requests() {
       return requests;
     },

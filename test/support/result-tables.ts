@@ -19,7 +19,7 @@ export interface ResultTable {
 /** The tables that the tests of a run fill; none where it had no such tests. */
 export function resultTables(modules: readonly TestModule[]): ResultTable[] {
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
-  return [conformanceTable(tests)].filter(({ rows }) => rows.length > 0);
+  return [conformanceTable(tests), clientTable(tests)].filter(({ rows }) => rows.length > 0);
 }
 
 export function markdownOf({ head, rows }: ResultTable): string {
@@ -42,4 +42,18 @@ function conformanceTable(tests: readonly TestCase[]): ResultTable {
   const runs = tests.map((test) => test.meta().conformance).filter((result) => result !== undefined);
   const rows = runs.map(({ run, totals }) => `| ${run} | ${totals.passed} | ${totals.failed} | ${totals.skipped} |`);
   return { page: 'conformance.md', head: '| run | passed | failed | skipped |', rows };
+}
+
+function clientTable(tests: readonly TestCase[]): ResultTable {
+  const ofClients = tests.filter((test) => test.meta().client !== undefined);
+  const deeds = Map.groupBy(
+    ofClients,
+    (test) => `| ${test.meta().client?.name} | ${test.meta().client?.version} | ${test.name} |`,
+  );
+  const rows = [...deeds].map(([deed, runs]) => `${deed} ${resultOn('embedded', runs)} | ${resultOn('s3', runs)} |`);
+  return { page: 'clients.md', head: '| client | version | what it does | embedded store | MinIO |', rows };
+}
+
+function resultOn(store: 'embedded' | 's3', runs: readonly TestCase[]): string {
+  return runs.find((test) => test.meta().store === store)?.result().state ?? 'not run';
 }
