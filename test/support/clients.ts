@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { findGoProgram } from './go-programs.ts';
 import { missingDaemon, missingGoProgram, missingProgram } from './needs-node.ts';
 import { describeUnless, type Missing } from './needs.ts';
-import { findProgram, run } from './programs.ts';
+import { findProgram, run, type RunOptions } from './programs.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
     /** Whose requests the suite's tests make: a row each in docs/clients.md. */
-    client?: { readonly name: string; readonly version: string };
+    client?: { readonly name: string; readonly version: string | undefined };
   }
 }
 
@@ -21,34 +21,32 @@ export interface Client {
   readonly version: () => string;
 }
 
-/** Runs the client with these arguments, at home in the suite's folder; what it printed. */
-export type RunClient = (...args: readonly string[]) => Promise<string>;
+/** Runs the client, at home in the suite's folder; what it printed. */
+export type RunClient = (args: readonly string[], options?: Pick<RunOptions, 'env' | 'input'>) => Promise<string>;
 
 /** The suite of one client; each test is named by what the client does in it. */
 export function describeClient(client: Client, tests: (run: RunClient, folder: (...path: string[]) => string) => void): void {
   const { name, missing, path } = client;
-  const version = missing === undefined ? client.version() : 'absent';
+  const version = missing === undefined ? client.version() : undefined;
   const suite = () => {
     const folder = temporaryFolder();
     // A home of its own, so that nobody's settings and credentials take part.
-    tests((...args) => run(path(), args, { cwd: folder(), env: { PATH: process.env['PATH'], HOME: folder() } }), folder);
+    const env = () => ({ PATH: process.env['PATH'], HOME: folder() });
+    tests((args, options) => run(path(), args, { cwd: folder(), ...options, env: { ...env(), ...options?.env } }), folder);
   };
-  describeUnless(missing, `${name} ${version}`, suite, { client: { name, version } });
+  describeUnless(missing, name, suite, { client: { name, version } });
 }
 
 /** @param debianPackage - that brings the program */
 export function debianClient(name: string, debianPackage = name): Client {
-  return {
-    name,
-    missing: missingProgram(name, debianPackage),
-    path: () => findProgram(name) as string,
-    version: toldVersion(name),
-  };
+  const path = () => findProgram(name) as string;
+  const version = () => versionIn(execFileSync(path(), ['--version'], { encoding: 'utf8', timeout: 30_000 }));
+  return { name, missing: missingProgram(name, debianPackage), path, version };
 }
 
-/** A client that works through a daemon, which the suite has to start. */
-export function daemonClient(name: string, command: string, daemon: string, debianPackage: string): Client {
-  return { ...debianClient(command, debianPackage), name, missing: missingDaemon(daemon, debianPackage) };
+/** A client that is a daemon, which the suite has to start. */
+export function daemonClient(name: string, daemon: string, debianPackage: string): Client {
+  return { ...debianClient(daemon, debianPackage), name, missing: missingDaemon(daemon, debianPackage) };
 }
 
 /** @param module - with the package that is the program, as `go install` takes it */
@@ -58,9 +56,6 @@ export function goClient(name: string, module: string): Client {
 }
 
 const VERSION = /\bv?(\d+\.\d+\.\d+)/;
-
-const toldVersion = (program: string) => () =>
-  versionIn(execFileSync(program, ['--version'], { encoding: 'utf8', timeout: 30_000 }));
 
 /** Of a Go program's main module, which not every program tells itself. */
 function builtVersion(path: string): string {

@@ -45,15 +45,22 @@ function conformanceTable(tests: readonly TestCase[]): ResultTable {
 }
 
 function clientTable(tests: readonly TestCase[]): ResultTable {
-  const ofClients = tests.filter((test) => test.meta().client !== undefined);
   const deeds = Map.groupBy(
-    ofClients,
-    (test) => `| ${test.meta().client?.name} | ${test.meta().client?.version} | ${test.name} |`,
+    tests.filter(clientOf),
+    (test) => `| ${clientOf(test)?.name} | ${clientOf(test)?.version ?? '?'} | ${test.name} |`,
   );
   const rows = [...deeds].map(([deed, runs]) => `${deed} ${resultOn('embedded', runs)} | ${resultOn('s3', runs)} |`);
-  return { page: 'clients.md', head: '| client | version | what it does | embedded store | MinIO |', rows };
+  const byClient = (a: string, b: string) => (firstCell(a) ?? '').localeCompare(firstCell(b) ?? '', 'en');
+  return {
+    page: 'clients.md',
+    head: '| client | version | what it does | embedded store | MinIO |',
+    rows: rows.toSorted(byClient),
+  };
 }
 
+const clientOf = (test: TestCase) => test.meta().client;
+
+/** Some tests make sense on one store only. */
 function resultOn(store: 'embedded' | 's3', runs: readonly TestCase[]): string {
-  return runs.find((test) => test.meta().store === store)?.result().state ?? 'not run';
+  return runs.find((test) => test.meta().store === store)?.result().state ?? '–';
 }

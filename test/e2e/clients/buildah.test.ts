@@ -9,7 +9,7 @@ import { MIB } from '../../support/images.ts';
 describeClient(debianClient('buildah'), (run, folder) => {
   const buildah = async (...args: string[]) => {
     const storage = [`--root=${folder('root')}`, `--runroot=${folder('runroot')}`, '--storage-driver=vfs'];
-    return (await run(...storage, ...args)).trim();
+    return (await run([...storage, ...args])).trim();
   };
 
   describeOnEachStore('buildah', (registry) => {

@@ -10,7 +10,7 @@ describeClient(goClient('crane', 'github.com/google/go-containerregistry/cmd/cra
   let image: Layout;
   let index: Layout;
 
-  const crane = async (...args: string[]) => (await run(...args)).trim();
+  const crane = async (...args: string[]) => (await run(args)).trim();
   const lines = async (...args: string[]) => (await crane(...args)).split('\n');
 
   beforeAll(async () => {

@@ -7,7 +7,7 @@ import { makeChildContext, makeLayout } from '../../support/images.ts';
 describeClient(debianClient('podman'), (run, folder) => {
   /** With a storage of its own, and without what a container would need to run: none does. */
   const podman = (...args: string[]) =>
-    run(
+    run([
       `--root=${folder('root')}`,
       `--runroot=${folder('runroot')}`,
       `--tmpdir=${folder('tmp')}`,
@@ -15,7 +15,7 @@ describeClient(debianClient('podman'), (run, folder) => {
       '--cgroup-manager=cgroupfs',
       '--events-backend=none',
       ...args,
-    );
+    ]);
 
   beforeAll(async () => {
     await makeLayout(folder('image'));
