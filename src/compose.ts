@@ -1,8 +1,12 @@
-import type { Hono } from 'hono';
-import { type Config, ConfigError } from './config.ts';
+import { Accounts } from './auth/accounts.ts';
+import type { Config } from './config.ts';
+import { ConfigError } from './config/error.ts';
+import { KeyRing } from './domain/key-ring.ts';
+import { openAuthenticator } from './compose-auth.ts';
 import { createApp } from './http/app.ts';
 import type { Services } from './http/context.ts';
-import { createLocate } from './http/location.ts';
+import { createGuard } from './http/guard.ts';
+import { createLocate, createOriginOf } from './http/location.ts';
 import { createLog, type Log } from './log.ts';
 import { BlobWriter } from './registry/blob-writer.ts';
 import { type BlobLink, Blobs } from './registry/blobs.ts';
@@ -11,7 +15,7 @@ import { Catalog } from './registry/catalog.ts';
 import { ChunkedBlob } from './registry/chunked-blob.ts';
 import { Liveness } from './registry/liveness.ts';
 import { Manifests, type StoredManifest } from './registry/manifests.ts';
-import { RecentCache } from './registry/recent-cache.ts';
+import { RecentCache } from './recent-cache.ts';
 import { Referrers } from './registry/referrers.ts';
 import { SessionSeal } from './registry/session-seal.ts';
 import { Tags } from './registry/tags.ts';
@@ -25,7 +29,7 @@ import { S3Store, s3PresignGet } from './storage/s3.ts';
 
 /** The registry: what it answers, and what it does by itself from time to time. */
 export interface Registry {
-  readonly app: Hono;
+  readonly app: ReturnType<typeof createApp>;
   readonly services: Services;
   readonly log: Log;
   maintain(): Promise<void>;
@@ -40,17 +44,30 @@ export interface Platform {
   readonly pool: BufferPool;
   readonly clock: () => Date;
   readonly randomId: () => string;
+  readonly wait: (ms: number) => Promise<void>;
+  /** Whether there were not too many of one kind lately, as the platform counts them. */
+  readonly limit: ((key: string) => Promise<boolean>) | undefined;
+}
+
+/** What wrangler.toml binds. */
+export interface Bindings {
+  readonly BUCKET?: R2Bucket;
+  /** Counts the passwords that each user and address tries: https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/ */
+  readonly LOGIN_LIMITER?: RateLimit;
 }
 
 /** Opens the storage that the settings name. */
-export function openPlatform(config: Config, bindings: { readonly BUCKET?: R2Bucket }): Platform {
+export function openPlatform(config: Config, bindings: Bindings): Platform {
   const { kind, s3, rootDirectory, redirect } = config.storage;
+  const limiter = bindings.LOGIN_LIMITER;
   const presign = s3 && redirect.enabled ? rootedPresign(s3PresignGet(s3, redirect.expiresInSeconds), rootDirectory) : undefined;
   const system = {
     presign,
     pool: new BufferPool(MAX_BUFFERED_BYTES),
     clock: () => new Date(),
     randomId: () => crypto.randomUUID(),
+    wait: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+    limit: limiter && (async (key: string) => (await limiter.limit({ key })).success),
   };
   if (kind === 's3' && s3 !== undefined) {
     return { ...system, store: rootedStore(new S3Store(s3), rootDirectory), storeName: s3.endpoint ?? `aws ${s3.region}` };
@@ -65,7 +82,7 @@ const LINKS_BYTES = 2 * 1024 * 1024;
 const MANIFESTS_BYTES = 8 * 1024 * 1024;
 
 /** The only wiring. */
-export function compose(config: Config, { store, storeName, presign, pool, clock, randomId }: Platform): Registry {
+export function compose(config: Config, { store, storeName, presign, pool, clock, randomId, wait, limit }: Platform): Registry {
   const { partBytes, gracePeriodSeconds } = config.storage;
   const { secrets } = config.http;
   const log = createLog(config.log, clock);
@@ -81,15 +98,15 @@ export function compose(config: Config, { store, storeName, presign, pool, clock
   const referrers = new Referrers(store);
   const recentManifests = remember<StoredManifest>(MANIFESTS_BYTES);
   const manifests = new Manifests({ store, bucket, liveness, catalog, tags, referrers, recent: recentManifests });
-  const seal = new SessionSeal(
-    async () => (secrets.length > 0 ? secrets : [await bucket.secret()]),
-    clock,
-    gracePeriodSeconds / 2,
-  );
+  const keys = (purpose: string) => new KeyRing(async () => (secrets.length > 0 ? secrets : [await bucket.secret()]), purpose);
+  const seal = new SessionSeal(keys('berth upload session'), clock, gracePeriodSeconds / 2);
+  const authenticator = openAuthenticator(config.auth, { store, clock, keys, wait, limit });
   const services = {
     config,
     log,
     locate: createLocate(config.http),
+    needs: createGuard(authenticator, createOriginOf(config.http)),
+    accounts: authenticator instanceof Accounts ? authenticator : undefined,
     blobs,
     uploads,
     seal,

@@ -5,6 +5,12 @@
  * them twice; what has no counterpart is named in the same style. docs/configuration.md explains each.
  */
 import { z } from 'zod';
+import { type AuthConfig, authConfig } from './config/auth.ts';
+import { ConfigError } from './config/error.ts';
+import { accessRules } from './domain/access-rules.ts';
+import { HtpasswdError, parseHtpasswd } from './domain/htpasswd.ts';
+import { HEADERS_PREFIX, headersOf } from './config/headers.ts';
+import { duration, flag, httpUrl, jwks, parsedBy, pem, plainText, text, wholeNumber, yaml } from './config/values.ts';
 import type { S3Config } from './storage/s3.ts';
 
 export interface Config {
@@ -23,7 +29,10 @@ export interface Config {
   };
   readonly deleteEnabled: boolean;
   readonly uploadPurging: { readonly enabled: boolean; readonly ageSeconds: number; readonly dryRun: boolean };
+  readonly auth: AuthConfig;
   readonly http: {
+    /** Sent with every answer. */
+    readonly headers: Readonly<Record<string, string>>;
     /** The address clients use, for absolute URLs; absent: taken from each request. */
     readonly host: string | undefined;
     readonly relativeUrls: boolean;
@@ -37,37 +46,9 @@ export interface Config {
 export type LogLevel = (typeof LOG_LEVELS)[number];
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
-/** A wrong setting. The message is one line that names it, and never holds the value of a secret. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
-
 const MIB = 1024 * 1024;
 
-const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
-
-const wholeNumber = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,15}$/, 'must be a whole number')
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
-
-const SECONDS = { h: 3600, m: 60, s: 1 } as const;
-
-/** Go's notation, as in registry:2: `168h`, `1h30m`, `90s`. */
-const duration = z
-  .string()
-  .regex(/^(?=.)(\d{1,6}h)?(\d{1,6}m)?(\d{1,9}s)?$/, 'must be a duration such as 24h, 90m or 1h30m')
-  .transform((text) =>
-    [...text.matchAll(/(\d+)([hms])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * SECONDS[unit as 'h'], 0),
-  );
-
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .transform((url) => url.replace(/\/+$/, ''));
-
-const text = z.string().trim().min(1, 'must not be empty');
+const LAYOUT = /^(objects|repositories|catalog|uploads|system)\//;
 
 /** Every setting this version knows. A test holds docs/configuration.md to these names. */
 export const SETTINGS = {
@@ -101,7 +82,22 @@ export const SETTINGS = {
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED: flag.default(true),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE: duration.default(168 * 3600),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN: flag.default(false),
-  REGISTRY_AUTH: z.literal('none', 'can only be none in this version').optional(),
+  REGISTRY_AUTH: z.enum(['none', 'htpasswd', 'token'], 'must be none, htpasswd or token').optional(),
+  REGISTRY_AUTH_HTPASSWD: parsedBy(parseHtpasswd, (error) => error instanceof HtpasswdError).optional(),
+  REGISTRY_AUTH_HTPASSWD_OBJECT: text
+    .refine((key) => !LAYOUT.test(key), 'must not be in a folder that the registry keeps')
+    .optional(),
+  REGISTRY_AUTH_HTPASSWD_REALM: plainText.default('Berth'),
+  REGISTRY_AUTH_HTPASSWD_TOKENLIFETIME: duration
+    .refine((seconds) => seconds >= 60 && seconds <= 3600, 'must be from 1m to 1h')
+    .default(5 * 60),
+  REGISTRY_AUTH_HTPASSWD_GENERATION: wholeNumber(0, 1_000_000_000).default(0),
+  REGISTRY_AUTH_TOKEN_REALM: httpUrl.optional(),
+  REGISTRY_AUTH_TOKEN_SERVICE: plainText.optional(),
+  REGISTRY_AUTH_TOKEN_ISSUER: text.optional(),
+  REGISTRY_AUTH_TOKEN_JWKS: jwks.optional(),
+  REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE: pem.optional(),
+  REGISTRY_ACCESS: yaml.pipe(accessRules).optional(),
   REGISTRY_HTTP_HOST: httpUrl.optional(),
   REGISTRY_HTTP_RELATIVEURLS: flag.default(false),
   REGISTRY_HTTP_SECRET: z
@@ -130,7 +126,8 @@ export function isSettingName(name: string): boolean {
  * @throws {ConfigError} on the first wrong, unknown or missing setting
  */
 export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([name]) => isSettingName(name)));
+  const all = Object.entries(env).filter(([name]) => isSettingName(name));
+  const given = Object.fromEntries(all.filter(([name]) => !name.startsWith(HEADERS_PREFIX)));
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(SETTINGS, name))
       throw new ConfigError(`${name} is not a setting of this version (docs/configuration.md lists them)`);
@@ -138,7 +135,8 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
   const parsed = z.object(SETTINGS).safeParse(given);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new ConfigError(`${String(issue?.path[0])} ${issue?.message}`);
+    const [name, ...place] = issue?.path ?? [];
+    throw new ConfigError([String(name), ...placeOf(place), issue?.message].join(' '));
   }
   const settings = parsed.data;
   const s3 = s3Config(settings);
@@ -168,7 +166,9 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
       ageSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE,
       dryRun: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN,
     },
+    auth: authConfig(settings, Object.keys(given)),
     http: {
+      headers: headersOf(all),
       host: settings.REGISTRY_HTTP_HOST,
       relativeUrls: settings.REGISTRY_HTTP_RELATIVEURLS,
       secrets: settings.REGISTRY_HTTP_SECRET,
@@ -182,7 +182,12 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
   });
 }
 
-type Settings = z.infer<z.ZodObject<typeof SETTINGS>>;
+export type Settings = z.infer<z.ZodObject<typeof SETTINGS>>;
+
+/** `(rule 2, who)`: where in a list it is. */
+function placeOf([index, ...rest]: readonly PropertyKey[]): string[] {
+  return typeof index === 'number' ? [`(${[`rule ${index + 1}`, ...rest.map(String)].join(', ')})`] : [];
+}
 
 function s3Config(settings: Settings): S3Config | undefined {
   const bucket = settings.REGISTRY_STORAGE_S3_BUCKET;

@@ -1,9 +1,6 @@
-import { compose, openPlatform, type Registry } from './compose.ts';
-import { ConfigError, parseConfig } from './config.ts';
-
-interface Bindings {
-  readonly BUCKET?: R2Bucket;
-}
+import { type Bindings, compose, openPlatform, type Registry } from './compose.ts';
+import { parseConfig } from './config.ts';
+import { ConfigError } from './config/error.ts';
 
 /** One for the isolate's life: settings and bindings don't change within it. */
 let registry: Registry | undefined;

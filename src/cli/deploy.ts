@@ -7,7 +7,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ConfigError, isSettingName, parseConfig } from '../config.ts';
+import { isSettingName, parseConfig } from '../config.ts';
+import { ConfigError } from '../config/error.ts';
 import { LaunchError } from './launch-error.ts';
 import { readWranglerToml } from './wrangler-toml.ts';
 
@@ -25,9 +26,9 @@ try {
 function deploy(args: readonly string[]): void {
   const vars = varsToDeploy(args);
   parseConfig(withSecrets(vars));
-  if (vars['REGISTRY_AUTH'] !== 'none' && process.env['REGISTRY_AUTH'] !== 'none')
+  if (vars['REGISTRY_AUTH'] === undefined && process.env['REGISTRY_AUTH'] !== 'none')
     throw new LaunchError(
-      'this registry would be open to everyone: write REGISTRY_AUTH = "none" under [vars] in wrangler.toml if that is meant',
+      'this registry would be open to everyone: write REGISTRY_AUTH = "htpasswd" under [vars] in wrangler.toml, or "none" if that is meant',
     );
   mentionWhatStaysHere(vars);
   const wrangler = fileURLToPath(import.meta.resolve('wrangler'));
@@ -47,8 +48,11 @@ function varsToDeploy(args: readonly string[]): Readonly<Record<string, unknown>
 }
 
 function withSecrets(vars: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  if (vars['REGISTRY_STORAGE_S3_BUCKET'] === undefined) return vars;
-  return { ...Object.fromEntries(KEPT_AS_SECRETS.map((name) => [name, 'kept as a secret'])), ...vars };
+  const kept: Record<string, string> = {};
+  if (vars['REGISTRY_STORAGE_S3_BUCKET'] !== undefined) for (const name of KEPT_AS_SECRETS) kept[name] = 'kept as a secret';
+  if (vars['REGISTRY_AUTH'] === 'htpasswd' && vars['REGISTRY_AUTH_HTPASSWD_OBJECT'] === undefined)
+    kept['REGISTRY_AUTH_HTPASSWD'] = `somebody:$2y$10$${'.'.repeat(53)}`;
+  return { ...kept, ...vars };
 }
 
 function mentionWhatStaysHere(vars: Readonly<Record<string, unknown>>): void {

@@ -3,6 +3,7 @@
  * the worker instead (config.ts).
  */
 import { resolve } from 'node:path';
+import type { Config } from '../config.ts';
 import { LaunchError } from './launch-error.ts';
 
 export interface LaunchOptions {
@@ -24,6 +25,18 @@ export function readLaunchOptions(env: NodeJS.ProcessEnv, projectFolder: string)
     // Hourly, as the cron in wrangler.toml.
     scheduleSeconds: wholeNumber(env, 'BERTH_SCHEDULE_SECONDS', HOUR_SECONDS, 24 * HOUR_SECONDS),
   };
+}
+
+/**
+ * The emulator of the embedded store serves every object, the users' secrets included, to whoever reaches it.
+ * @throws {LaunchError} where there are users, and others than this machine reach it
+ */
+export function assertUsersAreSafe({ host }: LaunchOptions, { auth, storage }: Config): void {
+  const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.');
+  if (auth.kind === 'none' || storage.kind === 's3' || isLocal) return;
+  throw new LaunchError(
+    `HOST=${host} would let everyone read the embedded store past all users: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST and put a proxy in front`,
+  );
 }
 
 function wholeNumber(env: NodeJS.ProcessEnv, name: string, byDefault: number, max: number): number {

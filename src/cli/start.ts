@@ -4,13 +4,15 @@
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, isSettingName, parseConfig } from '../config.ts';
+import { parseConfig } from '../config.ts';
+import { ConfigError } from '../config/error.ts';
 import { holdDataFolder } from './data-folder.ts';
 import { greeting } from './greeting.ts';
 import { LaunchError } from './launch-error.ts';
-import { readLaunchOptions } from './launch-options.ts';
+import { assertUsersAreSafe, readLaunchOptions } from './launch-options.ts';
 import { assertPortIsFree } from './port.ts';
 import { runSchedule } from './schedule.ts';
+import { localSettings } from './settings.ts';
 import { whenAskedToStop } from './stop-signals.ts';
 import { mentionUnreadFiles } from './unread-files.ts';
 import { WranglerProcess } from './wrangler-process.ts';
@@ -30,9 +32,9 @@ async function start(): Promise<void> {
   const options = readLaunchOptions(process.env, projectFolder);
   const tomlPath = join(projectFolder, 'wrangler.toml');
   const toml = readWranglerToml(tomlPath);
-  const fromShell = Object.entries(process.env).filter(([name]) => isSettingName(name));
-  const settings = { ...toml.vars, ...Object.fromEntries(fromShell) };
+  const settings = localSettings(toml.vars ?? {}, process.env);
   const config = parseConfig(settings);
+  assertUsersAreSafe(options, config);
   mentionUnreadFiles(projectFolder);
   await assertPortIsFree(options.host, options.port);
   holdDataFolder(options.dataFolder);

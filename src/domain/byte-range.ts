@@ -13,7 +13,7 @@ export interface ByteRange {
  * Reads a `Range` header against a body of `size` bytes. Undefined means the whole body: no header, another unit,
  * several ranges or a malformed header, all of which a server may pass over (RFC 9110, section 14.2).
  *
- * @throws {Failure} range-not-satisfiable where the range starts past the end (section 15.5.17)
+ * @throws {Failure} range-not-satisfiable where the range starts past the end or ends before it starts (section 15.5.17)
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | undefined {
   const match = /^bytes=(?:(\d+)-(\d+)?|-(\d+))$/.exec(header?.trim() ?? '');
@@ -21,8 +21,7 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
   const [, first, last, suffix] = match;
   const offset = first === undefined ? Math.max(0, size - Number(suffix)) : Number(first);
   const end = last === undefined ? size : Math.min(size, Number(last) + 1);
-  if (last !== undefined && Number(last) < Number(first)) return undefined;
-  if (offset >= size)
+  if (offset >= size || end <= offset)
     throw new Failure('range-not-satisfiable', `the blob has ${size} bytes`, { headers: { 'Content-Range': `bytes */${size}` } });
   return { offset, length: end - offset };
 }

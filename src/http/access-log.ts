@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from 'hono';
 import type { Log } from '../log.ts';
+import type { AppEnv } from './context.ts';
 
 /** One line a request. The path goes without its query, which holds sealed upload states. */
-export function accessLog(log: Log, clock: () => Date): MiddlewareHandler {
+export function accessLog(log: Log, clock: () => Date): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const start = clock().getTime();
     await next();
@@ -11,6 +12,7 @@ export function accessLog(log: Log, clock: () => Date): MiddlewareHandler {
       path: c.req.path,
       status: c.res.status,
       ms: clock().getTime() - start,
+      user: c.get('caller')?.user,
       agent: c.req.header('User-Agent'),
     });
   };

@@ -1,26 +1,29 @@
-import { type ErrorHandler, Hono } from 'hono';
+import { type Env, type ErrorHandler, Hono } from 'hono';
 import { Failure } from '../domain/failure.ts';
 import { accessLog } from './access-log.ts';
 import { blobRoutes } from './blobs.ts';
-import type { Services } from './context.ts';
+import type { AppEnv, Services } from './context.ts';
 import { errorResponse } from './error-response.ts';
 import { listingRoutes } from './listings.ts';
 import { manifestRoutes } from './manifests.ts';
 import { referrerRoutes } from './referrers.ts';
+import { tokenRoutes } from './tokens.ts';
 import { uploadRoutes } from './uploads.ts';
 
 /** The registry as a Hono app. */
-export function createApp(services: Services, clock: () => Date): Hono {
-  const { config, log } = services;
+export function createApp(services: Services, clock: () => Date): Hono<AppEnv> {
+  const { config, log, needs, accounts } = services;
   // Docker asks for `/v2/`, others for `/v2`: a slash at the end makes no difference, and routes are written without it.
-  const app = new Hono({ strict: false });
+  const app = new Hono<AppEnv>({ strict: false });
   if (config.log.accessLog) app.use(accessLog(log, clock));
   app.use(async (c, next) => {
     await next();
+    for (const [name, value] of Object.entries(config.http.headers)) if (value !== '') c.header(name, value);
     c.header('Docker-Distribution-Api-Version', 'registry/2.0');
   });
 
-  app.route('/', refusingOtherMethods(new Hono().get('/v2', (c) => c.json({}))));
+  app.route('/', refusingOtherMethods(new Hono<AppEnv>().get('/v2', needs('base'), (c) => c.json({}))));
+  if (accounts !== undefined) app.route('/', refusingOtherMethods(tokenRoutes(accounts)));
   // Uploads first: their last segments would pass for a blob's.
   for (const routesOf of [uploadRoutes, blobRoutes, manifestRoutes, referrerRoutes, listingRoutes])
     app.route('/', refusingOtherMethods(routesOf(services)));
@@ -31,7 +34,7 @@ export function createApp(services: Services, clock: () => Date): Hono {
 }
 
 /** 405 with `Allow` (RFC 9110, section 15.5.6) where the path is right and the method is not. */
-function refusingOtherMethods(app: Hono): Hono {
+function refusingOtherMethods<E extends Env>(app: Hono<E>): Hono<E> {
   const routes = [...app.routes];
   for (const [path, known] of Map.groupBy(routes, (route) => route.path)) {
     const methods = known.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));

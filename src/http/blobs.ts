@@ -3,13 +3,13 @@ import { parseRange } from '../domain/byte-range.ts';
 import { parseDigest } from '../domain/digest.ts';
 import { parseRepositoryName } from '../domain/reference.ts';
 import { contentHeaders, isUnmodified, notModified, rangeHeader } from './content-response.ts';
-import { checkDeletable, keepGoing, type Services } from './context.ts';
+import { type AppEnv, checkDeletable, keepGoing, type Services } from './context.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs */
-export function blobRoutes({ config, blobs }: Services): Hono {
-  const routes = new Hono();
+export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
+  const routes = new Hono<AppEnv>();
 
-  routes.get('/v2/:name{.+}/blobs/:digest', async (c) => {
+  routes.get('/v2/:name{.+}/blobs/:digest', needs('pull'), async (c) => {
     const link = await blobs.resolve(parseRepositoryName(c.req.param('name')), parseDigest(c.req.param('digest')));
     const headers = { ...contentHeaders(link.digest, 'application/octet-stream', link.size), 'Accept-Ranges': 'bytes' };
     if (isUnmodified(c.req.raw, link.digest)) return notModified(link.digest);
@@ -28,7 +28,7 @@ export function blobRoutes({ config, blobs }: Services): Hono {
     });
   });
 
-  routes.delete('/v2/:name{.+}/blobs/:digest', async (c) => {
+  routes.delete('/v2/:name{.+}/blobs/:digest', needs('delete'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     checkDeletable(config);
     await keepGoing(c, blobs.delete(name, parseDigest(c.req.param('digest'))));

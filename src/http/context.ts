@@ -1,4 +1,6 @@
 import type { Context } from 'hono';
+import type { Accounts } from '../auth/accounts.ts';
+import type { Caller } from '../auth/caller.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../domain/failure.ts';
 import type { Log } from '../log.ts';
@@ -9,13 +11,22 @@ import type { Referrers } from '../registry/referrers.ts';
 import type { SessionSeal } from '../registry/session-seal.ts';
 import type { Tags } from '../registry/tags.ts';
 import type { Uploads } from '../registry/uploads.ts';
+import type { Needs } from './guard.ts';
 import type { Locate } from './location.ts';
+
+/** What a request carries from the guard to its route. */
+export interface AppEnv {
+  readonly Variables: { caller: Caller };
+}
 
 /** What the routes are made of. */
 export interface Services {
   readonly config: Config;
   readonly log: Log;
   readonly locate: Locate;
+  readonly needs: Needs;
+  /** Undefined where this registry has no users of its own. */
+  readonly accounts: Accounts | undefined;
   readonly blobs: Blobs;
   readonly uploads: Uploads;
   readonly seal: SessionSeal;

@@ -1,4 +1,5 @@
 import { Failure, type FailureKind } from '../domain/failure.ts';
+import { Unavailable } from '../domain/unavailable.ts';
 import { StoreError } from '../storage/object-store.ts';
 import type { Log } from '../log.ts';
 
@@ -13,8 +14,10 @@ interface Wire {
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
  */
 const WIRE = {
+  'attempts-too-many': { code: 'TOOMANYREQUESTS', status: 429 },
   'blob-unknown': { code: 'BLOB_UNKNOWN', status: 404 },
   'chunk-out-of-order': { code: 'BLOB_UPLOAD_INVALID', status: 416 },
+  denied: { code: 'DENIED', status: 403 },
   'digest-invalid': { code: 'DIGEST_INVALID', status: 400 },
   'digest-mismatch': { code: 'DIGEST_INVALID', status: 400 },
   'manifest-blob-unknown': { code: 'MANIFEST_BLOB_UNKNOWN', status: 404 },
@@ -25,10 +28,14 @@ const WIRE = {
   'name-invalid': { code: 'NAME_INVALID', status: 400 },
   'name-unknown': { code: 'NAME_UNKNOWN', status: 404 },
   'page-invalid': { code: 'UNSUPPORTED', status: 400 },
+  'password-wrong': { code: 'UNAUTHORIZED', status: 401 },
   'range-not-satisfiable': { code: 'UNSUPPORTED', status: 416 },
   'route-unknown': { code: 'UNSUPPORTED', status: 404 },
   'size-mismatch': { code: 'SIZE_INVALID', status: 400 },
   'tags-too-many': { code: 'UNSUPPORTED', status: 414 },
+  'token-invalid': { code: 'UNAUTHORIZED', status: 401 },
+  'token-request-invalid': { code: 'UNSUPPORTED', status: 400 },
+  unauthorized: { code: 'UNAUTHORIZED', status: 401 },
   'upload-interrupted': { code: 'BLOB_UPLOAD_INVALID', status: 400 },
   'upload-invalid': { code: 'BLOB_UPLOAD_INVALID', status: 400 },
   'upload-too-large': { code: 'SIZE_INVALID', status: 413 },
@@ -42,6 +49,10 @@ export function errorResponse(error: unknown, log: Log): Response {
   if (error instanceof Failure) {
     const { code, status } = WIRE[error.kind];
     return errorBody(status, code, error.message, error.detail, error.headers);
+  }
+  if (error instanceof Unavailable) {
+    log('error', 'not usable now', { error: error.message });
+    return errorBody(503, 'UNKNOWN', 'the registry is not available', undefined, { 'Retry-After': RETRY_AFTER_SECONDS });
   }
   log('error', error instanceof StoreError ? 'storage failed' : 'unexpected error', describe(error));
   if (error instanceof StoreError && error.kind !== 'unexpected')

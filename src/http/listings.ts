@@ -1,25 +1,25 @@
 import { Hono } from 'hono';
 import { findRepositoryName, findTag, parseRepositoryName } from '../domain/reference.ts';
-import type { Services } from './context.ts';
+import type { AppEnv, Services } from './context.ts';
 import { nextLink, parsePage } from './paging.ts';
 
 /**
  * Lists of tags, https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags, and of
  * repositories, which registry:2 added: https://distribution.github.io/distribution/spec/api/#listing-repositories
  */
-export function listingRoutes({ config, tags, catalog, locate }: Services): Hono {
-  const routes = new Hono();
+export function listingRoutes({ config, tags, catalog, locate, needs }: Services): Hono<AppEnv> {
+  const routes = new Hono<AppEnv>();
 
-  routes.get('/v2/:name{.+}/tags/list', async (c) => {
+  routes.get('/v2/:name{.+}/tags/list', needs('pull'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     const request = parsePage(c.req.query(), config.catalogMaxEntries, findTag);
     const page = await tags.list(name, request);
     return c.json({ name, tags: page.names }, 200, nextLink(c, locate, page, request.limit));
   });
 
-  routes.get('/v2/_catalog', async (c) => {
+  routes.get('/v2/_catalog', needs('catalog'), async (c) => {
     const request = parsePage(c.req.query(), config.catalogMaxEntries, findRepositoryName);
-    const page = await catalog.list(request);
+    const page = await catalog.list(request, (name) => c.get('caller').sees(name));
     return c.json({ repositories: page.names }, 200, nextLink(c, locate, page, request.limit));
   });
 

@@ -3,10 +3,17 @@ import type { Config } from '../config.ts';
 /** Turns a path of this registry into what `Location` and `Link` carry: absolute, as registry:2's, unless told otherwise. */
 export type Locate = (request: Request, path: string) => string;
 
-export function createLocate({ host, relativeUrls }: Config['http']): Locate {
-  if (relativeUrls) return (_, path) => path;
-  if (host !== undefined) return (_, path) => `${host}${path}`;
-  return (request, path) => `${originOf(request)}${path}`;
+/** Scheme and host by which clients reach this registry, such as `https://registry.example`. */
+export type OriginOf = (request: Request) => string;
+
+export function createOriginOf({ host }: Config['http']): OriginOf {
+  return host === undefined ? originOf : () => host;
+}
+
+export function createLocate(http: Config['http']): Locate {
+  if (http.relativeUrls) return (_, path) => path;
+  const origin = createOriginOf(http);
+  return (request, path) => `${origin(request)}${path}`;
 }
 
 /** As the client sees it, by what a proxy in front has added; taken over only where it is a plain scheme and host. */

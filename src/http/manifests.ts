@@ -3,17 +3,17 @@ import { Failure } from '../domain/failure.ts';
 import { MAX_MANIFEST_BYTES } from '../domain/manifest.ts';
 import { parseNewReference, parseReference, parseRepositoryName, parseTag, type Tag } from '../domain/reference.ts';
 import { contentHeaders, isUnmodified, notModified } from './content-response.ts';
-import { checkDeletable, keepGoing, type Services } from './context.ts';
+import { type AppEnv, checkDeletable, keepGoing, type Services } from './context.ts';
 import { warn } from './warning.ts';
 
 /** Each costs three storage operations, and a header of all their names must still pass through proxies. */
 const MAX_TAGS = 50;
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests and #pushing-manifests */
-export function manifestRoutes({ config, manifests, locate }: Services): Hono {
-  const routes = new Hono();
+export function manifestRoutes({ config, manifests, locate, needs }: Services): Hono<AppEnv> {
+  const routes = new Hono<AppEnv>();
 
-  routes.get('/v2/:name{.+}/manifests/:reference', async (c) => {
+  routes.get('/v2/:name{.+}/manifests/:reference', needs('pull'), async (c) => {
     const manifest = await manifests.resolve(parseRepositoryName(c.req.param('name')), parseReference(c.req.param('reference')));
     if (isUnmodified(c.req.raw, manifest.digest)) return notModified(manifest.digest);
     const headers = contentHeaders(manifest.digest, manifest.mediaType, manifest.bytes.length);
@@ -21,7 +21,7 @@ export function manifestRoutes({ config, manifests, locate }: Services): Hono {
     return c.body(manifest.bytes as Uint8Array<ArrayBuffer>, 200, headers);
   });
 
-  routes.put('/v2/:name{.+}/manifests/:reference', async (c) => {
+  routes.put('/v2/:name{.+}/manifests/:reference', needs('push'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     const reference = parseNewReference(c.req.param('reference'));
     const moreTags = parseTags(c.req.queries('tag') ?? []);
@@ -38,7 +38,7 @@ export function manifestRoutes({ config, manifests, locate }: Services): Hono {
     });
   });
 
-  routes.delete('/v2/:name{.+}/manifests/:reference', async (c) => {
+  routes.delete('/v2/:name{.+}/manifests/:reference', needs('delete'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     checkDeletable(config);
     await keepGoing(c, manifests.delete(name, parseReference(c.req.param('reference'))));

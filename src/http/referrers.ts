@@ -3,14 +3,14 @@ import { findDigest, parseDigest } from '../domain/digest.ts';
 import { Failure } from '../domain/failure.ts';
 import { OCI_INDEX } from '../domain/manifest.ts';
 import { parseRepositoryName } from '../domain/reference.ts';
-import type { Services } from './context.ts';
+import type { AppEnv, Services } from './context.ts';
 import { linkToNext } from './paging.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers */
-export function referrerRoutes({ referrers, locate }: Services): Hono {
-  const routes = new Hono();
+export function referrerRoutes({ referrers, locate, needs }: Services): Hono<AppEnv> {
+  const routes = new Hono<AppEnv>();
 
-  routes.get('/v2/:name{.+}/referrers/:digest', async (c) => {
+  routes.get('/v2/:name{.+}/referrers/:digest', needs('pull'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     const subject = parseDigest(c.req.param('digest'));
     const artifactType = c.req.query('artifactType') || undefined;

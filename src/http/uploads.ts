@@ -3,12 +3,12 @@ import { algorithmOf, type Digest, parseAlgorithm, parseDigest } from '../domain
 import { Failure } from '../domain/failure.ts';
 import { findRepositoryName, parseRepositoryName, type RepositoryName } from '../domain/reference.ts';
 import { offsetOf, type UploadState } from '../domain/upload-session.ts';
-import { keepGoing, type Services } from './context.ts';
+import { type AppEnv, keepGoing, type Services } from './context.ts';
 import { uploadBody } from './upload-request.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs */
-export function uploadRoutes({ config, uploads, blobs, seal, locate }: Services): Hono {
-  const routes = new Hono();
+export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Services): Hono<AppEnv> {
+  const routes = new Hono<AppEnv>();
 
   const blobCreated = (c: Context, name: RepositoryName, digest: Digest) =>
     c.body(null, 201, { Location: locate(c.req.raw, `/v2/${name}/blobs/${digest}`), 'Docker-Content-Digest': digest });
@@ -33,13 +33,18 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate }: Services)
     }
   };
 
-  routes.post('/v2/:name{.+}/blobs/uploads', async (c) => {
+  const mayPull = (c: Context<AppEnv>, source: RepositoryName) =>
+    c.get('caller').decide({ kind: 'repository', name: source, action: 'pull' }) === 'granted';
+
+  routes.post('/v2/:name{.+}/blobs/uploads', needs('push'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     const { mount, from, digest, 'digest-algorithm': announced } = c.req.query();
     const algorithm = parseAlgorithm(announced ?? 'sha256');
     if (mount !== undefined && from !== undefined) {
       const [mounted, source] = [parseDigest(mount), findRepositoryName(from)];
-      if (source !== undefined && (await blobs.mount(name, mounted, source))) return blobCreated(c, name, mounted);
+      // What the caller may not pull is as if it were not there.
+      const isVisible = source !== undefined && mayPull(c, source);
+      if (isVisible && (await blobs.mount(name, mounted, source))) return blobCreated(c, name, mounted);
     }
     if (digest !== undefined) {
       const whole = parseDigest(digest);
@@ -50,26 +55,26 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate }: Services)
     return c.body(null, 202, { ...headers, 'OCI-Chunk-Min-Length': String(config.storage.partBytes) });
   });
 
-  routes.patch('/v2/:name{.+}/blobs/uploads/:session', async (c) => {
+  routes.patch('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
     const state = await openSession(c);
     const next = await whereToGoOn(c, state, uploads.append(state, uploadBody(c.req.raw)));
     return c.body(null, 202, await sessionHeaders(c, next));
   });
 
-  routes.put('/v2/:name{.+}/blobs/uploads/:session', async (c) => {
+  routes.put('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
     const state = await openSession(c);
     const digest = parseDigest(c.req.query('digest') ?? '');
     await whereToGoOn(c, state, uploads.finish(state, digest, uploadBody(c.req.raw)));
     return blobCreated(c, state.repository, digest);
   });
 
-  routes.get('/v2/:name{.+}/blobs/uploads/:session', async (c) => {
+  routes.get('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
     const state = await openSession(c);
     await uploads.checkAlive(state);
     return c.body(null, 204, await sessionHeaders(c, state));
   });
 
-  routes.delete('/v2/:name{.+}/blobs/uploads/:session', async (c) => {
+  routes.delete('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
     await uploads.cancel(await openSession(c));
     return c.body(null, 204);
   });

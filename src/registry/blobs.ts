@@ -7,7 +7,7 @@ import { deleteCell, readCell } from '../storage/cell.ts';
 import { blobKey } from '../storage/keys.ts';
 import { type ObjectStore, type PresignGet, StoreError } from '../storage/object-store.ts';
 import type { Liveness } from './liveness.ts';
-import type { RecentCache } from './recent-cache.ts';
+import type { RecentCache } from '../recent-cache.ts';
 
 /** A repository's link to a blob. */
 export interface BlobLink {
@@ -67,10 +67,15 @@ export class Blobs {
     return object.body;
   }
 
-  /** Makes verified bytes a blob of the repository. Where it has the blob already, that one stays. */
+  /**
+   * Makes verified bytes a blob of the repository. Where it has the blob already, that one stays. What stands is
+   * remembered: many clients look at once for what they have pushed.
+   */
   async link(name: RepositoryName, { digest, size, object }: BlobLink): Promise<void> {
-    const link = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
-    await this.#liveness.establish(blobKey(name, digest), link);
+    const key = blobKey(name, digest);
+    const cell = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
+    const standing = await this.#liveness.establish(key, cell);
+    if (standing.object !== undefined) this.#recent.set(key, { digest, size, object: standing.object }, LINK_BYTES);
   }
 
   /**

@@ -11,10 +11,14 @@ export class Catalog {
     this.#store = store;
   }
 
-  list(page: PageRequest): Promise<NamePage> {
+  /** @param isVisible - names that it refuses are left out, and the page filled with those that follow */
+  list(page: PageRequest, isVisible: (name: RepositoryName) => boolean): Promise<NamePage> {
     return listNames(this.#store, CATALOG_PREFIX, page, {
       startAfter: (last) => catalogKey(last as RepositoryName),
-      nameOf: ({ key }) => nameOfCatalogKey(key),
+      nameOf: ({ key }) => {
+        const name = nameOfCatalogKey(key);
+        return isVisible(name) ? name : undefined;
+      },
     });
   }
 

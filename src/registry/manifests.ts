@@ -10,7 +10,7 @@ import { type ObjectStore, StoreError } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
 import type { Liveness } from './liveness.ts';
 import { CONNECTIONS, mapConcurrently } from './map-concurrently.ts';
-import type { RecentCache } from './recent-cache.ts';
+import type { RecentCache } from '../recent-cache.ts';
 import type { Referrers } from './referrers.ts';
 import type { Tags } from './tags.ts';
 

@@ -1,6 +1,6 @@
-import { createHash, hkdfSync } from 'node:crypto';
 import { EncryptJWT, errors, jwtDecrypt } from 'jose';
 import { Failure } from '../domain/failure.ts';
+import type { KeyRing } from '../domain/key-ring.ts';
 import type { RepositoryName } from '../domain/reference.ts';
 import type { UploadState } from '../domain/upload-session.ts';
 
@@ -9,20 +9,18 @@ import type { UploadState } from '../domain/upload-session.ts';
  * the id of the key, so that keys can be rotated. https://www.rfc-editor.org/rfc/rfc7516
  */
 export class SessionSeal {
-  readonly #secrets: () => Promise<readonly string[]>;
+  readonly #keys: KeyRing;
   readonly #clock: () => Date;
   readonly #lifetimeSeconds: number;
-  #keys: ReadonlyMap<string, Uint8Array> | undefined;
 
-  /** @param secrets - the first seals, all open */
-  constructor(secrets: () => Promise<readonly string[]>, clock: () => Date, lifetimeSeconds: number) {
-    this.#secrets = secrets;
+  constructor(keys: KeyRing, clock: () => Date, lifetimeSeconds: number) {
+    this.#keys = keys;
     this.#clock = clock;
     this.#lifetimeSeconds = lifetimeSeconds;
   }
 
   async seal(state: UploadState): Promise<string> {
-    const [[id, key]] = [...(await this.#open())] as [[string, Uint8Array]];
+    const { id, key } = await this.#keys.first();
     const expiry = Math.floor(this.#clock().getTime() / 1000) + this.#lifetimeSeconds;
     return new EncryptJWT({ upload: state })
       .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: id })
@@ -32,11 +30,10 @@ export class SessionSeal {
 
   /** @throws {Failure} upload-unknown for a text that is forged, has expired, or belongs to another repository or session */
   async open(sealed: string, name: RepositoryName, session: string): Promise<UploadState> {
-    const keys = await this.#open();
     try {
       const { payload } = await jwtDecrypt(
         sealed,
-        ({ kid = '' }) => keys.get(kid) ?? fail(new errors.JWEDecryptionFailed('sealed by another key')),
+        async ({ kid }) => (await this.#keys.find(kid)) ?? fail(new errors.JWEDecryptionFailed('sealed by another key')),
         { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'], currentDate: this.#clock() },
       );
       const state = payload['upload'] as UploadState; // Authentic, so of the form that `seal` gave it.
@@ -47,19 +44,6 @@ export class SessionSeal {
     }
     throw unknown();
   }
-
-  async #open(): Promise<ReadonlyMap<string, Uint8Array>> {
-    this.#keys ??= new Map((await this.#secrets()).map((secret) => [keyId(secret), deriveKey(secret)]));
-    return this.#keys;
-  }
-}
-
-function deriveKey(secret: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', secret, '', 'berth upload session', 32));
-}
-
-function keyId(secret: string): string {
-  return createHash('sha256').update(deriveKey(secret)).digest('base64url').slice(0, 8);
 }
 
 function unknown(cause?: unknown): Failure {

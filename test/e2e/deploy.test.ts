@@ -36,7 +36,7 @@ async function deploy({
 }
 
 const OPEN =
-  'berth: this registry would be open to everyone: write REGISTRY_AUTH = "none" under [vars] in wrangler.toml if that is meant\n';
+  'berth: this registry would be open to everyone: write REGISTRY_AUTH = "htpasswd" under [vars] in wrangler.toml, or "none" if that is meant\n';
 
 test('refuses a registry that is open to everyone', async () => {
   expect(await deploy({})).toEqual({ exitCode: 1, stdout: '', stderr: OPEN });
@@ -46,6 +46,17 @@ test('becomes wrangler deploy, with its arguments, once that is written', async 
   const { exitCode, stdout } = await deploy({ vars: '[vars]\nREGISTRY_AUTH = "none"', args: ['--name', 'other'] });
   expect(exitCode).toBe(0);
   expect(stdout).toContain('--dry-run: exiting now');
+});
+
+test('becomes wrangler deploy with users, whose file may be a secret', async () => {
+  const users = (more: string) => deploy({ vars: `[vars]\nREGISTRY_AUTH = "htpasswd"\n${more}` });
+  expect(await users('')).toMatchObject({ exitCode: 0 });
+  expect(await users('REGISTRY_AUTH_HTPASSWD_OBJECT = "htpasswd"')).toMatchObject({ exitCode: 0 });
+  const { exitCode, stderr } = await users('REGISTRY_AUTH_HTPASSWD = "somebody:plain"');
+  expect([exitCode, stderr]).toEqual([
+    1,
+    'berth: REGISTRY_AUTH_HTPASSWD line 1: is not a bcrypt hash (make it with htpasswd -B)\n',
+  ]);
 });
 
 test('becomes wrangler deploy where the shell says so', async () => {

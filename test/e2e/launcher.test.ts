@@ -91,9 +91,10 @@ describe('what is printed', () => {
     await askProbe(`${server.url}/some/path`);
     await vi.waitFor(() => expect(server.output()).toContain('asked for'));
     const image = `localhost:${server.port}/hello-world`;
-    expect(server.output().split('\n').slice(-4)).toEqual([
+    expect(server.output().split('\n').slice(-5)).toEqual([
       `Berth is at ${server.url} (data in my-data/)`,
       `Try:  docker pull hello-world && docker tag hello-world ${image} && docker push ${image}`,
+      `Open: whoever reaches localhost:${server.port} may pull, push and delete (REGISTRY_AUTH)`,
       'asked for /some/path',
       '',
     ]);
@@ -105,6 +106,14 @@ describe('what is printed', () => {
     [{ HOST: 'no such host' }, 'HOST no such host is not an address'],
     [{ BERTH_SCHEDULE_SECONDS: '0' }, 'BERTH_SCHEDULE_SECONDS must be a whole number from 1 to 86400'],
     [{ REGISTRY_LOG_LEVEL: 'loud' }, 'REGISTRY_LOG_LEVEL must be one of error, warn, info, debug'],
+    [
+      { REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_PATH: '/no/such' },
+      "REGISTRY_AUTH_HTPASSWD_PATH: can't read /no/such (ENOENT)",
+    ],
+    [
+      { HOST: '0.0.0.0', REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_OBJECT: 'users' },
+      'HOST=0.0.0.0 would let everyone read the embedded store past all users: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST and put a proxy in front',
+    ],
     [{ REGISTRY_AUHT: 'none' }, 'REGISTRY_AUHT is not a setting of this version (docs/configuration.md lists them)'],
   ])('is one line where a variable is wrong: %o', async (env, line) => {
     expect(await failedStart({ env })).toBe(`berth: ${line}\n`);

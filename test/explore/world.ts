@@ -52,6 +52,8 @@ export class World {
       presign: undefined,
       pool: new BufferPool(1),
       clock: () => new Date(0),
+      wait: async () => undefined,
+      limit: undefined,
       randomId: randomId ?? (() => `${actor}-${(ids += 1)}`),
     });
     this.#actors.push({ services, history: [], state: 'active' });

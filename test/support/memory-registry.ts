@@ -24,7 +24,15 @@ export function memoryRegistry(
   const parsed = parseConfig({ REGISTRY_LOG_ACCESSLOG_DISABLED: 'true', REGISTRY_LOG_LEVEL: 'error', ...settings });
   const config = partBytes === undefined ? parsed : { ...parsed, storage: { ...parsed.storage, partBytes } };
   const pool = new BufferPool(MAX_BUFFERED_BYTES);
-  const system = { pool, clock: () => new Date(), randomId: () => crypto.randomUUID(), presign: undefined, storeName: 'memory' };
+  const system = {
+    pool,
+    clock: () => new Date(),
+    randomId: () => crypto.randomUUID(),
+    presign: undefined,
+    storeName: 'memory',
+    wait: async () => undefined,
+    limit: undefined,
+  };
   const registry = compose(config, { store, ...system, ...platform });
   const background = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
   const client = new ApiClient(async (path, init) =>

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, parseConfig, SETTINGS } from '../../src/config.ts';
+import { ConfigError } from '../../src/config/error.ts';
+import { parseConfig, SETTINGS } from '../../src/config.ts';
 
 const S3 = {
   REGISTRY_STORAGE_S3_BUCKET: 'berth',
@@ -62,6 +63,14 @@ describe('settings', () => {
     ['REGISTRY_STORAGE_S3_ACCESSKEY', 'without-a-bucket'],
     ['REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE', '11h'],
     ['REGISTRY_AUTH', 'htpasswd'],
+    ['REGISTRY_AUTH', 'token'],
+    ['REGISTRY_AUTH', 'ldap'],
+    ['REGISTRY_ACCESS', '[]'],
+    ['REGISTRY_AUTH_HTPASSWD_OBJECT', 'users'],
+    ['REGISTRY_AUTH_HTPASSWD_PATH', '/etc/htpasswd'],
+    ['REGISTRY_HTTP_HEADERS_X_Some', 'two\nlines'],
+    ['REGISTRY_HTTP_HEADERS_X_Some', '[{}]'],
+    ['REGISTRY_HTTP_HEADERS_', 'nothing'],
     ['REGISTRY_HTTP_SECRET', 'short'],
     ['REGISTRY_LOG_LEVEL', 'loud'],
     ['REGISTRY_CATALOG_MAXENTRIES', '0'],
@@ -82,6 +91,64 @@ describe('settings', () => {
       expect(message).not.toContain('very-secret-value');
     },
   );
+
+  const HASH = `$2y$10$${'a'.repeat(53)}`;
+
+  test('of htpasswd: users, realm and defaults', () => {
+    const text = `# the team\nalice:${HASH}\n\nbob:${HASH.replace('2y$10', '2b$12')}\r\n`;
+    const { auth } = parseConfig({ REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD: text });
+    expect(auth).toMatchObject({ kind: 'htpasswd', realm: 'Berth', tokenLifetimeSeconds: 300, generation: 0 });
+    if (auth.kind !== 'htpasswd' || 'object' in auth.users) throw new Error('no users');
+    expect([...auth.users.hashes.keys(), auth.users.highestCost]).toEqual(['alice', 'bob', 12]);
+  });
+
+  test.each([
+    ['line 2: is not a bcrypt hash (make it with htpasswd -B)', `a:${HASH}\nb:$apr1$x$secret-hash`],
+    ['line 1: is not a bcrypt hash (make it with htpasswd -B)', 'a:plain-secret-hash'],
+    ['line 2: this user has a line already', `a:${HASH}\na:${HASH}`],
+    ['line 1: is not user:hash', HASH],
+    ['line 1: has a bcrypt cost of 31, which must be from 4 to 17', `a:${HASH.replace('10', '31')}`],
+    ['has no users', '# nobody\n'],
+  ])('of htpasswd: %s', (problem, text) => {
+    expect(errorOf({ REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD: text })).toBe(`REGISTRY_AUTH_HTPASSWD ${problem}`);
+  });
+
+  test.each([
+    ['- {who: a, actions: [pull]}', [{ who: ['a'], repositories: ['**'], actions: ['pull'] }]],
+    [
+      '[{"who":["*","anonymous"],"repositories":"a/*","actions":[]}]',
+      [{ who: ['*', 'anonymous'], repositories: ['a/*'], actions: [] }],
+    ],
+  ])('of rules: %s', (text, rules) => {
+    const { auth } = parseConfig({ REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_OBJECT: 'htpasswd', REGISTRY_ACCESS: text });
+    expect(auth).toMatchObject({ rules });
+  });
+
+  test.each([
+    ['{who: a}', 'must be a list of rules'],
+    ['- {who: a, actions: [pull]}\n- {who: b, actions: [fly]}', '(rule 2, actions, 0)'],
+    ['- {who: a, actions: [pull], repos: x}', '(rule 1)'],
+    ['- {who: a, actions: [pull], repositories: "A b"}', '(rule 1, repositories)'],
+    ['- [', 'Flow sequence'],
+  ])('of rules: %s is one line that says where', (text, place) => {
+    const message = errorOf({ REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_OBJECT: 'htpasswd', REGISTRY_ACCESS: text });
+    expect(message).toMatch(/^REGISTRY_ACCESS [^\n]+$/);
+    expect(message).toContain(place);
+  });
+
+  test('of headers: nosniff, and those that are set', () => {
+    expect(parseConfig({}).http.headers).toEqual({ 'X-Content-Type-Options': 'nosniff' });
+    const settings = {
+      'REGISTRY_HTTP_HEADERS_Access-Control-Allow-Origin': "['*']",
+      REGISTRY_HTTP_HEADERS_X_CONTENT_TYPE_OPTIONS: '',
+      REGISTRY_HTTP_HEADERS_X_Team: 'a b',
+    };
+    expect(parseConfig(settings).http.headers).toEqual({
+      'Access-Control-Allow-Origin': '*',
+      'X-Content-Type-Options': '',
+      'X-Team': 'a b',
+    });
+  });
 
   test('are each explained in docs/configuration.md, and no others', () => {
     const docs = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { RecentCache } from '../../src/registry/recent-cache.ts';
+import { RecentCache } from '../../src/recent-cache.ts';
 
 let now = 0;
 const cacheOf = (maxAgeSeconds: number, maxWeight: number) =>

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { KeyRing } from '../../src/domain/key-ring.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import type { UploadState } from '../../src/domain/upload-session.ts';
 import { SessionSeal } from '../../src/registry/session-seal.ts';
@@ -9,12 +10,7 @@ const [OLD, NEW] = ['the-old-secret-of-the-operator', 'the-new-secret-of-the-ope
 
 describe('a sealed session', () => {
   let now = Date.now();
-  const seal = (...secrets: string[]) =>
-    new SessionSeal(
-      async () => secrets,
-      () => new Date(now),
-      3600,
-    );
+  const seal = (...secrets: string[]) => new SessionSeal(new KeyRing(async () => secrets, 'test'), () => new Date(now), 3600);
   const open = (by: SessionSeal, sealed: string) => by.open(sealed, NAME, STATE.session);
   const unknown = { name: 'Failure', kind: 'upload-unknown' };
 

@@ -1,0 +1,81 @@
+import { Failure } from '../domain/failure.ts';
+import { RecentCache } from '../recent-cache.ts';
+
+/** A wrong password is forgotten after so long. */
+const FORGET_MS = 30_000;
+/** Wrong passwords for one user from one address. */
+const MAX_BY_USER_AND_ADDRESS = 10;
+/** Wrong passwords from one address, which a whole office may share. */
+const MAX_BY_ADDRESS = 50;
+const MAX_DELAY_MS = 2000;
+const MEMORY_BYTES = 1024 * 1024;
+
+interface Failures {
+  readonly count: number;
+  /** When the count was true. */
+  readonly atMs: number;
+}
+
+export interface ThrottleOptions {
+  readonly clock: () => Date;
+  readonly wait: (ms: number) => Promise<void>;
+  /** Cloudflare's rate limit, where one is bound: it counts across isolates. Gives false where there were too many. */
+  readonly limit: ((key: string) => Promise<boolean>) | undefined;
+}
+
+/**
+ * Slows down those who guess passwords, then refuses to listen. Nobody is ever locked out at one address by what happens at
+ * another. What is counted is this isolate's alone, which is why the platform's own limit is asked as well.
+ */
+export class Throttle {
+  readonly #options: ThrottleOptions;
+  readonly #failures: RecentCache<Failures>;
+
+  constructor(options: ThrottleOptions) {
+    this.#options = options;
+    this.#failures = new RecentCache(options.clock, (FORGET_MS / 1000) * MAX_BY_ADDRESS, MEMORY_BYTES);
+  }
+
+  /** @throws {Failure} attempts-too-many */
+  async check(user: string, address: string): Promise<void> {
+    const excess = Math.max(
+      this.#count(pairKey(user, address)) - MAX_BY_USER_AND_ADDRESS,
+      this.#count(addressKey(address)) - MAX_BY_ADDRESS,
+    );
+    if (excess > -1) throw tooMany(((excess + 1) * FORGET_MS) / 1000);
+    if ((await this.#options.limit?.(pairKey(user, address))) === false) throw tooMany(60);
+  }
+
+  /** Takes longer each time, whoever it was. */
+  async failed(user: string, address: string): Promise<void> {
+    const count = [pairKey(user, address), addressKey(address), userKey(user)].map((key) => this.#add(key));
+    await this.#options.wait(Math.min(100 * 2 ** (Math.max(...count) - 1), MAX_DELAY_MS));
+  }
+
+  succeeded(user: string, address: string): void {
+    this.#failures.delete(pairKey(user, address));
+  }
+
+  #add(key: string): number {
+    const count = this.#count(key) + 1;
+    this.#failures.set(key, { count, atMs: this.#options.clock().getTime() }, key.length + 100);
+    return count;
+  }
+
+  /** What was counted less what is forgotten since. */
+  #count(key: string): number {
+    const failures = this.#failures.get(key);
+    if (failures === undefined) return 0;
+    return Math.max(0, failures.count - (this.#options.clock().getTime() - failures.atMs) / FORGET_MS);
+  }
+}
+
+const pairKey = (user: string, address: string) => `pair ${address} ${user.slice(0, 100)}`;
+const addressKey = (address: string) => `address ${address}`;
+const userKey = (user: string) => `user ${user.slice(0, 100)}`;
+
+function tooMany(seconds: number): Failure {
+  return new Failure('attempts-too-many', 'too many wrong passwords from this address: try again later', {
+    headers: { 'Retry-After': String(Math.ceil(seconds)) },
+  });
+}

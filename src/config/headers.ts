@@ -1,0 +1,28 @@
+/** Settings whose names are the operator's own: `REGISTRY_HTTP_HEADERS_<header>`. */
+import { z } from 'zod';
+import { ConfigError } from './error.ts';
+import { yaml } from './values.ts';
+
+export const HEADERS_PREFIX = 'REGISTRY_HTTP_HEADERS_';
+
+/**
+ * registry:2's `http.headers`: each name behind the prefix is a header's, `_` standing for `-`; its value is one text or a
+ * list of them.
+ */
+export function headersOf(settings: readonly (readonly [string, unknown])[]): Record<string, string> {
+  const headers: Record<string, string> = { 'X-Content-Type-Options': 'nosniff' };
+  for (const [name, value] of settings.filter(([each]) => each.startsWith(HEADERS_PREFIX))) {
+    const header = name.slice(HEADERS_PREFIX.length).replaceAll('_', '-');
+    const parsed = z.union([z.string(), z.array(z.string())]).safeParse(headerValue(String(value)));
+    const content = parsed.success ? [parsed.data].flat().join(', ') : '\n';
+    if (!/^[!#$%&'*+.^`|~\w-]+$/.test(header) || !/^[\x20-\x7e]*$/.test(content))
+      throw new ConfigError(`${name} must be a text or a list of texts, behind the name of a header`);
+    const known = Object.keys(headers).find((each) => each.toLowerCase() === header.toLowerCase());
+    headers[known ?? header] = content;
+  }
+  return headers;
+}
+
+function headerValue(text: string): unknown {
+  return text.startsWith('[') ? yaml.safeParse(text).data : text;
+}

@@ -1,0 +1,63 @@
+/** The kinds of values that settings have: from an environment's text to what it stands for. */
+import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+
+export const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
+
+export const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
+
+const SECONDS = { h: 3600, m: 60, s: 1 } as const;
+
+/** Go's notation, as in registry:2: `168h`, `1h30m`, `90s`. */
+export const duration = z
+  .string()
+  .regex(/^(?=.)(\d{1,6}h)?(\d{1,6}m)?(\d{1,9}s)?$/, 'must be a duration such as 24h, 90m or 1h30m')
+  .transform((text) =>
+    [...text.matchAll(/(\d+)([hms])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * SECONDS[unit as 'h'], 0),
+  );
+
+export const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((url) => url.replace(/\/+$/, ''));
+
+export const text = z.string().trim().min(1, 'must not be empty');
+
+/** What a parser found wrong becomes the setting's own error. */
+export const parsedBy = <T>(parse: (text: string) => T, isItsError: (error: unknown) => error is Error) =>
+  z.string().transform((text, context) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!isItsError(error)) throw error;
+      context.addIssue({ code: 'custom', message: error.message.split('\n')[0]! });
+      return z.NEVER;
+    }
+  });
+
+/** JSON is YAML too. */
+export const yaml = parsedBy(
+  (text): unknown => parseYaml(text),
+  (error) => error instanceof YAMLParseError,
+);
+
+/** For a quoted string of a header. */
+export const plainText = text.regex(/^[\x20-\x7e]+$/, 'must be printable ASCII');
+
+/** A key set in JSON, or the URL of one. */
+export const jwks = text.transform((value, context) => {
+  if (/^https?:/.test(value) && URL.canParse(value)) return new URL(value);
+  const parsed = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) }).safeParse(yaml.safeParse(value).data);
+  if (parsed.success) return parsed.data;
+  context.addIssue({ code: 'custom', message: 'must be a URL, or a JSON Web Key Set' });
+  return z.NEVER;
+});
+
+/** Certificates, each by itself. */
+export const pem = text
+  .transform((value) => value.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
+  .refine((certificates) => certificates.length > 0, 'must hold certificates in PEM');

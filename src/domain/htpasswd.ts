@@ -1,0 +1,47 @@
+/** Who may sign in: the text of an Apache htpasswd file, of which only bcrypt lines are taken, as with registry:2. */
+export interface UserFile {
+  /** bcrypt, by user. */
+  readonly hashes: ReadonlyMap<string, string>;
+  /** The highest cost of them all: a wrong password costs the time of 2^cost rounds. */
+  readonly highestCost: number;
+}
+
+/** The number of the line and what is wrong with it, never the hash. */
+export class HtpasswdError extends Error {
+  override readonly name = 'HtpasswdError';
+}
+
+/** bcrypt takes no notice of further bytes: two passwords that begin alike would be one. */
+export const MAX_PASSWORD_BYTES = 72;
+
+const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
+const [MIN_COST, MAX_COST] = [4, 17];
+
+/**
+ * Empty lines and those that begin with # are passed over.
+ * @throws {HtpasswdError}
+ */
+export function parseHtpasswd(text: string): UserFile {
+  const hashes = new Map<string, string>();
+  let highestCost = 0;
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    if (line.trim() === '' || line.startsWith('#')) continue;
+    const { user, hash, cost } = parseLine(line, index + 1);
+    if (hashes.has(user)) throw new HtpasswdError(`line ${index + 1}: this user has a line already`);
+    hashes.set(user, hash);
+    highestCost = Math.max(highestCost, cost);
+  }
+  if (hashes.size === 0) throw new HtpasswdError('has no users');
+  return { hashes, highestCost };
+}
+
+function parseLine(line: string, number: number): { user: string; hash: string; cost: number } {
+  const colon = line.indexOf(':');
+  if (colon < 1) throw new HtpasswdError(`line ${number}: is not user:hash`);
+  const [user, hash] = [line.slice(0, colon), line.slice(colon + 1).trimEnd()];
+  const cost = Number(BCRYPT.exec(hash)?.[1]);
+  if (Number.isNaN(cost)) throw new HtpasswdError(`line ${number}: is not a bcrypt hash (make it with htpasswd -B)`);
+  if (cost < MIN_COST || cost > MAX_COST)
+    throw new HtpasswdError(`line ${number}: has a bcrypt cost of ${cost}, which must be from ${MIN_COST} to ${MAX_COST}`);
+  return { user, hash, cost };
+}
