@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { describe } from 'vitest';
 import { findGoProgram } from './go-programs.ts';
 import { missingDaemon, missingGoProgram, missingProgram } from './needs-node.ts';
 import { describeUnless, type Missing } from './needs.ts';
@@ -35,6 +36,15 @@ export function describeClient(client: Client, tests: (run: RunClient, folder: (
     tests((args, options) => run(path(), args, { cwd: folder(), ...options, env: { ...env(), ...options?.env } }), folder);
   };
   describeUnless(missing, name, suite, { client: { name, version } });
+}
+
+/**
+ * Tests that send a client's requests without having it.
+ *
+ * @param version - of the sources that tell which requests these are
+ */
+export function describeReplay(name: string, version: string, tests: () => void): void {
+  describe(name, { meta: { client: { name: `${name}, replayed`, version } } }, tests);
 }
 
 /** @param debianPackage - that brings the program */
