@@ -2,6 +2,9 @@
  * `npm run bench`, and `npm run bench -- --short` for a first look. What it prints is docs/benchmarks.md's tables. It
  * fails on a wrong byte or status, never on a time.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findMinio } from '../support/minio.ts';
 import { MINIO_NOT_FOUND } from '../support/needs.ts';
@@ -11,10 +14,7 @@ import { againstFloors } from './against-floors.ts';
 import { againstPeer } from './against-peer.ts';
 import { FULL, SHORT } from './extent.ts';
 import { describeMachine } from './machine.ts';
-import { startStorage } from './storage.ts';
-
-// Ended from outside, it still ends what it started: that hangs on the exit event, which a signal alone doesn't raise.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+import { startStorage, type Storage } from './storage.ts';
 
 const { values } = parseArgs({ options: { short: { type: 'boolean', default: false } } });
 const extent = values.short ? SHORT : FULL;
@@ -26,14 +26,35 @@ if (minio === undefined) {
 }
 const dockerRegistry = findProgram('docker-registry');
 
-process.stdout.write(`${await describeMachine(minio, dockerRegistry)}\n\n`);
-const storage = await startStorage(minio);
+// Gigabytes: whatever is started keeps its files in here.
+const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
+process.env['TMPDIR'] = folder;
+const removeFiles = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    // What was started ends on the exit event, which a signal alone doesn't raise, and its files go after it.
+    process.once('exit', removeFiles);
+    process.exit(1);
+  });
+}
+
 try {
-  process.stdout.write(`${await againstFloors(storage, extent)}\n`);
-  if (dockerRegistry === undefined)
-    process.stdout.write(`not compared: ${missingProgram('docker-registry', 'docker-registry')}\n`);
-  else process.stdout.write(await againstPeer(storage, dockerRegistry, extent));
+  process.stdout.write(`${await describeMachine(minio, dockerRegistry)}\n\n`);
+  await measureOn(await startStorage(minio));
 } finally {
-  await storage.stop();
+  removeFiles();
 }
 process.exit(0);
+
+async function measureOn(storage: Storage): Promise<void> {
+  try {
+    process.stdout.write(`${await againstFloors(storage, extent)}\n`);
+    const peer =
+      dockerRegistry === undefined
+        ? `not compared: ${missingProgram('docker-registry', 'docker-registry')}\n`
+        : await againstPeer(storage, dockerRegistry, extent);
+    process.stdout.write(peer);
+  } finally {
+    await storage.stop();
+  }
+}
