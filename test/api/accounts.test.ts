@@ -313,15 +313,40 @@ describe('guessing', () => {
     expect((await guess(client, 'alice', 'wonder land', HOME)).status).toBe(200);
   });
 
-  test('from one address never keeps the right password out elsewhere, nor tokens and remembered passwords anywhere', async () => {
+  test('many at once is counted as one after the other', async () => {
+    const { client } = accounts();
+    const guesses = await Promise.all(Array.from({ length: 30 }, (_, n) => guess(client, 'alice', `${n}`, HOME)));
+    const statuses = guesses.map(({ status }) => status).sort();
+    expect(statuses).toEqual([...Array.from({ length: 10 }, () => 401), ...Array.from({ length: 20 }, () => 429)]);
+  });
+
+  test('is not what many clients with the right password at once do', async () => {
+    const { client } = accounts();
+    const logins = await Promise.all(Array.from({ length: 100 }, () => guess(client, 'alice', 'wonder land', HOME)));
+    expect(new Set(logins.map(({ status }) => status))).toEqual(new Set([200]));
+    for (let n = 0; n < 10; n += 1) expect((await guess(client, 'alice', `${n}`, HOME)).status).toBe(401);
+  });
+
+  test('from one address keeps no password out elsewhere, and no token anywhere', async () => {
     const { client } = accounts();
     const token = await tokenFor(client, '');
-    expect((await guess(client, 'bob', 'builder', HOME)).status).toBe(200);
     for (let n = 0; n < 200; n += 1) for (const user of ['alice', 'bob']) await guess(client, user, `${n}`, HOME);
-    expect((await guess(client, 'alice', 'wonder land', HOME)).status).toBe(200); // Remembered.
+    expect((await guess(client, 'alice', 'wonder land', AWAY)).status).toBe(200);
     expect((await guess(client, 'bob', 'builder', AWAY)).status).toBe(200);
     expect((await client.get('/v2/', { ...bearer(token), 'CF-Connecting-IP': HOME })).status).toBe(200);
-    expect((await guess(client, 'alice', 'x', HOME)).status).toBe(429);
+  });
+
+  test.each([
+    ['of one user', () => 'alice', 10],
+    ['of many users', (n: number) => `user${n}`, 50],
+  ])('%s goes on as 429 alike for wrong passwords and for one that is remembered', async (_, userOf, count) => {
+    const { client } = accounts();
+    expect((await guess(client, 'alice', 'wonder land', AWAY)).status).toBe(200);
+    for (let n = 0; n < count; n += 1) expect((await guess(client, userOf(n), 'x', HOME)).status).toBe(401);
+    const [right, wrong] = [await guess(client, 'alice', 'wonder land', HOME), await guess(client, 'alice', 'x', HOME)];
+    expect([right.status, wrong.status]).toEqual([429, 429]);
+    expect(await right.text()).toBe(await wrong.text());
+    expect((await guess(client, 'alice', 'wonder land', AWAY)).status).toBe(200);
   });
 
   test('many users from one address ends in 429 as well', async () => {
