@@ -349,6 +349,15 @@ describe('guessing', () => {
     expect((await guess(client, 'alice', 'wonder land', AWAY)).status).toBe(200);
   });
 
+  test("is counted by an IPv6 network's prefix, for a host has all its addresses", async () => {
+    const { client } = accounts();
+    const tails = ['::1', ':1::1', ':2:3:4:5', '::ffff:1', ':0:0:0:0', '::a:b'];
+    for (let n = 0; n < 12; n += 1) await guess(client, 'alice', 'x', `2001:db8:0:7${tails[n % tails.length]}`);
+    expect((await guess(client, 'alice', 'x', '2001:db8:0:7::99')).status).toBe(429);
+    for (const other of ['2001:db8:0:8::1', '2001:db8::7', '2001:db8:7::', HOME, `::ffff:${AWAY}`])
+      expect((await guess(client, 'alice', 'x', other)).status).toBe(401);
+  });
+
   test('many users from one address ends in 429 as well', async () => {
     const { client } = accounts();
     const statuses = [];
@@ -357,12 +366,17 @@ describe('guessing', () => {
     expect((await guess(client, 'user0', 'x', AWAY)).status).toBe(401);
   });
 
-  test("is known by the proxy's word, where the connection is the proxy's own", async () => {
-    const { client } = accounts();
-    const from = (forwarded: string) =>
-      client.get('/v2/', { Authorization: basic('alice', 'x'), 'CF-Connecting-IP': '127.0.0.1', 'X-Forwarded-For': forwarded });
-    for (let n = 0; n < 11; n += 1) await from(`10.0.0.${n}, ${HOME}`);
-    expect([(await from(HOME)).status, (await from(`${HOME}, ${AWAY}`)).status]).toEqual([429, 401]);
+  test('is known by what the edge says, and in its emulator by what the proxy in front says, whatever clients say', async () => {
+    const said = (n: number) => ({ 'CF-Connecting-IP': `10.0.0.${n}`, 'X-Forwarded-For': HOME });
+    const forwarded = (n: number) => ({ 'CF-Connecting-IP': `10.0.0.${n}`, 'X-Forwarded-For': `10.1.1.${n}, ${HOME}` });
+    const status = async (client: ApiClient, headers: Record<string, string>) =>
+      (await client.get('/v2/', { Authorization: basic('alice', 'x'), ...headers })).status;
+    const [edge, emulator] = [accounts().client, accounts({}, { isEmulated: true }).client];
+    for (let n = 0; n < 11; n += 1) {
+      expect(await status(edge, said(n))).toBe(401);
+      await status(emulator, forwarded(n));
+    }
+    expect([await status(emulator, forwarded(99)), await status(emulator, { 'X-Forwarded-For': AWAY })]).toEqual([429, 401]);
   });
 
   test('is counted by the platform too, where it has a limit', async () => {

@@ -33,6 +33,7 @@ export function memoryRegistry(
     // No time passes, but whatever else is going on goes on.
     wait: () => new Promise<void>((resolve) => void setImmediate(resolve)),
     limit: undefined,
+    isEmulated: false,
   };
   const registry = compose(config, { store, ...system, ...platform });
   const background = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
