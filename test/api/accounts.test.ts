@@ -5,6 +5,8 @@ import { countingStore } from '../support/counting-store.ts';
 import { type MemoryRegistry, memoryRegistry } from '../support/memory-registry.ts';
 import { randomContent } from '../support/random-content.ts';
 import { basic, forgeToken, htpasswd, SECRET } from '../support/users.ts';
+import { parseRepositoryName } from '../../src/domain/reference.ts';
+import { catalogKey } from '../../src/storage/keys.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 
 const USERS = htpasswd({ alice: 'wonder land', bob: 'builder' });
@@ -266,8 +268,19 @@ describe('what a user may not pull', () => {
       (await (await client.get(`/v2/_catalog${query}`, headers)).json<{ repositories: string[] }>()).repositories;
     expect(await names(ALICE)).toEqual(['home/alice/x', 'home/bob/x', 'home/bobby/x', 'team/app']);
     for (const query of ['', '?n=1']) expect(await names(BOB, query)).toEqual(['home/bob/x']);
+    expect((await client.get('/v2/_catalog?n=1', BOB)).headers.get('Link')).toBeNull();
+    expect((await client.get('/v2/_catalog?n=1', ALICE)).headers.get('Link')).not.toBeNull();
     const token = await tokenFor(client, 'scope=registry:catalog:*', BOB);
     expect(await names(bearer(token))).toEqual(['home/bob/x']);
+  });
+
+  test('costs one listing more for a thousand, however small the page', async () => {
+    const store = new MemoryStore();
+    for (let n = 0; n < 100; n += 1) await store.put(catalogKey(parseRepositoryName(`home/alice/${n}`)), new Uint8Array(0));
+    const counting = countingStore(store);
+    const { client } = accounts({ REGISTRY_ACCESS: rules }, { store: counting.store });
+    expect(await (await client.get('/v2/_catalog?n=1', BOB)).json()).toEqual({ repositories: [] });
+    expect(counting.take()).toEqual(['list', 'list']);
   });
 
   test("can't be mounted from, and whether it is there can't be told", async () => {
