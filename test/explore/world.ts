@@ -54,6 +54,7 @@ export class World {
       clock: () => new Date(0),
       wait: async () => undefined,
       limit: undefined,
+      isEmulated: false,
       randomId: randomId ?? (() => `${actor}-${(ids += 1)}`),
     });
     this.#actors.push({ services, history: [], state: 'active' });
