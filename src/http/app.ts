@@ -6,6 +6,7 @@ import type { Services } from './context.ts';
 import { errorResponse } from './error-response.ts';
 import { listingRoutes } from './listings.ts';
 import { manifestRoutes } from './manifests.ts';
+import { dropUnread } from './unread-body.ts';
 import { uploadRoutes } from './uploads.ts';
 
 /** The registry as a Hono app. */
@@ -43,7 +44,8 @@ function refusingOtherMethods(app: Hono): Hono {
 }
 
 function answerError({ log }: Services): ErrorHandler {
-  return (error, c) => {
+  return async (error, c) => {
+    await dropUnread(c.req.raw);
     if (!c.req.raw.signal.aborted) return errorResponse(error, log);
     log('info', 'the client went away', { path: c.req.path });
     return new Response(null, { status: 499 }); // Nobody reads it; nginx's number tells the log's reader.

@@ -8,7 +8,11 @@ export interface ByteSource {
   readonly broken: (cause: unknown) => Error;
   /** Waits for a read of at most a part, as long as bytes may be late. */
   readonly patiently: <T>(read: Promise<T>) => Promise<T>;
+  /** Gives up what has not been read. */
+  readonly leave: (reader: Reader | undefined) => void;
 }
+
+type Reader = Pick<ReadableStreamBYOBReader, 'cancel' | 'releaseLock'>;
 
 /** How long the storage may take over a part: an object is handed out at its own pace, so silence is a connection that is lost. */
 const STORE_READ_MS = 30_000;
@@ -18,6 +22,7 @@ export function fromClient(stream: ReadableStream<Uint8Array>): ByteSource {
     stream,
     broken: (cause) => new Failure('upload-interrupted', 'the body ended before it was whole', { cause }),
     patiently: (read) => read, // A client may be slow.
+    leave: (reader) => reader?.releaseLock(), // Whoever answers it decides how long to listen still.
   };
 }
 
@@ -26,6 +31,7 @@ export function fromStore(stream: ReadableStream<Uint8Array>, readMs = STORE_REA
     stream,
     broken: (cause) => new StoreError('unavailable', 'an object could not be read to its end', cause),
     patiently: (read) => inTime(read, readMs),
+    leave: (reader) => void (reader ?? stream).cancel().catch(() => undefined),
   };
 }
 
@@ -33,7 +39,7 @@ export function fromStore(stream: ReadableStream<Uint8Array>, readMs = STORE_REA
 export async function peek(source: ByteSource): Promise<{ first: Uint8Array; rest: ByteSource } | undefined> {
   const reader = source.stream.getReader();
   const { done, value } = await source.patiently(reader.read()).catch((error: unknown) => {
-    reader.cancel().catch(() => undefined);
+    source.leave(reader);
     throw source.broken(error);
   });
   reader.releaseLock();

@@ -50,7 +50,7 @@ export class ChunkedBlob {
       return { size: size + tail.bytes.length, partBytes: from.partBytes, multipart, tail };
     } catch (error) {
       held?.release();
-      reader.cancel();
+      reader.leave();
       await (from.multipart === undefined ? uploader?.abandon() : uploader?.settle());
       throw error;
     }

@@ -57,9 +57,11 @@ export class PartReader {
   }
 
   /** Leaves the rest unread. */
-  cancel(): void {
-    for (const each of [this.#current?.reader, ...this.#sources.map(({ stream }) => stream)])
-      each?.cancel().catch(() => undefined);
+  leave(): void {
+    this.#current?.source.leave(this.#current.reader);
+    for (const source of this.#sources) source.leave(undefined);
+    this.#current = undefined;
+    this.#sources.length = 0;
   }
 
   /** Reads behind `offset` up to `end`, or until all sources have ended. */
@@ -71,7 +73,7 @@ export class PartReader {
       const { reader, source } = this.#current;
       const view = new Uint8Array(lease.buffer, filled, end - filled);
       const { done, value } = await source.patiently(readInto(reader, view)).catch((error: unknown) => {
-        this.cancel();
+        this.leave();
         throw source.broken(error);
       });
       // Each read takes the buffer away and gives its memory back as another, at the stream's end too.
