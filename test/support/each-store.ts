@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, inject } from 'vitest';
-import { openBucket, type S3Settings } from './buckets.ts';
-import { startCountingProxy, type CountingProxy } from './counting-proxy.ts';
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { describeUnless, missingS3 } from './needs.ts';
+import { openS3Place, type S3Place } from './s3-place.ts';
 import { type Server, startServer } from './server.ts';
 
 /** A running registry, as clients see it. */
@@ -14,8 +12,10 @@ export interface Registry {
   readonly output: () => string;
   /** Of the process that runs the worker. */
   readonly workerPid: () => number;
-  /** What reaches the storage, by whom; absent with the embedded store, whose bytes all pass through the app, and over HTTPS. */
-  readonly traffic: { readonly ofApp: CountingProxy; readonly ofClients: CountingProxy } | undefined;
+  /** Where it keeps everything; absent with the embedded store. */
+  readonly place: S3Place | undefined;
+  /** The same as `place.traffic`; with the embedded store all bytes pass through the app. */
+  readonly traffic: S3Place['traffic'];
 }
 
 /** The same tests on each store, each on a registry of their own, started as `npm start` does. */
@@ -49,38 +49,21 @@ function registryOf(start: () => Promise<Started>): () => Registry {
 
 async function startOnEmbeddedStore(): Promise<Started> {
   const server = await startServer({});
-  return { ...seenFromOutside(server), traffic: undefined, stop: () => server.stop() };
+  return { ...seenFromOutside(server), place: undefined, traffic: undefined, stop: () => server.stop() };
 }
 
 async function startOnS3(settings: Record<string, string>): Promise<Started> {
-  const s3 = inject('s3') as S3Settings;
-  const root = `e2e-${randomBytes(6).toString('hex')}`;
-  const bucket = await openBucket(s3, `${root}/`);
-  const traffic = s3.endpoint.startsWith('https:')
-    ? undefined
-    : { ofApp: await startCountingProxy(s3.endpoint), ofClients: await startCountingProxy(s3.endpoint) };
-  const server = await startServer({
-    env: {
-      REGISTRY_STORAGE_S3_BUCKET: bucket.bucket,
-      REGISTRY_STORAGE_S3_REGION: s3.region,
-      REGISTRY_STORAGE_S3_REGIONENDPOINT: traffic?.ofApp.endpoint ?? s3.endpoint,
-      REGISTRY_STORAGE_S3_REDIRECTENDPOINT: traffic?.ofClients.endpoint ?? s3.endpoint,
-      REGISTRY_STORAGE_S3_ACCESSKEY: s3.accessKeyId,
-      REGISTRY_STORAGE_S3_SECRETKEY: s3.secretAccessKey,
-      REGISTRY_STORAGE_S3_ROOTDIRECTORY: root,
-      ...settings,
-    },
-  });
+  const place = await openS3Place();
+  const server = await startServer({ env: { ...place.settings, ...settings } });
   const stop = async () => {
     await server.stop();
-    await Promise.all([traffic?.ofApp.stop(), traffic?.ofClients.stop()]);
-    await bucket.remove();
+    await place.close();
   };
-  return { ...seenFromOutside(server), traffic, stop };
+  return { ...seenFromOutside(server), place, traffic: place.traffic, stop };
 }
 
 /** By the name `localhost`: Go clients send credentials along on a redirect to the same host name, and MinIO is on 127.0.0.1. */
-function seenFromOutside(server: Server): Omit<Registry, 'traffic'> {
+function seenFromOutside(server: Server): Omit<Registry, 'traffic' | 'place'> {
   const host = `localhost:${server.port}`;
   return { host, url: `http://${host}`, output: () => server.output(), workerPid: () => server.workerdPid() };
 }
