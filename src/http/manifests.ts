@@ -70,7 +70,7 @@ async function readAtMost({ headers, body }: Request, maxBytes: number): Promise
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   try {
-    for await (const chunk of body ?? []) {
+    for await (const chunk of body?.values({ preventCancel: true }) ?? []) {
       size += chunk.length;
       if (size > maxBytes) throw tooLarge;
       chunks.push(chunk as Uint8Array<ArrayBuffer>);
