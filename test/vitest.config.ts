@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+import { assertNoSecrets } from './support/no-secrets.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -10,6 +11,8 @@ export default defineConfig({
   root,
   test: {
     globalSetup: 'test/support/global-setup.ts',
+    // What a registry within a test prints; others are looked at when they stop (support/server.ts).
+    onConsoleLog: (text) => assertNoSecrets(text),
     // Two cores, and suites that start whole servers: one after the other is the faster way.
     fileParallelism: false,
     projects: [

@@ -100,6 +100,11 @@ function passOnWorkerOutput(output: Readable): Promise<void> {
 function passOn(output: Readable, target: NodeJS.WriteStream): void {
   createInterface({ input: output }).on('line', (line) => {
     const plain = stripVTControlCharacters(line);
-    if (plain.trim() !== '') target.write(`${target.isTTY ? line : plain}\n`);
+    if (plain.trim() !== '') target.write(`${withoutQueries(target.isTTY ? line : plain)}\n`);
   });
+}
+
+/** It tells the whole URL of a request whose client went away; the query of an upload's is what it takes to go on with it. */
+function withoutQueries(line: string): string {
+  return line.replaceAll(/(https?:\/\/[^\s"?]+)\?[^\s"]*/g, '$1');
 }

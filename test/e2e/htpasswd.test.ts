@@ -232,7 +232,8 @@ describeUnless(missingProgram('htpasswd', 'apache2-utils'), "Apache's htpasswd",
 test('a user that it made can log in', async () => {
   const path = folder('log in');
   htpasswd('-bc', path, 'alice', 'wonder land');
-  const server = await startServer({ env: { REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_PATH: path } });
+  const env = { REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_PATH: path };
+  const server = await startServer({ env, secrets: ['wonder land'] });
   try {
     const status = async (password: string) =>
       (await fetch(`${server.url}/v2/`, { headers: { Authorization: basic('alice', password) } })).status;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import './end-with-vitest.ts';
 import { freePort } from './free-port.ts';
+import { assertNoSecrets, secretsOf } from './no-secrets.ts';
 import { commandLine, killAll, processTree, survivorsAfter } from './process-tree.ts';
 
 export interface ServerOptions {
@@ -14,6 +15,8 @@ export interface ServerOptions {
   /** One that is given stays when the server is gone. */
   readonly dataFolder?: string;
   readonly port?: number;
+  /** Passwords and the like that its log must not tell, beside the settings that are secret. */
+  readonly secrets?: readonly string[];
   /** Another checkout than this one. */
   readonly projectFolder?: string;
 }
@@ -28,9 +31,9 @@ export interface Server {
   readonly ended: Promise<number | null>;
   /** All that was printed so far. */
   output(): string;
-  /** SIGTERM; returns when nothing of it runs any more, and fails where something goes on. */
+  /** SIGTERM; returns when nothing of it runs any more, and fails where something goes on, or where its log tells a secret. */
   stop(): Promise<void>;
-  /** SIGKILL to every process of it at once, as a power cut. */
+  /** SIGKILL to every process of it at once, as a power cut; the log is looked at all the same. */
   kill(): Promise<void>;
   /** The process that runs the worker. */
   workerdPid(): number;
@@ -62,6 +65,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     killAll(survivors);
     await forgetData();
     if (told.length > 0) throw new Error(`still running ${STOP_WITHIN_MS} ms after ${signal}:\n${told.join('\n')}\n${output()}`);
+    assertNoSecrets(output(), [...(options.secrets ?? []), ...secretsOf(options.env ?? {})]);
   };
 
   try {
