@@ -72,8 +72,8 @@ export class UploadModel {
   allowed(place: Place, step: Step): readonly string[] {
     const { isExpired, good, cancelledAt } = place.session;
     const right = rightAnswer(place, step);
-    if (isExpired) return [UNKNOWN];
     const isBroken = isSending(step) && step.form.startsWith('broken');
+    if (isExpired) return isBroken ? [UNKNOWN, GONE] : [UNKNOWN];
     // What is wrong with the headers is told before the body breaks off.
     if (good.includes(place)) return !isBroken ? [right] : right.startsWith('4') ? [right, GONE] : [GONE];
     if (!isBroken && this.#mustRepeat(place, step)) return ['201'];
