@@ -10,7 +10,13 @@ import type { FaultPlan } from '../support/fault-plan.ts';
 /** The smallest part that S3 takes. */
 export const PART_BYTES = 5 * 1024 * 1024;
 
-/** The registry, with the storage behind it in the test's hand. */
+/** For a registry that is looked at closely: many parts, and no purge between the calls that are counted. */
+export const RIGGED = {
+  REGISTRY_STORAGE_S3_CHUNKSIZE: String(PART_BYTES),
+  REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED: 'false',
+};
+
+/** A registry with the storage behind it in the test's hand. */
 export class Rig {
   readonly #registry: () => Registry;
   readonly client: ApiClient;
@@ -28,6 +34,11 @@ export class Rig {
     return this.place.traffic!.ofApp;
   }
 
+  /** Lets the isolate read what the bucket says of itself: it remembers that when the bucket is empty again. */
+  async warmUp(): Promise<void> {
+    await this.client.push('warm/up', new Uint8Array(1));
+  }
+
   /** Of the storage at rest; nothing in it may be corrupt or half-visible. */
   async look(dying?: string): Promise<Snapshot> {
     const snapshot = await snapshotOf(this.place.store);
@@ -42,11 +53,18 @@ export class Rig {
     return open;
   }
 
+  /** Goes on after each refusal. */
+  async untilDone(walk: Walk): Promise<void> {
+    for (let refusals = 0; refusals < 10; refusals += 1) if (await walk.goOn(this.client)) return;
+    throw new Error('refused time and again');
+  }
+
   /** Does something while one call goes wrong, then again where it was refused. */
   async attempt(action: Action, plan: FaultPlan): Promise<{ wasReached: boolean; wasRefused: boolean }> {
     await this.place.empty();
     const scene = await action.prepare(this.client, PART_BYTES);
     const walk = new Walk(scene);
+    this.proxy.reset();
     this.proxy.arm(plan);
     const wasRefused = !(await walk.goOn(this.client));
     await this.proxy.idle();

@@ -10,11 +10,11 @@ export interface OpenedMultipart {
 
 /** A proxy before the storage, in which requests go wrong as planned. Without a plan it changes nothing. */
 export interface FaultyProxy extends CountingProxy {
-  /** From here on calls are counted and go wrong, and multipart uploads are noted. */
+  /** From here on calls are counted, and go wrong. */
   readonly arm: (plan: FaultPlan) => void;
   /** All goes well again. Tells whether the planned call has come. */
   readonly disarm: () => boolean;
-  /** The multipart uploads that were begun, and of which the client was told. */
+  /** The multipart uploads that were begun since the reset, and of which the client was told. */
   readonly multiparts: readonly OpenedMultipart[];
 }
 
@@ -33,12 +33,16 @@ export async function startFaultyProxy(upstream: string, holdBackMs = 200): Prom
     else DOINGS[fault](passage);
   };
 
+  const proxy = await startCountingProxy(upstream, { handle });
   return {
-    ...(await startCountingProxy(upstream, { handle })),
+    ...proxy,
     multiparts,
+    reset: () => {
+      proxy.reset();
+      multiparts.length = 0;
+    },
     arm: (plan) => {
       course = new FaultCourse(plan);
-      multiparts.length = 0;
     },
     disarm: () => {
       const wasReached = course?.wasReached ?? false;
