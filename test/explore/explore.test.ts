@@ -3,13 +3,14 @@ import { type ObjectStore, readAll } from '../../src/storage/object-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 import { contentOf } from './contents.ts';
 import { exploreAll, exploreOnce, type Variant } from './explore.ts';
-import { CROWDS, PAIRS } from './scenarios.ts';
+import { COLLECTED, COLLECTED_CROWDS, CROWDS, PAIRS } from './scenarios.ts';
 
 const TIMEOUT_MS = 300_000;
-const byName = (name: string) => [...PAIRS, ...CROWDS].find((scenario) => scenario.name === name)!;
+const byName = (name: string) =>
+  [...PAIRS, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS].find((scenario) => scenario.name === name)!;
 
 describe('in every order of two', () => {
-  test.each(PAIRS)('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
+  test.each([...PAIRS, ...COLLECTED])('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
     const { states, finding } = await exploreAll(scenario);
     expect(finding).toBeUndefined();
     expect(states).toBeGreaterThan(20);
@@ -22,7 +23,7 @@ const SEED = process.env['EXPLORE_SEED'];
 const seeds = SEED === undefined ? Array.from({ length: RUNS }, (_, index) => index + 1) : [Number(SEED)];
 
 describe('in orders drawn at random, with crashes, failures and lost answers', () => {
-  test.each([...PAIRS, ...CROWDS])('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
+  test.each([...PAIRS, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS])('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
     for (const seed of seeds) {
       const { finding } = await exploreOnce(scenario, seed, seed % 2 === 0 ? 0.1 : 0.02);
       expect(finding, `EXPLORE_SEED=${seed}`).toBeUndefined();

@@ -1,8 +1,7 @@
-import type { Services } from '../../src/http/context.ts';
-import { Snapshot, violations } from './invariants.ts';
+import { garbage, Snapshot, violations } from './invariants.ts';
 import { judge } from './judge.ts';
 import type { Scenario } from './scenarios.ts';
-import { type Breakage, type Fate, FATES, World } from './world.ts';
+import { type Breakage, type Fate, FATES, type Isolate, World } from './world.ts';
 
 export interface Variant {
   readonly breakage?: Breakage;
@@ -20,22 +19,22 @@ export interface Finding {
 async function stage(scenario: Scenario, variant: Variant): Promise<World> {
   const world = new World();
   await world.prepare();
-  const services: Services[] = [];
-  for (const _ of scenario.actors) services.push(await world.enter(variant.breakage, variant.randomId));
+  const isolates: Isolate[] = [];
+  for (const _ of scenario.actors) isolates.push(await world.enter(variant.breakage, variant.randomId));
   const earlier = await world.enter();
   for (const { run } of scenario.before) await run(earlier);
   await world.start(
     scenario.actors.map(
       ({ run }, actor) =>
         () =>
-          run(services[actor]!),
+          run(isolates[actor]!),
     ),
   );
   return world;
 }
 
 /** What is wrong at this moment, or at the end where nobody goes on. */
-function look(scenario: Scenario, world: World): string[] {
+async function look(scenario: Scenario, world: World): Promise<string[]> {
   const snapshot = new Snapshot(world);
   const unfinished = scenario.actors.flatMap(({ intent }, actor) => (world.stateOf(actor) === 'done' ? [] : [intent]));
   // Until the delete has taken its tags, or a push that put one there has looked at its manifest once more. Whoever
@@ -45,7 +44,13 @@ function look(scenario: Scenario, world: World): string[] {
       ? [intent.digest]
       : [],
   );
-  return [...violations(snapshot, dying), ...(world.choices.length === 0 ? judge(scenario, world, snapshot) : [])];
+  const wrong = violations(snapshot, dying);
+  if (world.choices.length > 0) return wrong;
+  wrong.push(...judge(scenario, world, snapshot));
+  if (!scenario.actors.some(({ intent }) => intent.kind === 'collect')) return wrong;
+  await world.collectAll();
+  const after = new Snapshot(world);
+  return [...wrong, ...violations(after, dying), ...judge(scenario, world, after), ...garbage(after)];
 }
 
 /** Every order of the actors' operations, each state once. */
@@ -62,7 +67,7 @@ export async function exploreAll(scenario: Scenario, variant: Variant = {}): Pro
     const { fingerprint } = world;
     if (seen.has(fingerprint)) continue;
     seen.add(fingerprint);
-    const wrong = look(scenario, world);
+    const wrong = await look(scenario, world);
     if (wrong.length > 0) return { states: seen.size, finding: { wrong, path: taken } };
     for (let index = 0; index < world.choices.length; index += 1) open.push([...path, index]);
   }
@@ -80,7 +85,7 @@ export async function exploreOnce(
   const world = await stage(scenario, variant);
   const taken: string[] = [];
   for (let steps = 0; ; steps += 1) {
-    const wrong = look(scenario, world);
+    const wrong = await look(scenario, world);
     if (wrong.length > 0) return { steps, finding: { wrong, path: taken } };
     if (world.choices.length === 0) return { steps };
     const index = Math.floor(random() * world.choices.length);
