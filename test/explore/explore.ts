@@ -1,10 +1,12 @@
 import { garbage, Snapshot, violations } from './invariants.ts';
 import { judge } from './judge.ts';
-import type { Scenario } from './scenarios.ts';
+import type { Intent, Scenario } from './scenarios.ts';
 import { type Breakage, type Fate, FATES, type Isolate, World } from './world.ts';
 
 export interface Variant {
   readonly breakage?: Breakage;
+  /** Whose store is broken; everybody's, where left out. */
+  readonly broken?: (intent: Intent) => boolean;
   /** How object names and sessions are drawn, where not as they should be. */
   readonly randomId?: () => string;
 }
@@ -20,7 +22,10 @@ async function stage(scenario: Scenario, variant: Variant): Promise<World> {
   const world = new World();
   await world.prepare();
   const isolates: Isolate[] = [];
-  for (const _ of scenario.actors) isolates.push(await world.enter(variant.breakage, variant.randomId));
+  for (const { intent } of scenario.actors) {
+    const isBroken = variant.broken?.(intent) ?? true;
+    isolates.push(await world.enter(isBroken ? variant.breakage : undefined, variant.randomId));
+  }
   const earlier = await world.enter();
   for (const { run } of scenario.before) await run(earlier);
   await world.start(

@@ -136,10 +136,34 @@ export const PAIRS: readonly Scenario[] = [
   scenario('a blob mounted while the same image is pushed', [pushElsewhere(ONE)], [mount(ONE, 'latest'), push(ONE, 'latest')]),
 ];
 
+const collectOnce: Actor = {
+  intent: { kind: 'collect', repository: '' },
+  run: ({ collect }) => collect({ deleteUntagged: false, isDryRun: false }),
+};
+
 /** What stands here before has long been there. */
 const aged = (...actors: readonly Actor[]): Actor[] => [
   ...actors,
   { intent: { kind: 'collect', repository: '' }, run: ({ pass }) => pass(GRACE_MS * 1.1) },
+];
+
+/** What nothing needs here was condemned long ago: the next run is its death. */
+const condemned = (...actors: readonly Actor[]): Actor[] => {
+  return aged(...aged(...actors), collectOnce);
+};
+
+/** The run that kills, in every order with what would keep alive. */
+export const LAST_MOMENTS: readonly Scenario[] = [
+  scenario('a push at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collectOnce]),
+  scenario('a tag set at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [
+    retag(ONE, 'latest'),
+    collectOnce,
+  ]),
+  scenario('a mount at the last moment', condemned(pushElsewhere(ONE), deleteElsewhere(ONE)), [
+    mount(ONE, 'latest'),
+    collectOnce,
+  ]),
+  scenario('two collections at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [collectOnce, collectOnce]),
 ];
 
 export const COLLECTED: readonly Scenario[] = [
@@ -153,11 +177,18 @@ export const COLLECTED: readonly Scenario[] = [
     mount(ONE, 'latest'),
     collect,
   ]),
+  scenario('a push of what is condemned', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collect]),
+  scenario('a tag set on what is condemned', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [
+    retag(ONE, 'latest'),
+    collect,
+  ]),
+  scenario('a mount of what is condemned', condemned(pushElsewhere(ONE), deleteElsewhere(ONE)), [mount(ONE, 'latest'), collect]),
   scenario('a delete beside collection', aged(push(ONE, 'latest')), [deleteManifest(ONE), collect]),
   scenario('two collections', aged(push(ONE, 'latest'), deleteManifest(ONE)), [collect, collect]),
 ];
 
 export const COLLECTED_CROWDS: readonly Scenario[] = [
+  scenario('a push beside two collections', [], [push(ONE, 'latest'), collect, collect]),
   scenario('pushes, deletes and two collections', aged(push(ONE, 'latest'), push(TWO, 'two')), [
     push(ONE, 'latest'),
     deleteManifest(ONE),
@@ -165,11 +196,11 @@ export const COLLECTED_CROWDS: readonly Scenario[] = [
     collect,
     collect,
   ]),
-  scenario('mounts and deletes beside collection', aged(pushElsewhere(ONE), deleteElsewhere(ONE)), [
+  scenario('a mount from where it is deleted, beside collection', aged(pushElsewhere(ONE), deleteElsewhere(ONE)), [
     mount(ONE, 'a'),
-    pushElsewhere(ONE),
-    deleteManifest(ONE),
+    mount(ONE, 'b'),
     deleteBlob(ONE),
+    deleteManifest(ONE),
     collect,
   ]),
 ];
