@@ -3,6 +3,7 @@ import { type Authenticator, OPEN } from './auth/authenticator.ts';
 import { ForeignTokens } from './auth/foreign-tokens.ts';
 import { Throttle, type ThrottleOptions } from './auth/throttle.ts';
 import { Tokens } from './auth/tokens.ts';
+import { Turns } from './auth/turns.ts';
 import { userObject } from './auth/user-object.ts';
 import { Users } from './auth/users.ts';
 import type { AuthConfig, HtpasswdConfig } from './config/auth.ts';
@@ -33,7 +34,7 @@ function openAccounts(config: HtpasswdConfig, { store, clock, keys, ...throttlin
     generation: config.generation,
   });
   return new Accounts(
-    new Users({ load, clock, throttle: new Throttle({ clock, ...throttling }) }),
+    new Users({ load, clock, throttle: new Throttle({ clock, ...throttling }), turns: new Turns(throttling.wait) }),
     tokens,
     new AccessRules(config.rules),
   );

@@ -4,6 +4,7 @@ import { ConfigError } from './config/error.ts';
 import { KeyRing } from './domain/key-ring.ts';
 import { openAuthenticator } from './compose-auth.ts';
 import { createApp } from './http/app.ts';
+import { createAddressOf } from './http/client-address.ts';
 import type { Services } from './http/context.ts';
 import { createGuard } from './http/guard.ts';
 import { createLocate, createOriginOf } from './http/location.ts';
@@ -50,6 +51,8 @@ export interface Platform {
   readonly wait: (ms: number) => Promise<void>;
   /** Whether there were not too many of one kind lately, as the platform counts them. */
   readonly limit: ((key: string) => Promise<boolean>) | undefined;
+  /** Whether this is the edge's emulator, which lets clients say whatever they like about where they are. */
+  readonly isEmulated: boolean;
 }
 
 /** What wrangler.toml binds. */
@@ -57,6 +60,8 @@ export interface Bindings {
   readonly BUCKET?: R2Bucket;
   /** Counts the passwords that each user and address tries: https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/ */
   readonly LOGIN_LIMITER?: RateLimit;
+  /** From the launcher behind `npm start`. */
+  readonly BERTH_EMULATED?: string;
 }
 
 /** Opens the storage that the settings name. */
@@ -71,6 +76,7 @@ export function openPlatform(config: Config, bindings: Bindings): Platform {
     randomId: () => crypto.randomUUID(),
     wait: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
     limit: limiter && (async (key: string) => (await limiter.limit({ key })).success),
+    isEmulated: bindings.BERTH_EMULATED !== undefined,
   };
   if (kind === 's3' && s3 !== undefined) {
     return { ...system, store: rootedStore(new S3Store(s3), rootDirectory), storeName: s3.endpoint ?? `aws ${s3.region}` };
@@ -85,7 +91,8 @@ const LINKS_BYTES = 2 * 1024 * 1024;
 const MANIFESTS_BYTES = 8 * 1024 * 1024;
 
 /** The only wiring. */
-export function compose(config: Config, { store, storeName, presign, pool, clock, randomId, wait, limit }: Platform): Registry {
+export function compose(config: Config, platform: Platform): Registry {
+  const { store, storeName, presign, pool, clock, randomId, wait, limit, isEmulated } = platform;
   const { partBytes, gracePeriodSeconds } = config.storage;
   const { secrets } = config.http;
   const log = createLog(config.log, clock);
@@ -104,11 +111,13 @@ export function compose(config: Config, { store, storeName, presign, pool, clock
   const keys = (purpose: string) => new KeyRing(async () => (secrets.length > 0 ? secrets : [await bucket.secret()]), purpose);
   const seal = new SessionSeal(keys('berth upload session'), clock, gracePeriodSeconds / 2);
   const authenticator = openAuthenticator(config.auth, { store, clock, keys, wait, limit });
+  const addressOf = createAddressOf(isEmulated);
   const services = {
     config,
     log,
     locate: createLocate(config.http),
-    needs: createGuard(authenticator, createOriginOf(config.http)),
+    needs: createGuard(authenticator, createOriginOf(config.http), addressOf),
+    addressOf,
     accounts: authenticator instanceof Accounts ? authenticator : undefined,
     blobs,
     uploads,

@@ -1,6 +1,6 @@
 /**
- * What this isolate has lately read and nobody changes in place: links and manifests by digest. Bounded in weight and in
- * age, for another isolate may delete what is remembered here.
+ * What this isolate has lately read, or written itself, and nobody changes in place: links, and manifests by digest.
+ * Bounded in weight and in age, for another isolate may delete what is remembered here.
  */
 export class RecentCache<T> {
   readonly #clock: () => Date;

@@ -2,8 +2,10 @@
  * `npm test`: every suite this machine can run, each skipped one named with the way to run it, and a line of totals.
  * Arguments go on to vitest: `npm test -- docker` runs the files with "docker" in their path.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCLI, startVitest } from 'vitest/node';
+import { differences, markdownOf, resultTables } from './support/result-tables.ts';
 import { totalsOf } from './support/totals.ts';
 
 // wrangler and miniflare would both look for Cloudflare's servers; tests stay on this machine.
@@ -17,9 +19,20 @@ const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]
 const config = join(import.meta.dirname, 'vitest.config.ts');
 const { state } = await startVitest('test', filter, { ...options, config });
 
-const totals = totalsOf(state.getTestModules(), state.getUnhandledErrors().length);
+const modules = state.getTestModules();
+const totals = totalsOf(modules, state.getUnhandledErrors().length);
 const nothingMayBeSkipped = process.env['BERTH_TEST_REQUIRE_ALL'] === '1';
 if (nothingMayBeSkipped) totals.failed += totals.skipped;
+for (const table of resultTables(modules)) {
+  console.log(`\n${markdownOf(table)}\n`);
+  // With programs of other versions than CI's, other rows are no mistake.
+  if (!nothingMayBeSkipped) continue;
+  const page = readFileSync(join(import.meta.dirname, '../docs', table.page), 'utf8');
+  for (const difference of differences(table, page)) {
+    totals.failed += 1;
+    console.log(`failed: docs/${table.page} ${difference}`);
+  }
+}
 // No test at all is no success, and what vitest itself found wrong, such as a setup that threw, is only in exitCode.
 const nothingRan = totals.passed + totals.failed === 0;
 if (nothingRan || ((process.exitCode ?? 0) !== 0 && totals.failed === 0)) totals.failed += 1;

@@ -15,7 +15,7 @@ export default defineConfig({
     projects: [
       {
         root,
-        test: { name: 'node', include: ['test/{unit,api,explore,e2e}/**/*.test.ts'], ...timeouts },
+        test: { name: 'node', include: ['test/{unit,api,fuzz,explore,e2e}/**/*.test.ts'], ...timeouts },
       },
       {
         root,

@@ -15,12 +15,12 @@ export interface Caller {
   /** Undefined for whoever has not signed in. */
   readonly user: string | undefined;
   decide(need: Need): Decision;
-  /** Whether the repository exists, as far as this caller is told. */
-  sees(name: RepositoryName): boolean;
+  /** Whether the repository exists, as far as this caller is told; undefined: all are. */
+  readonly sees: ((name: RepositoryName) => boolean) | undefined;
 }
 
 /** Of a registry without users. */
-export const EVERYONE: Caller = { user: undefined, decide: () => 'granted', sees: () => true };
+export const EVERYONE: Caller = { user: undefined, decide: () => 'granted', sees: undefined };
 
 /** A request without credentials. It asks `/v2/` in order to be told how to sign in. */
 export function stranger(rules: AccessRules): Caller {
@@ -54,7 +54,7 @@ export function holderCaller(rules: AccessRules, user: string | undefined, grant
 
 /** The holder of another server's token, which alone knows the rules. */
 export function foreignCaller(user: string | undefined, grants: readonly Grant[]): Caller {
-  return { user, decide: (need) => (isGranted(grants, need) ? 'granted' : 'insufficient'), sees: () => true };
+  return { user, decide: (need) => (isGranted(grants, need) ? 'granted' : 'insufficient'), sees: undefined };
 }
 
 const pull = (name: RepositoryName): Need => ({ kind: 'repository', name, action: 'pull' });

@@ -36,30 +36,54 @@ export class Throttle {
     this.#failures = new RecentCache(options.clock, (FORGET_MS / 1000) * MAX_BY_ADDRESS, MEMORY_BYTES);
   }
 
-  /** @throws {Failure} attempts-too-many */
-  async check(user: string, address: string): Promise<void> {
+  /**
+   * To be asked first of all: where passwords are guessed, not even a right one may be answered otherwise than a wrong one.
+   * @throws {Failure} attempts-too-many
+   */
+  check(user: string, address: string): void {
     const excess = Math.max(
       this.#count(pairKey(user, address)) - MAX_BY_USER_AND_ADDRESS,
       this.#count(addressKey(address)) - MAX_BY_ADDRESS,
     );
     if (excess > -1) throw tooMany(((excess + 1) * FORGET_MS) / 1000);
-    if ((await this.#options.limit?.(pairKey(user, address))) === false) throw tooMany(60);
   }
 
-  /** Takes longer each time, whoever it was. */
-  async failed(user: string, address: string): Promise<void> {
-    const count = [pairKey(user, address), addressKey(address), userKey(user)].map((key) => this.#add(key));
-    await this.#options.wait(Math.min(100 * 2 ** (Math.max(...count) - 1), MAX_DELAY_MS));
+  /**
+   * Each question counts, so it is only for passwords that have to be compared. A refusal counts as a wrong one here, for it
+   * tells that this was none that is remembered.
+   * @throws {Failure} attempts-too-many
+   */
+  async askPlatform(user: string, address: string): Promise<void> {
+    if ((await this.#options.limit?.(pairKey(user, address))) !== false) return;
+    this.#add(pairKey(user, address), 1);
+    throw tooMany(60);
   }
 
+  /**
+   * An attempt counts as wrong until it turns out right, since many may be made at once.
+   * @throws {Failure} attempts-too-many
+   */
+  begin(user: string, address: string): void {
+    this.check(user, address);
+    for (const key of keysOf(user, address)) this.#add(key, 1);
+  }
+
+  /** It was right. */
   succeeded(user: string, address: string): void {
+    for (const key of [addressKey(address), userKey(user)]) this.#add(key, -1);
     this.#failures.delete(pairKey(user, address));
   }
 
-  #add(key: string): number {
-    const count = this.#count(key) + 1;
-    this.#failures.set(key, { count, atMs: this.#options.clock().getTime() }, key.length + 100);
-    return count;
+  /** It was wrong: takes longer each time, whoever it was. */
+  async failed(user: string, address: string): Promise<void> {
+    const count = Math.max(...keysOf(user, address).map((key) => this.#count(key)));
+    await this.#options.wait(Math.min(100 * 2 ** (count - 1), MAX_DELAY_MS));
+  }
+
+  #add(key: string, more: number): void {
+    const count = this.#count(key) + more;
+    if (count <= 0) this.#failures.delete(key);
+    else this.#failures.set(key, { count, atMs: this.#options.clock().getTime() }, key.length + 100);
   }
 
   /** What was counted less what is forgotten since. */
@@ -73,6 +97,7 @@ export class Throttle {
 const pairKey = (user: string, address: string) => `pair ${address} ${user.slice(0, 100)}`;
 const addressKey = (address: string) => `address ${address}`;
 const userKey = (user: string) => `user ${user.slice(0, 100)}`;
+const keysOf = (user: string, address: string) => [pairKey(user, address), addressKey(address), userKey(user)];
 
 function tooMany(seconds: number): Failure {
   return new Failure('attempts-too-many', 'too many wrong passwords from this address: try again later', {

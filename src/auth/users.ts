@@ -1,9 +1,10 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { Buffer } from 'node:buffer';
-import { compare } from 'bcryptjs';
+import { compare, getRounds } from 'bcryptjs';
 import { MAX_PASSWORD_BYTES, type UserFile } from '../domain/htpasswd.ts';
 import { RecentCache } from '../recent-cache.ts';
 import type { Throttle } from './throttle.ts';
+import type { Turns } from './turns.ts';
 
 /** bcrypt takes a tenth of a second of CPU by design: once in a while is enough. */
 const REMEMBERED_SECONDS = 5 * 60;
@@ -12,6 +13,7 @@ const MAX_REMEMBERED = 1000;
 export interface UsersOptions {
   readonly load: () => Promise<UserFile>;
   readonly throttle: Throttle;
+  readonly turns: Turns;
   readonly clock: () => Date;
 }
 
@@ -34,20 +36,22 @@ export class Users {
   async isPasswordOf(user: string, password: string, address: string): Promise<boolean> {
     const { hashes, highestCost } = await this.#options.load();
     const hash = hashes.get(user);
-    const key = hash && this.#memoryKeyOf(user, password, hash);
-    if (key !== undefined && this.#remembered.get(key)) return true;
-    const { throttle } = this.#options;
-    await throttle.check(user, address);
-    const isTooLong = Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
-    // Whether the user exists must not be told by the time it takes.
-    const matches = await compare(isTooLong ? '' : password, hash ?? dummyHash(highestCost));
-    if (key === undefined || isTooLong || !matches) {
-      await throttle.failed(user, address);
-      return false;
-    }
-    throttle.succeeded(user, address);
-    this.#remembered.set(key, true, 1);
-    return true;
+    const key = this.#memoryKeyOf(user, password, hash ?? '');
+    const isRemembered = () => hash !== undefined && this.#remembered.get(key) === true;
+    const { throttle, turns } = this.#options;
+    throttle.check(user, address);
+    if (isRemembered()) return true;
+    await throttle.askPlatform(user, address);
+    const isRight = await turns.take(async (stillThere) => {
+      if (isRemembered()) return true; // Whoever came before has asked the same.
+      throttle.begin(user, address);
+      if (!(await matches(password, hash, highestCost, stillThere))) return false;
+      throttle.succeeded(user, address);
+      this.#remembered.set(key, true, 1);
+      return true;
+    });
+    if (!isRight) await throttle.failed(user, address);
+    return isRight;
   }
 
   /** Changes with the password, and is undefined for nobody: what a refresh token is bound to. */
@@ -61,6 +65,31 @@ export class Users {
       .update(JSON.stringify([user, password, hash]))
       .digest('base64url');
   }
+}
+
+/**
+ * Whether the user exists must not be told by the time it takes: a wrong password costs as much as the file's slowest one,
+ * whoever is named. bcrypt goes 2^cost rounds, so 2^8 rounds and 2^8 more are 2^9.
+ */
+async function matches(
+  password: string,
+  hash: string | undefined,
+  highestCost: number,
+  stillThere: () => void,
+): Promise<boolean> {
+  const isTooLong = Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
+  const compared = hash ?? dummyHash(highestCost);
+  const isRight = await slowCompare(isTooLong ? '' : password, compared, stillThere);
+  if (isRight && hash !== undefined && !isTooLong) return true;
+  for (let cost = getRounds(compared); cost < highestCost; cost += 1) await slowCompare('', dummyHash(cost), stillThere);
+  return false;
+}
+
+/** @param onSlice - called every 100 ms, when others have their turn; not where the clock stands still meanwhile, as at the edge */
+function slowCompare(password: string, hash: string, onSlice: () => void): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    compare(password, hash, (error, isRight) => (error ? reject(error) : resolve(isRight === true)), onSlice);
+  });
 }
 
 /** A bcrypt hash of nothing that anybody knows. */

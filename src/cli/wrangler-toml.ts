@@ -39,6 +39,7 @@ export function localConfig(config: WranglerConfig, tomlPath: string, vars: Read
     ...rest,
     main: resolve(dirname(tomlPath), config.main),
     alias: Object.fromEntries(Object.entries(config.alias ?? {}).map(([name, path]) => [name, absolute(path)])),
-    vars,
+    // Nothing else tells the worker that it isn't at the edge, where a client's address can be believed.
+    vars: { ...vars, BERTH_EMULATED: 'true' },
   };
 }

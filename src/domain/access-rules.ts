@@ -9,7 +9,9 @@ export type User = string | undefined;
 const oneOrMore = <T extends z.ZodType<string>>(each: T) =>
   z.union([each.transform((one) => [one]), z.array(each).min(1)], 'must be a text or a list of texts');
 
-const glob = z.string().regex(/^[a-z0-9._/*{}-]+$/, 'must be a repository name with * for a part of a component and ** for more');
+const glob = z
+  .string()
+  .regex(/^(?:[a-z0-9._/*-]|\{user\})+$/, 'must be a repository name with {user}, * for a part of a component and ** for more');
 
 /** What REGISTRY_ACCESS holds. */
 export const accessRules = z.array(
@@ -53,17 +55,38 @@ function isAbout(who: string, user: User): boolean {
 }
 
 function covers({ repositories }: AccessRule, user: User, name: RepositoryName): boolean {
-  return repositories.some((pattern) => globToRegExp(pattern, user).test(name));
+  return repositories.some((pattern) => matches(pattern, user, name));
 }
 
-/** `*` is any part of a component, `**` any number of components too, `{user}` the user's name to the letter. */
-function globToRegExp(pattern: string, user: User): RegExp {
-  const parts = pattern.split(/(\*\*|\*|\{user\})/).map((part) => {
-    if (part === '**') return '.*';
-    if (part === '*') return '[^/]*';
-    // Nobody is called so: without a user it matches nothing.
-    if (part === '{user}') return user === undefined ? '(?!)' : RegExp.escape(user);
-    return RegExp.escape(part);
-  });
-  return new RegExp(`^${parts.join('')}$`);
+/**
+ * `*` is any part of a component, `**` any number of components too, `{user}` the user's name to the letter.
+ *
+ * Piece by piece it keeps every place of the name that may be reached: a regular expression would try each way there, and
+ * take minutes for a name that somebody has made to that end.
+ */
+function matches(pattern: string, user: User, name: string): boolean {
+  // Nobody is called so: without a user it matches nothing. Nor does a slash in a user's name lead into what is another's.
+  if (pattern.includes('{user}') && (user === undefined || user.includes('/'))) return false;
+  let reached: readonly number[] = [0];
+  for (const piece of pattern.split(/(\*\*|\*|\{user\})/)) {
+    if (piece === '**' || piece === '*') reached = reachedBeyond(reached, name, piece === '*');
+    else reached = reachedBehind(reached, name, piece === '{user}' ? user! : piece);
+  }
+  return reached.includes(name.length);
+}
+
+function reachedBehind(reached: readonly number[], name: string, text: string): number[] {
+  return reached.filter((place) => name.startsWith(text, place)).map((place) => place + text.length);
+}
+
+function reachedBeyond(reached: readonly number[], name: string, staysInComponent: boolean): number[] {
+  const starts = new Set(reached);
+  const places: number[] = [];
+  let isReached = false;
+  for (let place = 0; place <= name.length; place += 1) {
+    if (staysInComponent && name[place - 1] === '/') isReached = false;
+    isReached ||= starts.has(place);
+    if (isReached) places.push(place);
+  }
+  return places;
 }

@@ -14,8 +14,9 @@ export class HtpasswdError extends Error {
 /** bcrypt takes no notice of further bytes: two passwords that begin alike would be one. */
 export const MAX_PASSWORD_BYTES = 72;
 
-const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
-const [MIN_COST, MAX_COST] = [4, 17];
+/** With its cost. */
+export const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
+export const [MIN_COST, MAX_COST] = [4, 17];
 
 /**
  * Empty lines and those that begin with # are passed over.

@@ -12,7 +12,7 @@ import { uploadRoutes } from './uploads.ts';
 
 /** The registry as a Hono app. */
 export function createApp(services: Services, clock: () => Date): Hono<AppEnv> {
-  const { config, log, needs, accounts } = services;
+  const { config, log, needs, accounts, addressOf } = services;
   // Docker asks for `/v2/`, others for `/v2`: a slash at the end makes no difference, and routes are written without it.
   const app = new Hono<AppEnv>({ strict: false });
   if (config.log.accessLog) app.use(accessLog(log, clock));
@@ -23,7 +23,7 @@ export function createApp(services: Services, clock: () => Date): Hono<AppEnv> {
   });
 
   app.route('/', refusingOtherMethods(new Hono<AppEnv>().get('/v2', needs('base'), (c) => c.json({}))));
-  if (accounts !== undefined) app.route('/', refusingOtherMethods(tokenRoutes(accounts)));
+  if (accounts !== undefined) app.route('/', refusingOtherMethods(tokenRoutes(accounts, addressOf)));
   // Uploads first: their last segments would pass for a blob's.
   for (const routesOf of [uploadRoutes, blobRoutes, manifestRoutes, referrerRoutes, listingRoutes])
     app.route('/', refusingOtherMethods(routesOf(services)));

@@ -12,9 +12,9 @@ export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
   routes.get('/v2/:name{.+}/blobs/:digest', needs('pull'), async (c) => {
     const link = await blobs.resolve(parseRepositoryName(c.req.param('name')), parseDigest(c.req.param('digest')));
     const headers = { ...contentHeaders(link.digest, 'application/octet-stream', link.size), 'Accept-Ranges': 'bytes' };
+    if (isUnmodified(c.req.raw, link.digest)) return notModified(link.digest);
     // Never redirected: a URL signed for GET refuses HEAD.
     if (c.req.method === 'HEAD') return c.body(null, 200, headers);
-    if (isUnmodified(c.req.raw, link.digest)) return notModified(link.digest);
     const url = await blobs.redirectUrl(link);
     if (url !== undefined) return c.body(null, 307, { Location: url, 'Docker-Content-Digest': link.digest });
     const range = parseRange(rangeHeader(c.req.raw, link.digest), link.size);

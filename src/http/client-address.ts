@@ -1,9 +1,23 @@
+/** Whose request it is, for slowing down those who guess passwords. */
+export type AddressOf = (request: Request) => string;
+
 /**
- * Whose request it is, for slowing down those who guess passwords. Cloudflare's edge says it. Its emulator says the loopback
- * address: there a proxy in front knows better, which adds the last address of its list.
+ * Cloudflare's edge says in CF-Connecting-IP who it is, whatever a client has written there. Its emulator believes the client:
+ * there the proxy in front is asked, which adds the last address of X-Forwarded-For.
  */
-export function clientAddress({ headers }: Request): string {
-  const connecting = headers.get('CF-Connecting-IP') ?? '127.0.0.1';
-  if (!/^(127\.|::1$|::ffff:127\.)/.test(connecting)) return connecting;
-  return headers.get('X-Forwarded-For')?.split(',').at(-1)?.trim() || connecting;
+export function createAddressOf(isEmulated: boolean): AddressOf {
+  return ({ headers }) => {
+    const forwarded = isEmulated ? headers.get('X-Forwarded-For')?.split(',').at(-1)?.trim() : undefined;
+    return networkOf(forwarded || (headers.get('CF-Connecting-IP') ?? 'unknown'));
+  };
+}
+
+/** An IPv6 host picks among 2^64 addresses as it likes: what it can't change is the first half (RFC 4291, section 2.5.1). */
+function networkOf(address: string): string {
+  // Some proxies add the port, and an IPv4 address may come as an IPv6 one.
+  const v4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/i.exec(address)?.[1];
+  if (v4 !== undefined || !address.includes(':')) return v4 ?? address;
+  const [head = [], tail = []] = address.split('::').map((half) => half.split(':').filter((group) => group !== ''));
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0');
+  return `${[...head, ...zeros, ...tail].slice(0, 4).join(':')}::/64`;
 }

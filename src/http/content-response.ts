@@ -17,8 +17,8 @@ export function contentHeaders(digest: Digest, mediaType: string, length: number
 
 /** RFC 9110, section 13.1.2. */
 export function isUnmodified(request: Request, digest: Digest): boolean {
-  const tags = request.headers.get('If-None-Match')?.split(',') ?? [];
-  return tags.some((tag) => tag.trim().replace(/^W\//, '') === `"${digest}"`);
+  const condition = request.headers.get('If-None-Match') ?? '';
+  return condition === '*' || condition.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${digest}"`);
 }
 
 export function notModified(digest: Digest): Response {

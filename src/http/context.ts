@@ -11,6 +11,7 @@ import type { Referrers } from '../registry/referrers.ts';
 import type { SessionSeal } from '../registry/session-seal.ts';
 import type { Tags } from '../registry/tags.ts';
 import type { Uploads } from '../registry/uploads.ts';
+import type { AddressOf } from './client-address.ts';
 import type { Needs } from './guard.ts';
 import type { Locate } from './location.ts';
 
@@ -24,6 +25,7 @@ export interface Services {
   readonly config: Config;
   readonly log: Log;
   readonly locate: Locate;
+  readonly addressOf: AddressOf;
   readonly needs: Needs;
   /** Undefined where this registry has no users of its own. */
   readonly accounts: Accounts | undefined;

@@ -6,7 +6,7 @@ import { Failure } from '../domain/failure.ts';
 import { parseRepositoryName } from '../domain/reference.ts';
 import { type Action, type Need, scopeOf } from '../domain/scope.ts';
 import { basicChallenge, bearerChallenge } from './challenge.ts';
-import { clientAddress } from './client-address.ts';
+import type { AddressOf } from './client-address.ts';
 import type { AppEnv } from './context.ts';
 import type { OriginOf } from './location.ts';
 
@@ -18,7 +18,7 @@ export type Needs = (need: RouteNeed) => MiddlewareHandler<AppEnv>;
 
 export const TOKEN_PATH = '/v2/_token';
 
-export function createGuard(authenticator: Authenticator, originOf: OriginOf): Needs {
+export function createGuard(authenticator: Authenticator, originOf: OriginOf, addressOf: AddressOf): Needs {
   const { service, realm } = authenticator;
 
   /** How they may say who they are. */
@@ -34,7 +34,7 @@ export function createGuard(authenticator: Authenticator, originOf: OriginOf): N
 
   const knownCaller = async (c: Context, need: Need): Promise<Caller> => {
     try {
-      return await authenticator.identify(readCredentials(c.req.header('Authorization')), clientAddress(c.req.raw));
+      return await authenticator.identify(readCredentials(c.req.header('Authorization')), addressOf(c.req.raw));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       if (error.kind === 'password-wrong') throw refuse(c, need, error.message);

@@ -19,7 +19,7 @@ export function listingRoutes({ config, tags, catalog, locate, needs }: Services
 
   routes.get('/v2/_catalog', needs('catalog'), async (c) => {
     const request = parsePage(c.req.query(), config.catalogMaxEntries, findRepositoryName);
-    const page = await catalog.list(request, (name) => c.get('caller').sees(name));
+    const page = await catalog.list(request, c.get('caller').sees);
     return c.json({ repositories: page.names }, 200, nextLink(c, locate, page, request.limit));
   });
 

@@ -22,7 +22,11 @@ function originOf({ headers, url }: Request): string {
   const forwardedHost = firstOf(headers.get('X-Forwarded-Host'));
   const forwardedProto = firstOf(headers.get('X-Forwarded-Proto'));
   const scheme = forwardedProto === 'http' || forwardedProto === 'https' ? `${forwardedProto}:` : protocol;
-  return `${scheme}//${forwardedHost !== undefined && HOST.test(forwardedHost) ? forwardedHost : host}`;
+  return `${scheme}//${forwardedHost !== undefined && isHost(forwardedHost) ? forwardedHost : host}`;
+}
+
+function isHost(text: string): boolean {
+  return HOST.test(text) && URL.canParse(`http://${text}`);
 }
 
 const HOST = /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;

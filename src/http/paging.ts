@@ -16,7 +16,7 @@ interface PageQuery {
  */
 export function parsePage(query: PageQuery, maxEntries: number, findName: (text: string) => string | undefined): PageRequest {
   const { n, last = '' } = query;
-  if (n !== undefined && !/^\d{1,15}$/.test(n)) throw new Failure('page-invalid', 'n must be a whole number', { detail: { n } });
+  if (n !== undefined && !/^\d+$/.test(n)) throw new Failure('page-invalid', 'n must be a whole number', { detail: { n } });
   if (last !== '' && findName(last) === undefined)
     throw new Failure('page-invalid', 'last must be a name of the list', { detail: { last } });
   return { limit: n === undefined ? maxEntries : Math.min(Number(n), maxEntries), last: last === '' ? undefined : last };

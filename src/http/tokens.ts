@@ -3,18 +3,18 @@ import type { Accounts, GivenToken, TokenRequest } from '../auth/accounts.ts';
 import { readCredentials } from '../auth/credentials.ts';
 import { Failure } from '../domain/failure.ts';
 import { basicChallenge } from './challenge.ts';
-import { clientAddress } from './client-address.ts';
+import type { AddressOf } from './client-address.ts';
 import { TOKEN_PATH } from './guard.ts';
 
 /**
  * Where docker login and every client get their tokens: https://distribution.github.io/distribution/spec/auth/token/ (GET) and
  * https://distribution.github.io/distribution/spec/auth/oauth/ (POST)
  */
-export function tokenRoutes(accounts: Accounts): Hono {
+export function tokenRoutes(accounts: Accounts, addressOf: AddressOf): Hono {
   const routes = new Hono();
 
   const forPassword = (c: Context, user: string, password: string, request: TokenRequest) =>
-    answer(c, accounts, accounts.tokenForPassword(user, password, clientAddress(c.req.raw), request));
+    answer(c, accounts, accounts.tokenForPassword(user, password, addressOf(c.req.raw), request));
 
   routes.get(TOKEN_PATH, (c) => {
     const scopes = (c.req.queries('scope') ?? []).join(' ');

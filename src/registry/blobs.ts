@@ -67,10 +67,15 @@ export class Blobs {
     return object.body;
   }
 
-  /** Makes verified bytes a blob of the repository. Where it has the blob already, that one stays. */
+  /**
+   * Makes verified bytes a blob of the repository. Where it has the blob already, that one stays. What stands is
+   * remembered: many clients look at once for what they have pushed.
+   */
   async link(name: RepositoryName, { digest, size, object }: BlobLink): Promise<void> {
-    const link = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
-    await this.#liveness.establish(blobKey(name, digest), link);
+    const key = blobKey(name, digest);
+    const cell = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
+    const standing = await this.#liveness.establish(key, cell);
+    if (standing.object !== undefined) this.#recent.set(key, { digest, size, object: standing.object }, LINK_BYTES);
   }
 
   /**

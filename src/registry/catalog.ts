@@ -11,14 +11,15 @@ export class Catalog {
     this.#store = store;
   }
 
-  /** @param isVisible - names that it refuses are left out, and the page filled with those that follow */
-  list(page: PageRequest, isVisible: (name: RepositoryName) => boolean): Promise<NamePage> {
+  /** @param isVisible - names that it refuses are left out, and the page filled with those that follow; undefined: none are */
+  list(page: PageRequest, isVisible: ((name: RepositoryName) => boolean) | undefined): Promise<NamePage> {
     return listNames(this.#store, CATALOG_PREFIX, page, {
       startAfter: (last) => catalogKey(last as RepositoryName),
       nameOf: ({ key }) => {
         const name = nameOfCatalogKey(key);
-        return isVisible(name) ? name : undefined;
+        return isVisible === undefined || isVisible(name) ? name : undefined;
       },
+      tellsOfOthers: isVisible === undefined,
     });
   }
 

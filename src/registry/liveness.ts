@@ -33,12 +33,19 @@ export class Liveness {
     return relied;
   }
 
-  /** Writes a cell that most likely is not there yet: one operation then. Leaves one that is there already and fresh. */
-  async establish(key: string, cell: Omit<Cell, 'state'>): Promise<void> {
+  /**
+   * Writes a cell that most likely is not there yet: one operation then. Leaves one that is there already and fresh.
+   * @returns the cell that stands there now
+   */
+  async establish(key: string, cell: Omit<Cell, 'state'>): Promise<Cell> {
+    const own: Cell = { ...cell, state: 'live' };
+    let standing = own;
     const settle: Change = (current) => {
       const stands = current !== undefined && this.isFresh(current) && current.mediaType === cell.mediaType;
-      return stands ? undefined : { ...cell, state: 'live' };
+      standing = stands ? current : own;
+      return stands ? undefined : own;
     };
     await createCell(this.#store, key, settle);
+    return standing;
   }
 }

@@ -27,6 +27,7 @@ export class Tags {
       startAfter: (last) => `${prefix}${last}`,
       // A deleted tag's tombstone is empty.
       nameOf: ({ key, size }) => (size > 0 ? key.slice(prefix.length) : undefined),
+      tellsOfOthers: true,
     });
     if (tags.names.length === 0 && !(await this.#catalog.has(name)))
       throw new Failure('name-unknown', 'there is no such repository', { detail: { name } });

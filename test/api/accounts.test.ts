@@ -5,6 +5,8 @@ import { countingStore } from '../support/counting-store.ts';
 import { type MemoryRegistry, memoryRegistry } from '../support/memory-registry.ts';
 import { randomContent } from '../support/random-content.ts';
 import { basic, forgeToken, htpasswd, SECRET } from '../support/users.ts';
+import { parseRepositoryName } from '../../src/domain/reference.ts';
+import { catalogKey } from '../../src/storage/keys.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 
 const USERS = htpasswd({ alice: 'wonder land', bob: 'builder' });
@@ -266,8 +268,19 @@ describe('what a user may not pull', () => {
       (await (await client.get(`/v2/_catalog${query}`, headers)).json<{ repositories: string[] }>()).repositories;
     expect(await names(ALICE)).toEqual(['home/alice/x', 'home/bob/x', 'home/bobby/x', 'team/app']);
     for (const query of ['', '?n=1']) expect(await names(BOB, query)).toEqual(['home/bob/x']);
+    expect((await client.get('/v2/_catalog?n=1', BOB)).headers.get('Link')).toBeNull();
+    expect((await client.get('/v2/_catalog?n=1', ALICE)).headers.get('Link')).not.toBeNull();
     const token = await tokenFor(client, 'scope=registry:catalog:*', BOB);
     expect(await names(bearer(token))).toEqual(['home/bob/x']);
+  });
+
+  test('costs one listing more for a thousand, however small the page', async () => {
+    const store = new MemoryStore();
+    for (let n = 0; n < 100; n += 1) await store.put(catalogKey(parseRepositoryName(`home/alice/${n}`)), new Uint8Array(0));
+    const counting = countingStore(store);
+    const { client } = accounts({ REGISTRY_ACCESS: rules }, { store: counting.store });
+    expect(await (await client.get('/v2/_catalog?n=1', BOB)).json()).toEqual({ repositories: [] });
+    expect(counting.take()).toEqual(['list', 'list']);
   });
 
   test("can't be mounted from, and whether it is there can't be told", async () => {
@@ -313,15 +326,49 @@ describe('guessing', () => {
     expect((await guess(client, 'alice', 'wonder land', HOME)).status).toBe(200);
   });
 
-  test('from one address never keeps the right password out elsewhere, nor tokens and remembered passwords anywhere', async () => {
+  test('many at once is counted as one after the other', async () => {
+    const { client } = accounts();
+    const guesses = await Promise.all(Array.from({ length: 30 }, (_, n) => guess(client, 'alice', `${n}`, HOME)));
+    const statuses = guesses.map(({ status }) => status).sort();
+    expect(statuses).toEqual([...Array.from({ length: 10 }, () => 401), ...Array.from({ length: 20 }, () => 429)]);
+  });
+
+  test('is not what many clients with the right password at once do', async () => {
+    const { client } = accounts();
+    const logins = await Promise.all(Array.from({ length: 100 }, () => guess(client, 'alice', 'wonder land', HOME)));
+    expect(new Set(logins.map(({ status }) => status))).toEqual(new Set([200]));
+    for (let n = 0; n < 10; n += 1) expect((await guess(client, 'alice', `${n}`, HOME)).status).toBe(401);
+  });
+
+  test('from one address keeps no password out elsewhere, and no token anywhere', async () => {
     const { client } = accounts();
     const token = await tokenFor(client, '');
-    expect((await guess(client, 'bob', 'builder', HOME)).status).toBe(200);
     for (let n = 0; n < 200; n += 1) for (const user of ['alice', 'bob']) await guess(client, user, `${n}`, HOME);
-    expect((await guess(client, 'alice', 'wonder land', HOME)).status).toBe(200); // Remembered.
+    expect((await guess(client, 'alice', 'wonder land', AWAY)).status).toBe(200);
     expect((await guess(client, 'bob', 'builder', AWAY)).status).toBe(200);
     expect((await client.get('/v2/', { ...bearer(token), 'CF-Connecting-IP': HOME })).status).toBe(200);
-    expect((await guess(client, 'alice', 'x', HOME)).status).toBe(429);
+  });
+
+  test.each([
+    ['of one user', () => 'alice', 10],
+    ['of many users', (n: number) => `user${n}`, 50],
+  ])('%s goes on as 429 alike for wrong passwords and for one that is remembered', async (_, userOf, count) => {
+    const { client } = accounts();
+    expect((await guess(client, 'alice', 'wonder land', AWAY)).status).toBe(200);
+    for (let n = 0; n < count; n += 1) expect((await guess(client, userOf(n), 'x', HOME)).status).toBe(401);
+    const [right, wrong] = [await guess(client, 'alice', 'wonder land', HOME), await guess(client, 'alice', 'x', HOME)];
+    expect([right.status, wrong.status]).toEqual([429, 429]);
+    expect(await right.text()).toBe(await wrong.text());
+    expect((await guess(client, 'alice', 'wonder land', AWAY)).status).toBe(200);
+  });
+
+  test("is counted by an IPv6 network's prefix, for a host has all its addresses", async () => {
+    const { client } = accounts();
+    const tails = ['::1', ':1::1', ':2:3:4:5', '::ffff:1', ':0:0:0:0', '::a:b'];
+    for (let n = 0; n < 12; n += 1) await guess(client, 'alice', 'x', `2001:db8:0:7${tails[n % tails.length]}`);
+    expect((await guess(client, 'alice', 'x', '2001:db8:0:7::99')).status).toBe(429);
+    for (const other of ['2001:db8:0:8::1', '2001:db8::7', '2001:db8:7::', HOME, `::ffff:${AWAY}`])
+      expect((await guess(client, 'alice', 'x', other)).status).toBe(401);
   });
 
   test('many users from one address ends in 429 as well', async () => {
@@ -332,12 +379,17 @@ describe('guessing', () => {
     expect((await guess(client, 'user0', 'x', AWAY)).status).toBe(401);
   });
 
-  test("is known by the proxy's word, where the connection is the proxy's own", async () => {
-    const { client } = accounts();
-    const from = (forwarded: string) =>
-      client.get('/v2/', { Authorization: basic('alice', 'x'), 'CF-Connecting-IP': '127.0.0.1', 'X-Forwarded-For': forwarded });
-    for (let n = 0; n < 11; n += 1) await from(`10.0.0.${n}, ${HOME}`);
-    expect([(await from(HOME)).status, (await from(`${HOME}, ${AWAY}`)).status]).toEqual([429, 401]);
+  test('is known by what the edge says, and in its emulator by what the proxy in front says, whatever clients say', async () => {
+    const said = (n: number) => ({ 'CF-Connecting-IP': `10.0.0.${n}`, 'X-Forwarded-For': HOME });
+    const forwarded = (n: number) => ({ 'CF-Connecting-IP': `10.0.0.${n}`, 'X-Forwarded-For': `10.1.1.${n}, ${HOME}` });
+    const status = async (client: ApiClient, headers: Record<string, string>) =>
+      (await client.get('/v2/', { Authorization: basic('alice', 'x'), ...headers })).status;
+    const [edge, emulator] = [accounts().client, accounts({}, { isEmulated: true }).client];
+    for (let n = 0; n < 11; n += 1) {
+      expect(await status(edge, said(n))).toBe(401);
+      await status(emulator, forwarded(n));
+    }
+    expect([await status(emulator, forwarded(99)), await status(emulator, { 'X-Forwarded-For': AWAY })]).toEqual([429, 401]);
   });
 
   test('is counted by the platform too, where it has a limit', async () => {

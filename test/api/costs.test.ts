@@ -25,16 +25,38 @@ test('the first push on a new bucket costs what finds out what its store can do,
   expect(fresh.take()).toEqual(['get']);
 });
 
-test('GET of a blob costs one operation redirected, two through the app; one less warm', async () => {
+test('GET of a blob that another isolate has pushed costs one operation redirected, two through the app; one less warm', async () => {
   const redirecting = memoryRegistry({}, { store, presign: async (key) => `https://storage.test/${key}` }).client;
-  const [first, second] = [await client.push('a', randomBytes(10)), await client.push('a', randomBytes(10))];
+  const passingOn = memoryRegistry({}, { store }).client;
+  const digest = await client.push('a', randomBytes(10));
   take();
-  await redirecting.get(`/v2/a/blobs/${first}`);
+  await redirecting.get(`/v2/a/blobs/${digest}`);
   expect(take()).toEqual(['get']);
-  await client.pull('a', second);
+  await passingOn.pull('a', digest);
   expect(take()).toEqual(['get', 'get']);
-  await redirecting.get(`/v2/a/blobs/${first}`);
+  await redirecting.get(`/v2/a/blobs/${digest}`);
   expect(take()).toEqual([]);
-  await client.pull('a', second);
+  await passingOn.pull('a', digest);
   expect(take()).toEqual(['get']);
+});
+
+test('HEAD of a blob that another isolate has pushed costs one operation, warm none', async () => {
+  const digest = await client.push('a', randomBytes(10));
+  const other = memoryRegistry({}, { store }).client;
+  take();
+  await other.head(`/v2/a/blobs/${digest}`);
+  expect(take()).toEqual(['get']);
+  await other.head(`/v2/a/blobs/${digest}`);
+  expect(take()).toEqual([]);
+});
+
+test('what is remembered of a push is the link that stands: bytes that were pushed again are not the ones that are read', async () => {
+  const content = randomBytes(10);
+  const urls = memoryRegistry({}, { store, presign: async (key) => `https://storage.test/${key}` }).client;
+  const locations = new Set<string | null>();
+  for (let time = 0; time < 2; time += 1) {
+    const digest = await urls.push('again', content);
+    locations.add((await urls.get(`/v2/again/blobs/${digest}`)).headers.get('Location'));
+  }
+  expect(locations.size).toBe(1);
 });

@@ -139,11 +139,15 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       for (const query of ['', '?n=1']) await expectCost(() => client().get(`/v2/_catalog${query}`), 1);
     });
 
-    test('HEAD of a blob: 1, warm 0', async () => {
-      const name = freshName();
-      const digest = await client().push(name, randomContent(10));
-      await expectCost(() => client().head(`/v2/${name}/blobs/${digest}`), 1);
-      await expectCost(() => client().head(`/v2/${name}/blobs/${digest}`), 0);
+    test('HEAD of a blob that is not there: 1; of one that was pushed or mounted a moment ago: 0', async () => {
+      const [name, other] = [freshName(), freshName()];
+      const content = randomContent(10);
+      const head = (repository: string) => client().head(`/v2/${repository}/blobs/${digestOf(content)}`);
+      await expectCost(() => head(name), 1);
+      const digest = await client().push(name, content);
+      await expectCost(() => head(name), 0);
+      await client().request('POST', `/v2/${other}/blobs/uploads/?mount=${digest}&from=${name}`);
+      await expectCost(() => head(other), 0);
     });
   });
 }

@@ -54,10 +54,11 @@ export function listingSuite(client: () => ApiClient): void {
     test('n above the maximum is taken as the maximum', async () => {
       const name = freshName();
       await pushTags(name);
-      expect(await json(`/v2/${name}/tags/list?n=999999999`)).toEqual({ name, tags: TAGS });
+      for (const n of ['999999999', '9'.repeat(30)])
+        expect(await json(`/v2/${name}/tags/list?n=${n}`)).toEqual({ name, tags: TAGS });
     });
 
-    test.each(['x', '-1', '1.5', '', '1e3', '99999999999999999'])('n=%s is refused', async (n) => {
+    test.each(['x', '-1', '1.5', '', '1e3'])('n=%s is refused', async (n) => {
       expect(await errorOf(await client().get(`/v2/${freshName()}/tags/list?n=${n}`))).toMatchObject({
         status: 400,
         code: 'UNSUPPORTED',

@@ -10,6 +10,7 @@ import {
   imageManifest,
   OCI_IMAGE,
   OCI_INDEX,
+  streamOf,
 } from '../support/api-client.ts';
 
 const DOCKER_IMAGE = 'application/vnd.docker.distribution.manifest.v2+json';
@@ -241,10 +242,11 @@ export function manifestSuite(client: () => ApiClient): void {
       const small = await preparedManifest(name);
       const padded = small + ' '.repeat(4 * 1024 * 1024 - small.length);
       expect((await client().putManifest(name, 'large', padded)).status).toBe(201);
-      expect(await errorOf(await client().putManifest(name, 'larger', `${padded} `))).toMatchObject({
-        status: 413,
-        code: 'MANIFEST_INVALID',
-      });
+      const larger = bytesOf(`${padded} `);
+      for (const body of [larger, streamOf(larger)]) {
+        const response = await client().request('PUT', `/v2/${name}/manifests/larger`, { body });
+        expect(await errorOf(response)).toMatchObject({ status: 413, code: 'MANIFEST_INVALID' });
+      }
     });
 
     test.each(['.start', '-start', 'a'.repeat(129), 'sp%20ace', 'plus+'])('by the tag %s is MANIFEST_INVALID', async (tag) => {

@@ -50,6 +50,7 @@ describe('URLs in answers', () => {
       { 'X-Forwarded-Proto': 'javascript', 'X-Forwarded-Host': 'a/b@c' },
       'http://registry.test',
     ],
+    ['pass over a host that no URL can have', {}, { 'X-Forwarded-Host': '[::::]' }, 'http://registry.test'],
     [
       'are as REGISTRY_HTTP_HOST says',
       { REGISTRY_HTTP_HOST: 'https://r.example' },

@@ -244,6 +244,12 @@ export function uploadSuite(client: () => ApiClient): void {
       await expectBlob(name, digestOf(content));
     });
 
+    test('that starts past anything is 416 too, beyond what a double tells apart', async () => {
+      const range = `${'9'.repeat(20)}-${'9'.repeat(30)}`;
+      const response = await client().patch(await client().begin(freshName()), randomBytes(10), { 'Content-Range': range });
+      expect(await errorOf(response)).toMatchObject({ status: 416, code: 'BLOB_UPLOAD_INVALID', detail: { offset: 0 } });
+    });
+
     test('from an earlier place again, as after a lost answer, is a fork that harms nothing', async () => {
       const [name, content] = [freshName(), randomBytes(9 * MIB)];
       const { location } = await sendChunks(name, content, [1000]);

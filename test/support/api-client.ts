@@ -10,9 +10,9 @@ export class ApiClient {
   }
 
   request(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
-    const { body, headers } = options;
-    const init = { method, redirect: 'manual', ...(headers && { headers }), ...(body !== undefined && { body, duplex: 'half' }) };
-    return this.#send(path, init);
+    const { body, headers, signal } = options;
+    const given = { ...(headers && { headers }), ...(signal && { signal }), ...(body !== undefined && { body, duplex: 'half' }) };
+    return this.#send(path, { method, redirect: 'manual', ...given });
   }
 
   get(path: string, headers?: Record<string, string>): Promise<Response> {
@@ -87,6 +87,8 @@ type Body = Uint8Array | ReadableStream<Uint8Array>;
 export interface RequestOptions {
   readonly body?: Body | undefined;
   readonly headers?: Record<string, string> | undefined;
+  /** Aborted when the client goes away. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const OCTET_STREAM = { 'Content-Type': 'application/octet-stream' };

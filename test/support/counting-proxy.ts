@@ -33,8 +33,12 @@ export interface CountingProxy {
   readonly stop: () => Promise<void>;
 }
 
-/** A loopback proxy before a plain-HTTP S3 server that counts what passes and changes nothing. */
-export async function startCountingProxy(upstream: string): Promise<CountingProxy> {
+/**
+ * A loopback proxy before a plain-HTTP S3 server that counts what passes and changes nothing.
+ *
+ * @param hostname - by which it is reached
+ */
+export async function startCountingProxy(upstream: string, hostname = '127.0.0.1'): Promise<CountingProxy> {
   let requests: CountedRequest[] = [];
   let delayMs = 0;
   const server = createServer((incoming, outgoing) => {
@@ -55,7 +59,7 @@ export async function startCountingProxy(upstream: string): Promise<CountingProx
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint: `http://${hostname}:${(server.address() as AddressInfo).port}`,
     get requests() {
       return requests;
     },
@@ -77,7 +81,9 @@ function forward(upstream: string, incoming: IncomingMessage, outgoing: ServerRe
   const { hostname, port } = new URL(upstream);
   // The Host header stays the proxy's: it is part of what the client signed. Each request has a connection of its own:
   // one kept alive may be found closed, and the client's second try would be counted too.
-  const headers = withoutConnection(incoming.headers);
+  // Only a storage that asks for a body gets it: one that refuses a conditional write unread and is gone would be missed.
+  const hasBody = (incoming.headers['content-length'] ?? '0') !== '0' || 'transfer-encoding' in incoming.headers;
+  const headers = { ...withoutConnection(incoming.headers), ...(hasBody && { expect: '100-continue' }) };
   const target = { hostname, port, agent: false as const, method: incoming.method, path: incoming.url, headers };
   const passedOn = httpRequest(target, (answer) => {
     counted.status = answer.statusCode;
@@ -87,11 +93,18 @@ function forward(upstream: string, incoming: IncomingMessage, outgoing: ServerRe
     answer.pipe(outgoing);
     answer.once('error', () => outgoing.destroy());
   });
-  incoming.on('data', (chunk: Buffer) => (counted.requestBytes += chunk.length));
-  incoming.pipe(passedOn);
+  const passBody = () => {
+    incoming.on('data', (chunk: Buffer) => (counted.requestBytes += chunk.length));
+    incoming.pipe(passedOn);
+  };
+  if (hasBody) passedOn.once('continue', passBody).flushHeaders();
+  else passBody();
   // Either side going away ends the other: a half-sent body must look half-sent to the storage too.
   passedOn.once('error', () => outgoing.destroy());
-  outgoing.once('close', () => passedOn.destroy());
+  outgoing.once('close', () => {
+    passedOn.destroy();
+    incoming.resume();
+  });
 }
 
 /** `Connection` is said between neighbours: what the storage does with its connection is not for the client. */

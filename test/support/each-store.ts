@@ -18,20 +18,34 @@ export interface Registry {
   readonly traffic: { readonly ofApp: CountingProxy; readonly ofClients: CountingProxy } | undefined;
 }
 
+declare module 'vitest' {
+  interface TaskMeta {
+    /** What the registry under test keeps its objects in. */
+    store?: Store;
+  }
+}
+
+type Store = 'embedded' | 's3';
+
 /** The same tests on each store, each on a registry of their own, started as `npm start` does. */
-export function describeOnEachStore(name: string, tests: (registry: () => Registry, store: 'embedded' | 's3') => void): void {
-  describe(`${name}, embedded store`, () => tests(registryOf(startOnEmbeddedStore), 'embedded'));
+export function describeOnEachStore(name: string, tests: (registry: () => Registry, store: Store) => void): void {
+  describe(`${name}, embedded store`, { meta: { store: 'embedded' } }, () => tests(registryOf(startOnEmbeddedStore), 'embedded'));
   describeOnS3(name, {}, (registry) => tests(registry, 's3'));
 }
 
 /** @param settings - those that differ from the defaults */
 export function describeOnS3(name: string, settings: Record<string, string>, tests: (registry: () => Registry) => void): void {
-  describeUnless(missingS3(), `${name}, MinIO`, () => tests(registryOf(() => startOnS3(settings))));
+  const suite = () => tests(registryOf(() => startOnS3(settings)));
+  describeUnless(missingS3(), `${name}, MinIO`, suite, { store: 's3' });
 }
 
 type Started = Registry & { readonly stop: () => Promise<void> };
 
 const START_WITHIN_MS = 90_000;
+
+// Go clients send credentials along on a redirect to the same host name, and crane, cosign and kaniko follow none to an address
+// such as 127.0.0.1 (go-containerregistry, pkg/v1/remote/fetcher.go): the storage needs a name, and another than the registry's.
+const REDIRECTS_TO = 'localhost';
 
 function registryOf(start: () => Promise<Started>): () => Registry {
   let started: Started | undefined;
@@ -40,7 +54,7 @@ function registryOf(start: () => Promise<Started>): () => Registry {
   }, START_WITHIN_MS);
   afterAll(async () => await started?.stop(), START_WITHIN_MS);
   // A client says little of why the registry refused it.
-  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(lastLines(started?.output() ?? '', 30))));
+  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(tellingLines(started?.output() ?? ''))));
   return () => {
     if (started === undefined) throw new Error('the registry is there only once the tests run');
     return started;
@@ -49,7 +63,7 @@ function registryOf(start: () => Promise<Started>): () => Registry {
 
 async function startOnEmbeddedStore(): Promise<Started> {
   const server = await startServer({});
-  return { ...seenFromOutside(server), traffic: undefined, stop: () => server.stop() };
+  return { ...seenFromOutside(server, 'localhost'), traffic: undefined, stop: () => server.stop() };
 }
 
 async function startOnS3(settings: Record<string, string>): Promise<Started> {
@@ -58,7 +72,7 @@ async function startOnS3(settings: Record<string, string>): Promise<Started> {
   const bucket = await openBucket(s3, `${root}/`);
   const traffic = s3.endpoint.startsWith('https:')
     ? undefined
-    : { ofApp: await startCountingProxy(s3.endpoint), ofClients: await startCountingProxy(s3.endpoint) };
+    : { ofApp: await startCountingProxy(s3.endpoint), ofClients: await startCountingProxy(s3.endpoint, REDIRECTS_TO) };
   const server = await startServer({
     env: {
       REGISTRY_STORAGE_S3_BUCKET: bucket.bucket,
@@ -76,15 +90,17 @@ async function startOnS3(settings: Record<string, string>): Promise<Started> {
     await Promise.all([traffic?.ofApp.stop(), traffic?.ofClients.stop()]);
     await bucket.remove();
   };
-  return { ...seenFromOutside(server), traffic, stop };
+  return { ...seenFromOutside(server, '127.0.0.1'), traffic, stop };
 }
 
-/** By the name `localhost`: Go clients send credentials along on a redirect to the same host name, and MinIO is on 127.0.0.1. */
-function seenFromOutside(server: Server): Omit<Registry, 'traffic'> {
-  const host = `localhost:${server.port}`;
+function seenFromOutside(server: Server, hostname: string): Omit<Registry, 'traffic'> {
+  const host = `${hostname}:${server.port}`;
   return { host, url: `http://${host}`, output: () => server.output(), workerPid: () => server.workerdPid() };
 }
 
-function lastLines(output: string, count: number): string {
-  return output.trimEnd().split('\n').slice(-count).join('\n');
+/** The end of the output, and before it what went wrong earlier. */
+function tellingLines(output: string): string {
+  const lines = output.trimEnd().split('\n');
+  const troubles = lines.slice(0, -30).filter((line) => /"level":"(?:warn|error)"/.test(line));
+  return [...troubles, ...lines.slice(-30)].join('\n');
 }

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { expect } from 'vitest';
 import { run } from './programs.ts';
 
 /** Images made here, without a network: an OCI layout for skopeo and ctr, a build context for Docker. */
@@ -76,6 +77,15 @@ async function writeBlob(folder: string, mediaType: string, bytes: Buffer): Prom
   const digest = sha256(bytes);
   await writeFile(join(folder, 'blobs', digest.replace(':', '/')), bytes);
   return { mediaType, digest, size: bytes.length };
+}
+
+/** Holds that another layout has every blob of this one, byte for byte. */
+export async function expectSameBlobs({ folder }: Layout, other: string): Promise<void> {
+  for (const hex of await readdir(join(folder, 'blobs/sha256'))) {
+    const blobs = [folder, other].map((each) => readFile(join(each, 'blobs/sha256', hex)));
+    const [pushed, pulled] = await Promise.all(blobs);
+    expect(pulled?.equals(pushed as Buffer), hex).toBe(true);
+  }
 }
 
 export function sha256(bytes: Buffer): string {

@@ -30,8 +30,10 @@ export function memoryRegistry(
     randomId: () => crypto.randomUUID(),
     presign: undefined,
     storeName: 'memory',
-    wait: async () => undefined,
+    // No time passes, but whatever else is going on goes on.
+    wait: () => new Promise<void>((resolve) => void setImmediate(resolve)),
     limit: undefined,
+    isEmulated: false,
   };
   const registry = compose(config, { store, ...system, ...platform });
   const background = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };

@@ -1,8 +1,14 @@
+import { findGoProgram } from './go-programs.ts';
 import type { Missing } from './needs.ts';
 import { findProgram } from './programs.ts';
 
 export function missingProgram(name: string, debianPackage: string): Missing {
   return findProgram(name) === undefined ? `${name} was not found: \`apt-get install ${debianPackage}\`` : undefined;
+}
+
+/** @param module - with the package that is the program, as `go install` takes it */
+export function missingGoProgram(name: string, module: string): Missing {
+  return findGoProgram(name) === undefined ? `${name} was not found: \`go install ${module}@latest\`` : undefined;
 }
 
 /** For suites that start a daemon as root, which nobody should find running because they typed `npm test`. */

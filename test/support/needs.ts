@@ -1,4 +1,4 @@
-import { describe, inject } from 'vitest';
+import { describe, inject, type TaskMeta } from 'vitest';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -11,13 +11,15 @@ declare module 'vitest' {
 export type Missing = string | undefined;
 
 /** A suite where everything it needs is there, else a skipped one that says why. Never silently nothing. */
-export function describeUnless(missing: Missing, name: string, tests: () => void): void {
-  if (missing === undefined) describe(name, tests);
-  else describe.skip(name, { meta: { missing } }, tests);
+export function describeUnless(missing: Missing, name: string, tests: () => void, meta: TaskMeta = {}): void {
+  if (missing === undefined) describe(name, { meta }, tests);
+  else describe.skip(name, { meta: { ...meta, missing } }, tests);
 }
 
 /** For suites on S3: in Node and in workerd alike. */
 export function missingS3(): Missing {
   if (inject('s3') !== undefined) return undefined;
-  return 'MinIO was not found: `go install github.com/minio/minio@latest`, or set MINIO_BIN';
+  return MINIO_NOT_FOUND;
 }
+
+export const MINIO_NOT_FOUND = 'MinIO was not found: `go install github.com/minio/minio@latest`, or set MINIO_BIN';

@@ -25,14 +25,19 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string | undefined>;
   readonly timeoutSeconds?: number;
+  /** What it gets to read; nothing by default. */
+  readonly input?: Buffer;
 }
 
 /** Runs a program to its end and returns what it printed; anything but exit code 0 rejects, with the output in the message. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { timeoutSeconds = 120, ...others } = options;
+  const { timeoutSeconds = 120, input, ...others } = options;
   const limits = { timeout: timeoutSeconds * 1000, maxBuffer: 64 * 1024 * 1024 };
   try {
-    const { stdout, stderr } = await promisify(execFile)(command, args, { ...limits, ...others });
+    const running = promisify(execFile)(command, args, { ...limits, ...others });
+    // One that ends before it has read everything tells why by its exit code.
+    running.child.stdin?.on('error', () => undefined).end(input);
+    const { stdout, stderr } = await running;
     return stdout + stderr;
   } catch (error) {
     // The message has what went to stderr; clients tell half of it on stdout.

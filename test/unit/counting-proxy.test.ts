@@ -10,6 +10,7 @@ let proxy: CountingProxy;
 beforeAll(async () => {
   storage = createServer((request, response) => {
     if (request.url === '/gone') response.destroy();
+    else if (request.url === '/refused') response.writeHead(412, { Connection: 'close' }).end('no', () => request.destroy());
     else request.pipe(response.writeHead(request.method === 'PUT' ? 201 : 200, { 'X-Host': request.headers.host }));
   }).listen(0, '127.0.0.1');
   await once(storage, 'listening');
@@ -37,4 +38,10 @@ test('leaves the Host header, which the client has signed', async () => {
 test('breaks off where the storage does', async () => {
   await expect(fetch(`${proxy.endpoint}/gone`)).rejects.toThrow();
   expect(proxy.requests).toMatchObject([{ path: '/gone', status: undefined }]);
+});
+
+test('passes on an answer that came before the body was read', async () => {
+  const response = await fetch(`${proxy.endpoint}/refused`, { method: 'PUT', body: new Uint8Array(8 * 1024 * 1024) });
+  expect(response.status).toBe(412);
+  expect(await response.text()).toBe('no');
 });

@@ -1,14 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { requestsIn } from '../../support/access-log.ts';
+import { daemonClient, describeClient } from '../../support/clients.ts';
 import { startContainerd, type Containerd } from '../../support/containerd.ts';
 import { describeOnEachStore } from '../../support/each-store.ts';
 import { makeLayout, type Layout } from '../../support/images.ts';
-import { missingDaemon } from '../../support/needs-node.ts';
-import { describeUnless } from '../../support/needs.ts';
 import { run } from '../../support/programs.ts';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-describeUnless(missingDaemon('containerd', 'containerd'), 'containerd', () => {
-  const folder = temporaryFolder();
+describeClient(daemonClient('containerd', 'containerd', 'containerd'), (_run, folder) => {
   let containerd: Containerd;
   let image: Layout;
 
@@ -35,14 +33,10 @@ describeUnless(missingDaemon('containerd', 'containerd'), 'containerd', () => {
     });
 
     // As Docker does from 29 on; older Docker and skopeo send a PATCH first.
-    test('has sent each blob in a single PUT', () => {
-      const methods = [
-        ...registry()
-          .output()
-          .matchAll(/"method":"([A-Z]+)","path":"\/v2\/team\/ctr\/blobs\/uploads/g),
-      ];
+    test('sends each blob in a single PUT', () => {
+      const uploads = requestsIn(registry().output()).filter(({ path }) => path.startsWith('/v2/team/ctr/blobs/uploads'));
       const config = 1;
-      expect(methods.map(([, method]) => method).toSorted()).toEqual(
+      expect(uploads.map(({ method }) => method).toSorted()).toEqual(
         ['POST', 'PUT'].flatMap((method) => Array<string>(image.layers.length + config).fill(method)),
       );
     });

@@ -1,16 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDockerd, type Docker } from '../../support/dockerd.ts';
+import { daemonClient, describeClient } from '../../support/clients.ts';
 import { describeOnEachStore } from '../../support/each-store.ts';
 import { makeBuildContext, makeChildContext, MIB } from '../../support/images.ts';
-import { missingDaemon } from '../../support/needs-node.ts';
-import { describeUnless } from '../../support/needs.ts';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const LARGE_LAYER_BYTES = 101 * MIB;
 const TIMEOUT_MS = 240_000;
 
-describeUnless(missingDaemon('dockerd', 'docker.io'), 'Docker engine', () => {
-  const folder = temporaryFolder();
+describeClient(daemonClient('Docker engine', 'dockerd', 'docker.io'), (_run, folder) => {
   let engine: Docker;
 
   beforeAll(async () => {

@@ -1,20 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { debianClient, describeClient } from '../../support/clients.ts';
 import { describeOnEachStore } from '../../support/each-store.ts';
 import { makeLayout, sha256, type Layout } from '../../support/images.ts';
-import { missingProgram } from '../../support/needs-node.ts';
-import { describeUnless } from '../../support/needs.ts';
-import { run } from '../../support/programs.ts';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const FORMATS = {
   oci: 'application/vnd.oci.image.manifest.v1+json',
   v2s2: 'application/vnd.docker.distribution.manifest.v2+json',
 };
 
-describeUnless(missingProgram('skopeo', 'skopeo'), 'skopeo', () => {
-  const folder = temporaryFolder();
+describeClient(debianClient('skopeo'), (run, folder) => {
   let image: Layout;
   let index: Layout;
 
@@ -23,12 +19,11 @@ describeUnless(missingProgram('skopeo', 'skopeo'), 'skopeo', () => {
     index = await makeLayout(folder('index'), ['amd64', 'arm64']);
   });
 
-  // A home of its own, so that nobody's credentials take part.
-  const copy = (...args: string[]) => run('skopeo', ['copy', ...args], { env: { PATH: process.env['PATH'], HOME: folder() } });
+  const copy = (...args: string[]) => run(['copy', ...args]);
 
-  describeOnEachStore('copy', (registry) => {
+  describeOnEachStore('skopeo', (registry) => {
     test.each(Object.entries(FORMATS))(
-      'takes an image in as %s and out again, every layer the same bytes',
+      'copies an image in as %s and out again, every layer the same bytes',
       async (format, mediaType) => {
         const remote = `docker://${registry().host}/team/${format}:latest`;
         const out = folder(`${format} from ${registry().host}`);
@@ -41,7 +36,7 @@ describeUnless(missingProgram('skopeo', 'skopeo'), 'skopeo', () => {
       },
     );
 
-    test('takes an index of two platforms in and out with --all, every layer the same bytes', async () => {
+    test('copies an index of two platforms in and out with all its images, every layer the same bytes', async () => {
       const remote = `docker://${registry().host}/team/index:latest`;
       const out = folder(`index from ${registry().host}`);
       await copy('--all', '--dest-tls-verify=false', `oci:${index.folder}:latest`, remote);
@@ -49,6 +44,22 @@ describeUnless(missingProgram('skopeo', 'skopeo'), 'skopeo', () => {
 
       expect(sha256(await readFile(join(out, 'manifest.json')))).toBe(index.digest);
       await expectSameLayers(index, out);
+    });
+
+    test('lists tags, inspects an image and deletes it', async () => {
+      const remote = (tag: string) => `docker://${registry().host}/team/deleted:${tag}`;
+      for (const tag of ['one', 'two']) await copy('--dest-tls-verify=false', `oci:${image.folder}:latest`, remote(tag));
+      await copy('--dest-tls-verify=false', '--all', `oci:${index.folder}:latest`, remote('index'));
+      const tags = async () =>
+        (JSON.parse(await run(['list-tags', '--tls-verify=false', remote('one').replace(/:one$/, '')])) as { Tags: string[] })
+          .Tags;
+      expect(await tags()).toEqual(['index', 'one', 'two']);
+      expect(JSON.parse(await run(['inspect', '--tls-verify=false', remote('one')]))).toMatchObject({
+        Digest: image.digest,
+        Layers: image.layers,
+      });
+      await run(['delete', '--tls-verify=false', remote('one')]);
+      expect(await tags()).toEqual(['index']);
     });
   });
 });

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+// What `npx berth` runs, on the machine's own Node: installs the packages where that is needed, then runs berth.ts on theirs.
+// Plain JavaScript, as install.mjs.
+import './install.mjs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+const berth = spawn(path('../../node_modules/.bin/node'), [path('berth.ts'), ...process.argv.slice(2)], { stdio: 'inherit' });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => berth.kill(signal));
+const [exitCode, signal] = await once(berth, 'exit');
+// As shells tell that a signal ended it.
+process.exitCode = exitCode ?? 128 + constants.signals[signal];

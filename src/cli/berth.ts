@@ -1,0 +1,52 @@
+/** `berth <command> ...`: finds the command, and tells in one line what went wrong. berth.mjs brings it under `npx berth`. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, CommandError, WRONG_USE } from './command.ts';
+import { htpasswd } from './htpasswd.ts';
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ htpasswd }));
+
+const [name = '', ...args] = process.argv.slice(2);
+try {
+  process.exitCode = await run();
+} catch (error) {
+  if (!(error instanceof CommandError)) throw error;
+  const teller = COMMANDS.has(name) ? `berth ${name}` : 'berth';
+  process.stderr.write(`${teller}: ${error.message}\n`);
+  process.exitCode = error.exitCode;
+}
+
+async function run(): Promise<number> {
+  if (['help', '--help', '-h'].includes(name)) return tell(args[0] === undefined ? help() : find(args[0]).usage);
+  if (['version', '--version'].includes(name)) return tell(`berth ${version()}`);
+  const command = find(name);
+  return args[0] === '--help' ? tell(command.usage) : command.run(args);
+}
+
+function tell(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+function find(wanted: string): Command {
+  const command = COMMANDS.get(wanted);
+  if (command !== undefined) return command;
+  const problem = wanted === '' ? 'a command is missing' : `${wanted} is no command`;
+  throw new CommandError(`${problem} (berth help lists them)`, WRONG_USE);
+}
+
+function help(): string {
+  const commands = [...COMMANDS].map(([each, { summary }]) => `  ${each.padEnd(12)}${summary}`);
+  return [
+    'Usage: berth <command> ...',
+    '',
+    ...commands,
+    '  help        tell about a command: berth help <command>',
+    '  version     tell the version',
+  ].join('\n');
+}
+
+function version(): string {
+  const text = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,36 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { WranglerProcess } from '../../src/cli/wrangler-process.ts';
+import { localConfig, readWranglerToml } from '../../src/cli/wrangler-toml.ts';
+import { freePort } from '../support/free-port.ts';
+
+export interface BareWorker {
+  readonly url: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** A worker of ./workers, run exactly as the launcher runs Berth: the same wrangler, flags, bindings and proxy before it. */
+export async function startBareWorker(name: 'patch' | 'put' | 'empty', vars: Record<string, string> = {}): Promise<BareWorker> {
+  const tomlPath = join(import.meta.dirname, '../../wrangler.toml');
+  const dataFolder = await mkdtemp(join(tmpdir(), 'berth-bench-'));
+  const configPath = join(dataFolder, 'wrangler.json');
+  const main = `./test/bench/workers/${name}.ts`;
+  await writeFile(configPath, JSON.stringify(localConfig({ ...readWranglerToml(tomlPath), main }, tomlPath, vars)));
+  const address = { host: 'localhost', port: await freePort() };
+  const wrangler = new WranglerProcess({ ...address, configPath, dataFolder }, process.env);
+  const stop = async () => {
+    await wrangler.stop();
+    await rm(dataFolder, { recursive: true, force: true });
+  };
+  const ended = wrangler.exited.then(() => Promise.reject(new Error(`wrangler dev ended with the bare worker ${name}`)));
+  // It ends when it is told to, too.
+  ended.catch(() => undefined);
+  try {
+    await Promise.race([wrangler.ready, ended]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: `http://${address.host}:${address.port}`, stop };
+}

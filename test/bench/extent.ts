@@ -1,0 +1,31 @@
+/** How much is measured. */
+export interface Extent {
+  readonly layerMib: number;
+  readonly pushRounds: number;
+  readonly pullRounds: number;
+  readonly manifestRounds: number;
+  /** Of one side in one round. */
+  readonly manifestSeconds: number;
+  /** At each delay. */
+  readonly imageRounds: number;
+}
+
+/** Eight minutes on two cores that do nothing else. */
+export const FULL: Extent = {
+  layerMib: 256,
+  pushRounds: 14,
+  pullRounds: 20,
+  manifestRounds: 6,
+  manifestSeconds: 2,
+  imageRounds: 5,
+};
+
+/** Two minutes, for a first look. */
+export const SHORT: Extent = {
+  layerMib: 128,
+  pushRounds: 4,
+  pullRounds: 6,
+  manifestRounds: 2,
+  manifestSeconds: 1,
+  imageRounds: 1,
+};

@@ -1,0 +1,60 @@
+/**
+ * `npm run bench`, and `npm run bench -- --short` for a first look. What it prints is docs/benchmarks.md's tables. It
+ * fails on a wrong byte or status, never on a time.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { findMinio } from '../support/minio.ts';
+import { MINIO_NOT_FOUND } from '../support/needs.ts';
+import { missingProgram } from '../support/needs-node.ts';
+import { findProgram } from '../support/programs.ts';
+import { againstFloors } from './against-floors.ts';
+import { againstPeer } from './against-peer.ts';
+import { FULL, SHORT } from './extent.ts';
+import { describeMachine } from './machine.ts';
+import { startStorage, type Storage } from './storage.ts';
+
+const { values } = parseArgs({ options: { short: { type: 'boolean', default: false } } });
+const extent = values.short ? SHORT : FULL;
+
+const minio = findMinio();
+if (minio === undefined) {
+  process.stderr.write(`nothing was measured: ${MINIO_NOT_FOUND}\n`);
+  process.exit(1);
+}
+const dockerRegistry = findProgram('docker-registry');
+
+// Gigabytes: whatever is started keeps its files in here.
+const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
+process.env['TMPDIR'] = folder;
+const removeFiles = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    // What was started ends on the exit event, which a signal alone doesn't raise, and its files go after it.
+    process.once('exit', removeFiles);
+    process.exit(1);
+  });
+}
+
+try {
+  process.stdout.write(`${await describeMachine(minio, dockerRegistry)}\n\n`);
+  await measureOn(await startStorage(minio));
+} finally {
+  removeFiles();
+}
+process.exit(0);
+
+async function measureOn(storage: Storage): Promise<void> {
+  try {
+    process.stdout.write(`${await againstFloors(storage, extent)}\n`);
+    const peer =
+      dockerRegistry === undefined
+        ? `not compared: ${missingProgram('docker-registry', 'docker-registry')}\n`
+        : await againstPeer(storage, dockerRegistry, extent);
+    process.stdout.write(peer);
+  } finally {
+    await storage.stop();
+  }
+}

@@ -1,0 +1,62 @@
+import { PutBucketPolicyCommand } from '@aws-sdk/client-s3';
+import { openBucket, type S3Settings, s3Client } from '../support/buckets.ts';
+import { type Minio, startMinio } from '../support/minio.ts';
+
+/** One MinIO with one bucket, which everything that is compared shares, each below a root of its own. */
+export interface Storage {
+  readonly s3: S3Settings & { readonly bucket: string };
+  /** Of the bucket; its keys follow. */
+  readonly url: string;
+  /** Deletes everything below a prefix. */
+  readonly empty: (prefix: string) => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+export async function startStorage(binary: string): Promise<Storage> {
+  const minio = await startMinio(binary);
+  try {
+    const s3 = settingsOf(minio);
+    const { bucket } = await openBucket(s3);
+    await letAnyoneIn(s3, bucket);
+    const named = { ...s3, bucket };
+    const empty = async (prefix: string) => (await openBucket(named, prefix)).remove();
+    return { s3: named, url: `${minio.endpoint}/${bucket}`, empty, stop: minio.stop };
+  } catch (error) {
+    await minio.stop();
+    throw error;
+  }
+}
+
+/** Berth's settings for that storage, or for one reached through something that stands before it. */
+export function berthSettings({ s3 }: Storage, endpoint = s3.endpoint): Record<string, string> {
+  return {
+    REGISTRY_STORAGE_S3_BUCKET: s3.bucket,
+    REGISTRY_STORAGE_S3_REGION: s3.region,
+    REGISTRY_STORAGE_S3_REGIONENDPOINT: endpoint,
+    REGISTRY_STORAGE_S3_ACCESSKEY: s3.accessKeyId,
+    REGISTRY_STORAGE_S3_SECRETKEY: s3.secretAccessKey,
+    REGISTRY_STORAGE_S3_ROOTDIRECTORY: BERTH_ROOT,
+  };
+}
+
+export const BERTH_ROOT = 'berth';
+export const PEER_ROOT = 'peer';
+
+function settingsOf({ endpoint, accessKeyId, secretAccessKey }: Minio): S3Settings {
+  return { endpoint, region: 'us-east-1', accessKeyId, secretAccessKey };
+}
+
+/** So that bare workers need no signatures. */
+async function letAnyoneIn(s3: S3Settings, bucket: string): Promise<void> {
+  const client = s3Client(s3);
+  const Statement = [
+    {
+      Effect: 'Allow',
+      Principal: { AWS: ['*'] },
+      Action: ['s3:GetObject', 's3:PutObject'],
+      Resource: [`arn:aws:s3:::${bucket}/*`],
+    },
+  ];
+  await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }));
+  client.destroy();
+}

@@ -1,0 +1,82 @@
+import { isDigest } from './spec.ts';
+
+/** What is to be told of a manifest that is right: https://github.com/opencontainers/image-spec/blob/main/manifest.md */
+export interface Reading {
+  readonly mediaType: string;
+  /** Digests that must be in the repository. */
+  readonly names: readonly string[];
+  readonly subject: string | undefined;
+  readonly artifactType: string | undefined;
+  readonly annotations: unknown;
+}
+
+const IMAGES = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json'];
+const INDEXES = ['application/vnd.oci.image.index.v1+json', 'application/vnd.docker.distribution.manifest.list.v2+json'];
+const MAX_NAMES = 2000;
+
+/** Reads a manifest as the image specification has it; undefined where it is wrong, or of a type that is not stored here. */
+export function readManifest(bytes: Uint8Array, contentType: string | undefined): Reading | undefined {
+  const json = parse(bytes);
+  if (!isObject(json) || json['schemaVersion'] !== 2) return undefined;
+  const { mediaType: own, subject, artifactType, annotations, config, layers, manifests } = json;
+  const mediaType = contentType ?? own;
+  if (typeof mediaType !== 'string' || (own !== undefined && own !== mediaType)) return undefined;
+  if (!isAbsent(subject) && !isDescriptor(subject)) return undefined;
+  if (!isAbsent(artifactType) && typeof artifactType !== 'string') return undefined;
+  if (!isAbsent(annotations) && !(isObject(annotations) && Object.values(annotations).every(isString))) return undefined;
+  const told = { mediaType, subject: subject?.digest, annotations: annotations ?? undefined };
+  if (IMAGES.includes(mediaType)) {
+    if ('manifests' in json || !isDescriptor(config) || !isListOrAbsent(layers)) return undefined;
+    const names = new Set([config, ...(layers ?? []).filter(({ urls = [] }) => urls.length === 0)].map(({ digest }) => digest));
+    return names.size > MAX_NAMES ? undefined : { ...told, names: [...names], artifactType: artifactType || config.mediaType };
+  }
+  if (!INDEXES.includes(mediaType) || 'config' in json || 'layers' in json) return undefined;
+  if (manifests === undefined || !isListOrAbsent(manifests)) return undefined;
+  const names = new Set(manifests?.map(({ digest }) => digest));
+  return names.size > MAX_NAMES ? undefined : { ...told, names: [...names], artifactType: artifactType || undefined };
+}
+
+interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly urls?: readonly string[];
+}
+
+function isDescriptor(value: unknown): value is Descriptor {
+  if (!isObject(value)) return false;
+  const { mediaType, digest, size, urls } = value;
+  const hasSize = Number.isSafeInteger(size) && (size as number) >= 0;
+  return (
+    isString(mediaType) && isString(digest) && isDigest(digest) && hasSize && (urls === undefined || isListOf(urls, isString))
+  );
+}
+
+/** Go writes an empty list as null. */
+function isListOrAbsent(value: unknown): value is readonly Descriptor[] | null | undefined {
+  return isAbsent(value) || isListOf(value, isDescriptor);
+}
+
+function isListOf(value: unknown, isOne: (one: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(isOne);
+}
+
+function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

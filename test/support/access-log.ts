@@ -1,0 +1,13 @@
+/** A request as the registry's log tells of it. */
+export interface LoggedRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly status: number;
+}
+
+/** All requests in what a registry has printed, in the order of their answers. */
+export function requestsIn(output: string): LoggedRequest[] {
+  const lines = output.split('\n').filter((line) => line.startsWith('{') && line.includes('"msg":"request"'));
+  return lines.map((line) => JSON.parse(line) as LoggedRequest);
+}

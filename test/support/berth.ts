@@ -1,0 +1,51 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import './end-with-vitest.ts';
+import { findProgram } from './programs.ts';
+
+const BERTH = join(import.meta.dirname, '../../src/cli/berth.ts');
+
+export interface Told {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface BerthOptions {
+  readonly cwd?: string;
+  /** What it gets on stdin, which is no terminal. */
+  readonly input?: string;
+}
+
+/** Runs `berth ...` to its end, as `npx berth` does after it has found a Node. */
+export function berth(args: readonly string[], { cwd, input = '' }: BerthOptions = {}): Told {
+  const options = { encoding: 'utf8', input, ...(cwd !== undefined && { cwd }) } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BERTH, ...args], options);
+  return { exitCode: status, stdout, stderr };
+}
+
+/**
+ * Runs `berth ...` at a terminal, and types each text once the next question is there.
+ * @returns all that the terminal has shown
+ */
+export async function berthAtTerminal(
+  args: readonly string[],
+  typed: readonly string[],
+): Promise<{ exitCode: number | null; shown: string }> {
+  const command = [process.execPath, BERTH, ...args].map((word) => `'${word}'`).join(' ');
+  const terminal = spawn(findProgram('script') as string, ['--quiet', '--return', '--command', command, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<number | null>((resolve) => terminal.once('close', resolve));
+  let shown = '';
+  terminal.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));
+  for (const [index, text] of typed.entries()) {
+    const questions = () => shown.match(/password: /g)?.length ?? 0;
+    await vi.waitUntil(() => questions() > index, { timeout: 20_000, interval: 20 });
+    terminal.stdin.write(text);
+  }
+  const exitCode = await ended;
+  terminal.stdin.destroy();
+  return { exitCode, shown };
+}

@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process';
+import { describe } from 'vitest';
+import { findGoProgram } from './go-programs.ts';
+import { missingDaemon, missingGoProgram, missingProgram } from './needs-node.ts';
+import { describeUnless, type Missing } from './needs.ts';
+import { findProgram, run, type RunOptions } from './programs.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Whose requests the suite's tests make: a row each in docs/clients.md. */
+    client?: { readonly name: string; readonly version: string | undefined };
+  }
+}
+
+/** A program that people push and pull with. */
+export interface Client {
+  readonly name: string;
+  readonly missing: Missing;
+  /** The path of the program; asked for only where it isn't missing. */
+  readonly path: () => string;
+  readonly version: () => string;
+}
+
+/** Runs the client, at home in the suite's folder; what it printed. */
+export type RunClient = (args: readonly string[], options?: Pick<RunOptions, 'env' | 'input'>) => Promise<string>;
+
+/** The suite of one client; each test is named by what the client does in it. */
+export function describeClient(client: Client, tests: (run: RunClient, folder: (...path: string[]) => string) => void): void {
+  const { name, missing, path } = client;
+  const version = missing === undefined ? client.version() : undefined;
+  const suite = () => {
+    const folder = temporaryFolder();
+    // A home of its own, so that nobody's settings and credentials take part.
+    const env = () => ({ PATH: process.env['PATH'], HOME: folder() });
+    tests((args, options) => run(path(), args, { cwd: folder(), ...options, env: { ...env(), ...options?.env } }), folder);
+  };
+  describeUnless(missing, name, suite, { client: { name, version } });
+}
+
+/**
+ * Tests that send a client's requests without having it.
+ *
+ * @param version - of the sources that tell which requests these are
+ */
+export function describeReplay(name: string, version: string, tests: () => void): void {
+  describe(name, { meta: { client: { name: `${name}, replayed`, version } } }, tests);
+}
+
+/** @param debianPackage - that brings the program */
+export function debianClient(name: string, debianPackage = name): Client {
+  const path = () => findProgram(name) as string;
+  const version = () => versionIn(execFileSync(path(), ['--version'], { encoding: 'utf8', timeout: 30_000 }));
+  return { name, missing: missingProgram(name, debianPackage), path, version };
+}
+
+/** A client that is a daemon, which the suite has to start. */
+export function daemonClient(name: string, daemon: string, debianPackage: string): Client {
+  return { ...debianClient(daemon, debianPackage), name, missing: missingDaemon(daemon, debianPackage) };
+}
+
+/** @param module - with the package that is the program, as `go install` takes it */
+export function goClient(name: string, module: string): Client {
+  const path = () => findGoProgram(name) as string;
+  return { name, missing: missingGoProgram(name, module), path, version: () => builtVersion(path()) };
+}
+
+const VERSION = /\bv?(\d+\.\d+\.\d+)/;
+
+/** Of a Go program's main module, which not every program tells itself. */
+function builtVersion(path: string): string {
+  const go = findProgram('go', ['/usr/local/go/bin']);
+  if (go === undefined) return 'unknown';
+  const built = execFileSync(go, ['version', '-m', path], { encoding: 'utf8', timeout: 30_000 });
+  return versionIn(built.split('\n').find((line) => line.startsWith('\tmod\t')) ?? '');
+}
+
+const versionIn = (text: string) => VERSION.exec(text)?.[1] ?? 'unknown';

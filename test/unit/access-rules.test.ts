@@ -1,0 +1,104 @@
+/** Which repositories a rule's globs are about, and which users' names can't be made to mean more. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { accessRules, AccessRules } from '../../src/domain/access-rules.ts';
+import { findRepositoryName, parseRepositoryName } from '../../src/domain/reference.ts';
+
+const rules = (...list: object[]) => new AccessRules(accessRules.parse(list));
+const mayPull = (made: AccessRules, user: string | undefined, name: string) =>
+  made.allow(user, { kind: 'repository', name: parseRepositoryName(name), action: 'pull' });
+const covers = (pattern: string, name: string, user = 'someone') =>
+  mayPull(rules({ who: '*', repositories: pattern, actions: ['pull'] }), user, name);
+
+describe('a glob', () => {
+  test.each([
+    ['team/app', ['team/app'], ['team/app2', 'team', 'a/team/app', 'team/app/x']],
+    ['team/*', ['team/app', 'team/a-b.c'], ['team', 'team/app/x', 'teams/app']],
+    ['team/**', ['team/app', 'team/app/x'], ['team', 'teams/app']],
+    ['*', ['team'], ['team/app']],
+    ['**', ['team', 'team/app/x'], []],
+    ['*-cache', ['app-cache', 'a-b-cache'], ['app-cache2', 'team/app-cache']],
+    ['**/cache', ['app/cache', 'team/app/cache'], ['cache', 'app/mycache']],
+    ['**cache**', ['cache', 'app/mycaches/x'], ['cach']],
+    ['a*c/**/e', ['abc/d/e', 'ac/d/d/e'], ['abc/e', 'ab/c/d/e']],
+    ['a.c', ['a.c'], ['abc']],
+  ])('%s', (pattern, covered, others) => {
+    for (const name of covered) expect(covers(pattern, name), name).toBe(true);
+    for (const name of others) expect(covers(pattern, name), name).toBe(false);
+  });
+
+  test('is what the regular expression of the same meaning is', () => {
+    const piece = fc.constantFrom('a', 'b', '/', '*', '**', '-', 'ab');
+    const meant = (pattern: string) =>
+      new RegExp(`^${pattern.replaceAll(/\*\*|\*/g, (stars) => (stars === '*' ? '[^/]*' : '.*'))}$`);
+    const name = fc.stringMatching(/^[ab/-]{1,12}$/).filter((text) => findRepositoryName(text) !== undefined);
+    fc.assert(
+      fc.property(fc.array(piece, { minLength: 1, maxLength: 7 }), name, (pieces, text) => {
+        const pattern = pieces.join('');
+        expect(covers(pattern, text)).toBe(meant(pattern).test(text));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('of many stars takes no time for a name made to take long', () => {
+    const pattern = `${'*a'.repeat(40)}b`;
+    // The regular expression of the same meaning would not end within the life of this machine.
+    expect(covers(pattern, 'a'.repeat(250))).toBe(false);
+    expect(covers(pattern, `${'a'.repeat(250)}b`)).toBe(true);
+  });
+
+  test.each(['{usr}', 'home/{', '{user', 'A', 'a b', ''])('%o is none', (pattern) => {
+    expect(accessRules.safeParse([{ who: '*', repositories: pattern, actions: [] }]).success).toBe(false);
+  });
+});
+
+describe('{user}', () => {
+  test("is the user's name to the letter", () => {
+    const homes = 'home/{user}/**';
+    expect(covers(homes, 'home/alice/x', 'alice')).toBe(true);
+    for (const [user, name] of [
+      ['alice', 'home/alicex/x'],
+      ['a.ice', 'home/alice/x'],
+      ['*', 'home/alice/x'],
+      ['**', 'home/alice/x'],
+      ['.*', 'home/alice/x'],
+      ['{user}', 'home/alice/x'],
+      ['..', 'home/alice/x'],
+      ['', 'home/alice/x'],
+      ['$&', 'home/alice/x'],
+    ] as const)
+      expect(covers(homes, name, user), user).toBe(false);
+  });
+
+  test("of a name with a slash is nothing: what it leads to is another user's", () => {
+    expect(covers('home/{user}/**', 'home/alice/private/x', 'alice/private')).toBe(false);
+    expect(covers('{user}', 'alice', 'alice/')).toBe(false);
+  });
+
+  test('is nothing for whoever has not signed in', () => {
+    const made = rules({ who: ['*', 'anonymous'], repositories: ['home/{user}', 'public'], actions: ['pull'] });
+    expect(mayPull(made, undefined, 'home/undefined')).toBe(false);
+    expect(mayPull(made, undefined, 'public')).toBe(true);
+  });
+});
+
+describe('who', () => {
+  test('a user called * or anonymous is one user like others', () => {
+    const made = rules(
+      { who: 'anonymous', repositories: 'public', actions: ['pull'] },
+      { who: 'admin', actions: ['pull'] },
+      { who: '*', repositories: 'shared', actions: ['pull'] },
+    );
+    for (const user of ['*', 'anonymous', '{user}', '__proto__', 'constructor'])
+      expect(['public', 'private', 'shared'].map((name) => mayPull(made, user, name))).toEqual([false, false, true]);
+    expect(['public', 'private', 'shared'].map((name) => mayPull(made, undefined, name))).toEqual([true, false, false]);
+  });
+
+  test('the first rule about the user and the repository decides, if only that nothing is allowed', () => {
+    const made = rules({ who: 'mallory', actions: [] }, { who: '*', actions: ['pull', 'catalog'] });
+    expect([mayPull(made, 'mallory', 'a'), mayPull(made, 'alice', 'a')]).toEqual([false, true]);
+    // The catalog is no repository's. What mallory finds there is nothing.
+    expect(made.allow('mallory', { kind: 'catalog' })).toBe(true);
+  });
+});

@@ -1,0 +1,51 @@
+/** What a password's check costs, as nobody's clock must tell who is a user. */
+import type * as Bcrypt from 'bcryptjs';
+import { hashSync } from 'bcryptjs';
+import { expect, test, vi } from 'vitest';
+import { Throttle } from '../../src/auth/throttle.ts';
+import { Turns } from '../../src/auth/turns.ts';
+import { Users } from '../../src/auth/users.ts';
+import { parseHtpasswd } from '../../src/domain/htpasswd.ts';
+
+const rounds = vi.hoisted(() => ({ count: 0 }));
+
+vi.mock('bcryptjs', async (importOriginal) => {
+  const original = await importOriginal<typeof Bcrypt>();
+  const compare = (...args: Parameters<typeof original.compare>) => {
+    rounds.count += 2 ** original.getRounds(args[1]);
+    return original.compare(...args);
+  };
+  return { ...original, compare };
+});
+
+const file = ['fast:4', 'slow:6']
+  .map((each) => each.split(':'))
+  .map(([user, cost]) => `${user}:${hashSync('right', Number(cost))}`);
+
+function users(): Users {
+  const options = { clock: () => new Date(), wait: async () => undefined, limit: undefined };
+  return new Users({
+    load: async () => parseHtpasswd(file.join('\n')),
+    throttle: new Throttle(options),
+    turns: new Turns(options.wait),
+    clock: options.clock,
+  });
+}
+
+test.each([
+  ['of an unknown user', 'nobody', 'right'],
+  ['of a user with a fast hash', 'fast', 'wrong'],
+  ['of a user with a slow hash', 'slow', 'wrong'],
+  ['of more bytes than bcrypt takes', 'fast', 'x'.repeat(73)],
+])('a wrong password %s costs as many rounds as the slowest hash', async (_, user, password) => {
+  rounds.count = 0;
+  expect(await users().isPasswordOf(user, password, 'here')).toBe(false);
+  expect(rounds.count).toBe(2 ** 6);
+});
+
+test('a right password costs its own rounds, and none once it is remembered', async () => {
+  rounds.count = 0;
+  const known = users();
+  for (let n = 0; n < 2; n += 1) expect(await known.isPasswordOf('fast', 'right', 'here')).toBe(true);
+  expect(rounds.count).toBe(2 ** 4);
+});
