@@ -59,7 +59,6 @@ export class World {
   async enter(breakage: Breakage = (store) => store, randomId?: () => string): Promise<Isolate> {
     const actor = this.#actors.length;
     let ids = 0;
-<<<<<<< HEAD
     const { services, collect } = compose(
       parseConfig({ REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none', REGISTRY_LOG_LEVEL: 'error' }),
       {
@@ -70,22 +69,10 @@ export class World {
         clock: () => new Date(this.#nowMs),
         wait: async () => undefined,
         limit: undefined,
+        isEmulated: false,
         randomId: randomId ?? (() => `${actor}-${(ids += 1)}`),
       },
     );
-=======
-    const { services } = compose(parseConfig({ REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none', REGISTRY_LOG_LEVEL: 'error' }), {
-      store: breakage(this.#viewOf(actor)),
-      storeName: STORE_NAME,
-      presign: undefined,
-      pool: new BufferPool(1),
-      clock: () => new Date(0),
-      wait: async () => undefined,
-      limit: undefined,
-      isEmulated: false,
-      randomId: randomId ?? (() => `${actor}-${(ids += 1)}`),
-    });
->>>>>>> main
     this.#actors.push({ services, history: [], state: 'active' });
     await services.seal.seal(services.uploads.begin('warm' as RepositoryName, 'sha256'));
     ids = 0;
