@@ -69,6 +69,7 @@ export const SETTINGS = {
     .default(''),
   REGISTRY_STORAGE_S3_CHUNKSIZE: wholeNumber(5 * MIB, 16 * MIB).default(8 * MIB),
   REGISTRY_STORAGE_S3_REDIRECTENDPOINT: httpUrl.optional(),
+  REGISTRY_STORAGE_S3_TIMEOUT: duration.refine((seconds) => seconds >= 1 && seconds <= 60, 'must be from 1s to 60s').default(3),
   REGISTRY_STORAGE_REDIRECT_DISABLE: flag.default(false),
   REGISTRY_STORAGE_REDIRECT_EXPIRY: duration
     .refine((seconds) => seconds >= 60 && seconds <= 7 * 86_400, 'must be from 1m to 168h')
@@ -208,6 +209,7 @@ function s3Config(settings: Settings): S3Config | undefined {
     accessKeyId,
     secretAccessKey,
     forcePathStyle: settings.REGISTRY_STORAGE_S3_FORCEPATHSTYLE,
+    timeoutMs: settings.REGISTRY_STORAGE_S3_TIMEOUT * 1000,
   };
 }
 

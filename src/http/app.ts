@@ -8,6 +8,7 @@ import { listingRoutes } from './listings.ts';
 import { manifestRoutes } from './manifests.ts';
 import { referrerRoutes } from './referrers.ts';
 import { tokenRoutes } from './tokens.ts';
+import { dropUnread } from './unread-body.ts';
 import { uploadRoutes } from './uploads.ts';
 
 /** The registry as a Hono app. */
@@ -47,7 +48,8 @@ function refusingOtherMethods<E extends Env>(app: Hono<E>): Hono<E> {
 }
 
 function answerError({ log }: Services): ErrorHandler {
-  return (error, c) => {
+  return async (error, c) => {
+    await dropUnread(c.req.raw);
     if (!c.req.raw.signal.aborted) return errorResponse(error, log);
     log('info', 'the client went away', { path: c.req.path });
     return new Response(null, { status: 499 }); // Nobody reads it; nginx's number tells the log's reader.

@@ -5,14 +5,21 @@ import { parseRepositoryName } from '../domain/reference.ts';
 import { contentHeaders, isUnmodified, notModified, rangeHeader } from './content-response.ts';
 import { type AppEnv, checkDeletable, keepGoing, type Services } from './context.ts';
 
+/** A blob never changes: caches in front may keep it for a year, as registry:2's. */
+const BLOB_CACHING = 'max-age=31536000, no-transform';
+
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs */
 export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
   routes.get('/v2/:name{.+}/blobs/:digest', needs('pull'), async (c) => {
     const link = await blobs.resolve(parseRepositoryName(c.req.param('name')), parseDigest(c.req.param('digest')));
-    const headers = { ...contentHeaders(link.digest, 'application/octet-stream', link.size), 'Accept-Ranges': 'bytes' };
-    if (isUnmodified(c.req.raw, link.digest)) return notModified(link.digest);
+    const headers = {
+      ...contentHeaders(link.digest, 'application/octet-stream', link.size),
+      'Accept-Ranges': 'bytes',
+      'Cache-Control': BLOB_CACHING,
+    };
+    if (isUnmodified(c.req.raw, link.digest)) return notModified(headers);
     // Never redirected: a URL signed for GET refuses HEAD.
     if (c.req.method === 'HEAD') return c.body(null, 200, headers);
     const url = await blobs.redirectUrl(link);

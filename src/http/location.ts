@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 
-/** Turns a path of this registry into what `Location` and `Link` carry: absolute, as registry:2's, unless told otherwise. */
+/** Turns a path of this registry into what `Location` carries: absolute, as registry:2's, unless told otherwise. */
 export type Locate = (request: Request, path: string) => string;
 
 /** Scheme and host by which clients reach this registry, such as `https://registry.example`. */

@@ -15,8 +15,8 @@ export function manifestRoutes({ config, manifests, locate, needs }: Services): 
 
   routes.get('/v2/:name{.+}/manifests/:reference', needs('pull'), async (c) => {
     const manifest = await manifests.resolve(parseRepositoryName(c.req.param('name')), parseReference(c.req.param('reference')));
-    if (isUnmodified(c.req.raw, manifest.digest)) return notModified(manifest.digest);
     const headers = contentHeaders(manifest.digest, manifest.mediaType, manifest.bytes.length);
+    if (isUnmodified(c.req.raw, manifest.digest)) return notModified(headers);
     if (c.req.method === 'HEAD') return c.body(null, 200, headers);
     return c.body(manifest.bytes as Uint8Array<ArrayBuffer>, 200, headers);
   });
@@ -70,7 +70,7 @@ async function readAtMost({ headers, body }: Request, maxBytes: number): Promise
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   try {
-    for await (const chunk of body ?? []) {
+    for await (const chunk of body?.values({ preventCancel: true }) ?? []) {
       size += chunk.length;
       if (size > maxBytes) throw tooLarge;
       chunks.push(chunk as Uint8Array<ArrayBuffer>);

@@ -1,7 +1,6 @@
 import type { Context } from 'hono';
 import { Failure } from '../domain/failure.ts';
 import type { NamePage, PageRequest } from '../registry/name-page.ts';
-import type { Locate } from './location.ts';
 
 interface PageQuery {
   readonly n?: string | undefined;
@@ -23,12 +22,15 @@ export function parsePage(query: PageQuery, maxEntries: number, findName: (text:
 }
 
 /** `Link` to the next page of names, only where there is one. */
-export function nextLink(c: Context, locate: Locate, page: NamePage, limit: number): Record<string, string> {
+export function nextLink(c: Context, page: NamePage, limit: number): Record<string, string> {
   const last = page.names.at(-1);
-  return page.more && last !== undefined ? linkToNext(c, locate, { last, n: String(limit) }) : {};
+  return page.more && last !== undefined ? linkToNext(c, { last, n: String(limit) }) : {};
 }
 
-/** RFC 8288, which replaces the specification's RFC 5988. */
-export function linkToNext(c: Context, locate: Locate, query: Record<string, string>): Record<string, string> {
-  return { Link: `<${locate(c.req.raw, `${c.req.path}?${new URLSearchParams(query)}`)}>; rel="next"` };
+/**
+ * RFC 8288, which replaces the specification's RFC 5988. Without a host, as registry:2's: so a list goes on behind proxies, too,
+ * that don't tell how clients see them.
+ */
+export function linkToNext(c: Context, query: Record<string, string>): Record<string, string> {
+  return { Link: `<${c.req.path}?${new URLSearchParams(query)}>; rel="next"` };
 }

@@ -7,7 +7,7 @@ import type { AppEnv, Services } from './context.ts';
 import { linkToNext } from './paging.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers */
-export function referrerRoutes({ referrers, locate, needs }: Services): Hono<AppEnv> {
+export function referrerRoutes({ referrers, needs }: Services): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
   routes.get('/v2/:name{.+}/referrers/:digest', needs('pull'), async (c) => {
@@ -18,7 +18,7 @@ export function referrerRoutes({ referrers, locate, needs }: Services): Hono<App
     return c.body(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: page.referrers }), 200, {
       'Content-Type': OCI_INDEX,
       ...(artifactType !== undefined && { 'OCI-Filters-Applied': 'artifactType' }),
-      ...(page.next !== undefined && linkToNext(c, locate, { ...(artifactType && { artifactType }), last: page.next })),
+      ...(page.next !== undefined && linkToNext(c, { ...(artifactType && { artifactType }), last: page.next })),
     });
   });
 

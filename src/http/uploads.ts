@@ -75,8 +75,9 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Se
   });
 
   routes.delete('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
-    await uploads.cancel(await openSession(c));
-    return c.body(null, 204);
+    const state = await openSession(c);
+    await uploads.cancel(state);
+    return c.body(null, 204, { 'Docker-Upload-UUID': state.session });
   });
 
   return routes;

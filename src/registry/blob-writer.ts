@@ -67,12 +67,14 @@ export class BlobWriter {
     expected?: Digest,
   ): Promise<WrittenBlob> {
     const reader = new PartReader(this.pool, this.partBytes, [fromClient(stream)]);
-    const first = await reader.next();
+    let first: Part | undefined;
     try {
+      first = await reader.next();
       if (first === undefined || (await reader.isAtEnd()))
         return await this.writeBytes(first?.bytes ?? EMPTY, algorithms, expected);
       return await this.#writeParts(first, reader, algorithms, expected);
     } finally {
+      reader.leave();
       first?.release();
     }
   }
@@ -93,7 +95,6 @@ export class BlobWriter {
       await this.#complete(uploader, object, size);
       return { object, size, digests };
     } catch (error) {
-      reader.cancel();
       await uploader.abandon();
       throw error;
     }

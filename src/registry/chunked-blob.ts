@@ -50,7 +50,7 @@ export class ChunkedBlob {
       return { size: size + tail.bytes.length, partBytes: from.partBytes, multipart, tail };
     } catch (error) {
       held?.release();
-      reader.cancel();
+      reader.leave();
       await (from.multipart === undefined ? uploader?.abandon() : uploader?.settle());
       throw error;
     }
@@ -70,17 +70,29 @@ export class ChunkedBlob {
    * @throws {Failure} digest-mismatch; upload-unknown where the multipart upload was aborted
    */
   async complete(from: ChunkProgress, sources: readonly ByteSource[], expected: Digest): Promise<WrittenBlob> {
+    let object: string;
+    let whole: HeldProgress | undefined;
     try {
-      const whole = await this.extend(from, sources);
+      whole = await this.extend(from, sources);
       if (whole.multipart === undefined) return await this.#writeTail(whole, expected);
       await this.#completeParts(whole.multipart, whole.tail);
-      return await this.#readBack(whole.multipart.object, expected);
+      ({ object } = whole.multipart);
     } catch (error) {
-      // Completed already, by an attempt whose answer was lost: then the object is there.
-      if (isStoreError(error, 'multipart-unknown') && from.multipart !== undefined)
-        return this.#readBack(from.multipart.object, expected);
-      throw error;
+      if (whole !== undefined) await this.discard(from, whole);
+      const multipart = whole?.multipart ?? from.multipart;
+      if (multipart === undefined || !(await this.#isComplete(multipart, error))) throw error;
+      ({ object } = multipart);
     }
+    return this.#readBack(object, expected);
+  }
+
+  /**
+   * Whether an earlier attempt has completed the upload, its answer lost. A part sent to an upload that is gone may be
+   * refused so early that the connection closes before the refusal is read.
+   */
+  async #isComplete({ object }: MultipartProgress, error: unknown): Promise<boolean> {
+    if (isStoreError(error, 'multipart-unknown')) return true;
+    return isStoreError(error, 'unavailable') && (await this.#writer.store.head(object)) !== undefined;
   }
 
   /**

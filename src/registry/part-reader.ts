@@ -22,7 +22,7 @@ export class PartReader {
   readonly #peekBytes: number;
   /** Read already, and to come first in the next part. */
   #carry: Uint8Array = EMPTY;
-  #current: { readonly reader: ReadableStreamBYOBReader; readonly broken: ByteSource['broken'] } | undefined;
+  #current: { readonly reader: ReadableStreamBYOBReader; readonly source: ByteSource } | undefined;
 
   constructor(pool: BufferPool, partBytes: number, sources: readonly ByteSource[]) {
     this.#pool = pool;
@@ -57,9 +57,11 @@ export class PartReader {
   }
 
   /** Leaves the rest unread. */
-  cancel(): void {
-    for (const each of [this.#current?.reader, ...this.#sources.map(({ stream }) => stream)])
-      each?.cancel().catch(() => undefined);
+  leave(): void {
+    this.#current?.source.leave(this.#current.reader);
+    for (const source of this.#sources) source.leave(undefined);
+    this.#current = undefined;
+    this.#sources.length = 0;
   }
 
   /** Reads behind `offset` up to `end`, or until all sources have ended. */
@@ -68,10 +70,11 @@ export class PartReader {
     while (filled < end) {
       this.#current ??= open(this.#sources.shift());
       if (this.#current === undefined) break;
-      const { reader, broken } = this.#current;
+      const { reader, source } = this.#current;
       const view = new Uint8Array(lease.buffer, filled, end - filled);
-      const { done, value } = await readInto(reader, view).catch((error: unknown) => {
-        throw broken(error);
+      const { done, value } = await source.patiently(readInto(reader, view)).catch((error: unknown) => {
+        this.leave();
+        throw source.broken(error);
       });
       // Each read takes the buffer away and gives its memory back as another, at the stream's end too.
       lease.buffer = value.buffer;
@@ -88,7 +91,7 @@ export const FRAME_BYTES = 64 * 1024;
 const EMPTY = new Uint8Array(0);
 
 function open(source: ByteSource | undefined) {
-  return source && { reader: source.stream.getReader({ mode: 'byob' }), broken: source.broken };
+  return source && { reader: source.stream.getReader({ mode: 'byob' }), source };
 }
 
 type ByobResult = { readonly done: boolean; readonly value: Uint8Array<ArrayBuffer> };

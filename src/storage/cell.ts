@@ -91,16 +91,20 @@ export async function updateCell(store: ObjectStore, key: string, change: Change
  * Leaves a tombstone where a cell stands, as long as `stillWanted`, asked of each cell it meets, says so: what somebody
  * else has written meanwhile is looked at anew.
  *
- * @returns false where there is no cell, or one that is to stay
+ * @returns true where a cell was met and is gone; false where there is none, or one that is to stay
  */
 export async function deleteCell(
   store: ObjectStore,
   key: string,
   stillWanted: (cell: StoredCell) => Promise<boolean>,
 ): Promise<boolean> {
+  let wasThere = false;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const { cell } = await lookAt(store, key);
-    if (cell === undefined || !(await stillWanted(cell))) return false;
+    // Gone meanwhile: by our own write, whose answer was lost and whose repetition found it in the way, or by another's.
+    if (cell === undefined) return wasThere;
+    if (!(await stillWanted(cell))) return false;
+    wasThere = true;
     if ((await store.put(key, TOMBSTONE, { kind: 'match', etag: cell.etag })) !== undefined) return true;
   }
   throw contended(key);

@@ -4,6 +4,8 @@
  * blob of 1 GB, in an isolate that may have 128.
  */
 
+import type { TimeLimits } from './time-limits.ts';
+
 /** The SDK's request, as far as it is used here; its body is bytes or a stream. */
 interface SdkRequest {
   readonly method: string;
@@ -27,34 +29,97 @@ interface SdkResponse {
 }
 
 export class FetchHandler {
-  /** @param requestTimeout - in milliseconds, until the answer is there; an object's own bytes may take longer than its headers */
+  readonly #limits: TimeLimits;
+
+  constructor(limits: TimeLimits) {
+    this.#limits = limits;
+  }
+
+  /** @param requestTimeout - in milliseconds, until the answer is there, body and all unless that is a large object's */
   async handle(request: SdkRequest, { requestTimeout }: { readonly requestTimeout?: number } = {}): Promise<SdkResponse> {
     const { method, headers } = request;
-    const body = method === 'GET' || method === 'HEAD' ? null : (request.body ?? null);
-    const timeUp = new AbortController();
-    const timer = requestTimeout === undefined ? undefined : setTimeout(() => timeUp.abort(), requestTimeout);
+    const deadline = new Deadline(requestTimeout);
     try {
-      const init = { method, headers, body, signal: timeUp.signal, ...(body instanceof ReadableStream && { duplex: 'half' }) };
+      const body = method === 'GET' || method === 'HEAD' ? null : (request.body ?? null);
+      const sent =
+        body instanceof ReadableStream
+          ? watched(body, Number(headers['content-length']), () => deadline.set(this.#limits.workMs))
+          : body;
+      const init = {
+        method,
+        headers,
+        body: sent,
+        signal: deadline.signal,
+        ...(sent instanceof ReadableStream && { duplex: 'half' }),
+      };
       const response = await fetch(urlOf(request), init);
       return {
         response: {
           statusCode: response.status,
           reason: response.statusText,
           headers: Object.fromEntries(response.headers),
-          body: isObject(request) ? response.body! : new Response(await response.arrayBuffer()).body!,
+          body: await this.#bodyOf(request, response, deadline),
         },
       };
     } catch (cause) {
+      deadline.end();
       // By these the SDK knows what it may try again.
-      if (timeUp.signal.aborted) throw Object.assign(new Error('no answer in time', { cause }), { name: 'TimeoutError' });
+      if (deadline.signal.aborted) throw Object.assign(new Error('no answer in time', { cause }), { name: 'TimeoutError' });
       throw Object.assign(new Error('the connection failed', { cause }), { code: 'ECONNRESET' });
-    } finally {
-      clearTimeout(timer);
     }
+  }
+
+  /** A body that is read here and breaks off or stops is a call that failed, to be tried again. Only a large object's is passed on. */
+  async #bodyOf(request: SdkRequest, response: Response, deadline: Deadline): Promise<ReadableStream> {
+    const bytes = Number(response.headers.get('Content-Length') ?? Infinity);
+    if (isObject(request) && response.ok && bytes > SMALL_OBJECT_BYTES) {
+      deadline.set(Number.isFinite(bytes) ? this.#limits.transferMs(bytes) : undefined);
+      return response.body!;
+    }
+    const whole = await response.arrayBuffer();
+    deadline.end();
+    return new Response(whole).body!;
   }
 }
 
-/** GetObject, the one call whose answer is streamed. */
+/** All links, and nearly all manifests. */
+const SMALL_OBJECT_BYTES = 64 * 1024;
+
+/** When a call is broken off. It can be put off until the call has ended. */
+class Deadline {
+  readonly #timeUp = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #hasEnded = false;
+
+  constructor(ms: number | undefined) {
+    this.set(ms);
+  }
+
+  get signal(): AbortSignal {
+    return this.#timeUp.signal;
+  }
+
+  /** @param ms - from now on; undefined: never */
+  set(ms: number | undefined): void {
+    clearTimeout(this.#timer);
+    if (ms !== undefined && !this.#hasEnded) this.#timer = setTimeout(() => this.#timeUp.abort(), ms);
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    clearTimeout(this.#timer);
+  }
+}
+
+/** The same stream, which tells when all of it has passed. Nothing of it is seen by JavaScript, whose time a worker has little of. */
+function watched(body: ReadableStream, bytes: number, onEnd: () => void): ReadableStream {
+  // Node, where unit tests run, has only the other.
+  const passage = typeof FixedLengthStream === 'undefined' ? new TransformStream() : new FixedLengthStream(bytes);
+  body.pipeTo(passage.writable).then(onEnd, () => undefined); // Where it breaks off, the call does.
+  return passage.readable;
+}
+
+/** GetObject, the one call whose answer may be large. */
 function isObject({ query }: SdkRequest): boolean {
   return query?.['x-id'] === 'GetObject';
 }

@@ -1,4 +1,5 @@
 import type { ByteRange } from '../domain/byte-range.ts';
+import { inTime } from './in-time.ts';
 
 /**
  * What Berth asks of object storage: the common ground of S3 and R2, and no more. Every implementation passes
@@ -127,16 +128,10 @@ const READ_TIMEOUT_MS = 10_000;
  * @throws {StoreError} unavailable
  */
 export async function readAll(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeUp = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no further byte in time')), READ_TIMEOUT_MS);
-  });
   try {
-    return new Uint8Array(await Promise.race([new Response(body).arrayBuffer(), timeUp]));
+    return new Uint8Array(await inTime(new Response(body).arrayBuffer(), READ_TIMEOUT_MS));
   } catch (cause) {
     throw new StoreError('unavailable', 'an object could not be read to its end', cause);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -29,6 +29,7 @@ import {
   type StoreErrorKind,
   type Written,
 } from './object-store.ts';
+import { TimeLimits } from './time-limits.ts';
 
 export interface S3Config {
   readonly bucket: string;
@@ -40,14 +41,9 @@ export interface S3Config {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly forcePathStyle: boolean;
+  /** What time-limits.ts makes every limit of. */
+  readonly timeoutMs: number;
 }
-
-/** Until the answer begins; three attempts, so a silent endpoint is given up within ten seconds. */
-const ANSWER_TIMEOUT_MS = 3000;
-/** For calls that carry a part, or make the storage put parts together. */
-const TRANSFER_TIMEOUT_MS = 60_000;
-/** A client slower than this over a whole body is taken for stalled. */
-const SLOWEST_BODY_BYTES_PER_SECOND = 16 * 1024;
 
 const OCTET_STREAM = 'application/octet-stream';
 
@@ -55,8 +51,10 @@ const OCTET_STREAM = 'application/octet-stream';
 export class S3Store implements ObjectStore {
   readonly #client: S3Client;
   readonly #bucket: string;
+  readonly #limits: TimeLimits;
 
   constructor(config: S3Config) {
+    this.#limits = new TimeLimits(config.timeoutMs);
     this.#client = createClient(config, config.endpoint);
     this.#bucket = config.bucket;
   }
@@ -68,7 +66,7 @@ export class S3Store implements ObjectStore {
       ...(range && { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` }),
     });
     return orAbsent(async () => {
-      const output = await this.#client.send(command, { requestTimeout: ANSWER_TIMEOUT_MS });
+      const output = await this.#client.send(command, { requestTimeout: this.#limits.readMs });
       const size = output.ContentRange === undefined ? output.ContentLength : Number(output.ContentRange.split('/')[1]);
       return { ...objectInfo(key, { ...output, Size: size }), body: output.Body!.transformToWebStream() };
     });
@@ -77,14 +75,14 @@ export class S3Store implements ObjectStore {
   async head(key: string): Promise<ObjectInfo | undefined> {
     const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: key });
     return orAbsent(async () => {
-      const output = await this.#client.send(command, { requestTimeout: ANSWER_TIMEOUT_MS });
+      const output = await this.#client.send(command, { requestTimeout: this.#limits.readMs });
       return objectInfo(key, { ...output, Size: output.ContentLength });
     });
   }
 
   async list({ prefix, startAfter, limit = MAX_KEYS }: ListOptions): Promise<ListPage> {
     const command = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, StartAfter: startAfter, MaxKeys: limit });
-    const output = await translated(() => this.#client.send(command, { requestTimeout: ANSWER_TIMEOUT_MS }));
+    const output = await translated(() => this.#client.send(command, { requestTimeout: this.#limits.readMs }));
     return {
       objects: (output.Contents ?? []).map((entry) => objectInfo(entry.Key!, entry)),
       truncated: output.IsTruncated ?? false,
@@ -101,7 +99,7 @@ export class S3Store implements ObjectStore {
       ...(condition?.kind === 'match' && { IfMatch: condition.etag }),
     });
     try {
-      const output = await this.#client.send(command, { requestTimeout: TRANSFER_TIMEOUT_MS });
+      const output = await this.#client.send(command, { requestTimeout: this.#limits.writeMs(bytes.length) });
       return { etag: output.ETag! };
     } catch (error) {
       if (condition !== undefined && isConditionFailure(error)) return undefined;
@@ -125,7 +123,7 @@ export class S3Store implements ObjectStore {
       },
       { step: 'build', name: 'declaredSha256' },
     );
-    const requestTimeout = TRANSFER_TIMEOUT_MS + (expected.length / SLOWEST_BODY_BYTES_PER_SECOND) * 1000;
+    const requestTimeout = this.#limits.transferMs(expected.length);
     await translated(() => this.#client.send(command, { requestTimeout }));
   }
 
@@ -133,7 +131,7 @@ export class S3Store implements ObjectStore {
     for (let start = 0; start < keys.length; start += MAX_KEYS) {
       const batch = keys.slice(start, start + MAX_KEYS).map((Key) => ({ Key }));
       const command = new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects: batch, Quiet: true } });
-      const output = await translated(() => this.#client.send(command, { requestTimeout: TRANSFER_TIMEOUT_MS }));
+      const output = await translated(() => this.#client.send(command, { requestTimeout: this.#limits.workMs }));
       const refused = output.Errors?.[0];
       if (refused !== undefined)
         throw new StoreError('unexpected', `${refused.Key} was not deleted: ${refused.Code} ${refused.Message}`);
@@ -142,7 +140,7 @@ export class S3Store implements ObjectStore {
 
   async createMultipart(key: string): Promise<MultipartUpload> {
     const command = new CreateMultipartUploadCommand({ Bucket: this.#bucket, Key: key, ContentType: OCTET_STREAM });
-    const output = await translated(() => this.#client.send(command, { requestTimeout: ANSWER_TIMEOUT_MS }));
+    const output = await translated(() => this.#client.send(command, { requestTimeout: this.#limits.readMs }));
     return this.resumeMultipart(key, output.UploadId!);
   }
 
@@ -152,17 +150,18 @@ export class S3Store implements ObjectStore {
       multipartId,
       uploadPart: async (number, bytes) => {
         const command = new UploadPartCommand({ ...target, PartNumber: number, Body: bytes, ContentLength: bytes.length });
-        const output = await translated(() => this.#client.send(command, { requestTimeout: TRANSFER_TIMEOUT_MS }));
+        const requestTimeout = this.#limits.writeMs(bytes.length);
+        const output = await translated(() => this.#client.send(command, { requestTimeout }));
         return { number, etag: output.ETag! };
       },
       complete: async (parts) => {
         const Parts = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }));
         const command = new CompleteMultipartUploadCommand({ ...target, MultipartUpload: { Parts } });
-        await translated(() => this.#client.send(command, { requestTimeout: TRANSFER_TIMEOUT_MS }));
+        await translated(() => this.#client.send(command, { requestTimeout: this.#limits.workMs }));
       },
       abort: async () => {
         try {
-          await this.#client.send(new AbortMultipartUploadCommand(target), { requestTimeout: ANSWER_TIMEOUT_MS });
+          await this.#client.send(new AbortMultipartUploadCommand(target), { requestTimeout: this.#limits.readMs });
         } catch (error) {
           if (!isNamed(error, ['NoSuchUpload'])) throw translate(error);
         }
@@ -190,7 +189,7 @@ function createClient(config: S3Config, endpoint: string | undefined): S3Client 
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     sha256: NativeSha256,
-    requestHandler: new FetchHandler(),
+    requestHandler: new FetchHandler(new TimeLimits(config.timeoutMs)),
     maxAttempts: 3,
     logger: SILENT,
   });

@@ -78,7 +78,12 @@ export function blobSuite(client: () => ApiClient): void {
       const digest = await client().push(name, randomBytes(10));
       for (const condition of [`"${digest}"`, `"other", W/"${digest}"`, '*']) {
         const headers = { 'If-None-Match': condition };
-        expect((await client().request(method, `/v2/${name}/blobs/${digest}`, { headers })).status).toBe(304);
+        const response = await client().request(method, `/v2/${name}/blobs/${digest}`, { headers });
+        expect(response.status).toBe(304);
+        expect(Object.fromEntries(response.headers)).toMatchObject({
+          etag: `"${digest}"`,
+          'cache-control': 'max-age=31536000, no-transform',
+        });
       }
     });
 

@@ -13,7 +13,7 @@ test('REGISTRY_CATALOG_MAXENTRIES bounds every page, whatever n asks for', async
   for (const query of ['', '?n=3', '?n=1000000']) {
     const response = await client.get(`/v2/_catalog${query}`);
     expect(await response.json()).toEqual({ repositories: ['a', 'b'] });
-    expect(response.headers.get('Link')).toBe('<http://registry.test/v2/_catalog?last=b&n=2>; rel="next"');
+    expect(response.headers.get('Link')).toBe('</v2/_catalog?last=b&n=2>; rel="next"');
   }
 });
 

@@ -21,6 +21,7 @@ describeUnless(missingS3(), 'S3', () => {
     accessKeyId: s3.accessKeyId,
     secretAccessKey: s3.secretAccessKey,
     forcePathStyle: true,
+    timeoutMs: 3000,
     ...change,
   });
 

@@ -1,5 +1,5 @@
 import type { Services } from '../../src/http/context.ts';
-import { Snapshot, violations } from './invariants.ts';
+import { rewrittenData, Snapshot, violations } from './invariants.ts';
 import { judge } from './judge.ts';
 import type { Scenario } from './scenarios.ts';
 import { type Breakage, type Fate, FATES, World } from './world.ts';
@@ -36,7 +36,7 @@ async function stage(scenario: Scenario, variant: Variant): Promise<World> {
 
 /** What is wrong at this moment, or at the end where nobody goes on. */
 function look(scenario: Scenario, world: World): string[] {
-  const snapshot = new Snapshot(world);
+  const snapshot = new Snapshot(world.store.objects());
   const unfinished = scenario.actors.flatMap(({ intent }, actor) => (world.stateOf(actor) === 'done' ? [] : [intent]));
   // Until the delete has taken its tags, or a push that put one there has looked at its manifest once more. Whoever
   // crashed or failed on the way leaves it so: a retry mends it.
@@ -45,7 +45,11 @@ function look(scenario: Scenario, world: World): string[] {
       ? [intent.digest]
       : [],
   );
-  return [...violations(snapshot, dying), ...(world.choices.length === 0 ? judge(scenario, world, snapshot) : [])];
+  return [
+    ...rewrittenData(snapshot),
+    ...violations(snapshot, dying),
+    ...(world.choices.length === 0 ? judge(scenario, world, snapshot) : []),
+  ];
 }
 
 /** Every order of the actors' operations, each state once. */

@@ -19,7 +19,7 @@ const rangeHeader = fc.oneof(
 );
 
 describe('Range', () => {
-  test('is what RFC 9110 says, with numbers of any size; several ranges and what is malformed is the whole', () => {
+  test('is what RFC 9110 says, with numbers of any size; several ranges, or a malformed one, is the whole', () => {
     fc.assert(
       fc.property(rangeHeader, size, (header, bytes) => {
         const part = partOf(header.trim(), bytes);

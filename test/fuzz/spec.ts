@@ -23,20 +23,19 @@ export function isDigest(text: string): boolean {
   return more.length === 0 && hex?.length === length && /^[0-9a-f]+$/.test(hex ?? '');
 }
 
-/** RFC 9110, section 14: `none` where nothing satisfies it, undefined where it is to be passed over. */
+/** RFC 9110, section 14: `none` where nothing satisfies it, backward or past the end; undefined where it is to be passed over. */
 export function partOf(header: string, size: number): { offset: number; length: number } | 'none' | undefined {
   const match = /^bytes=([0-9]*)-([0-9]*)$/.exec(header);
   const [first, last] = [match?.[1] ?? '', match?.[2] ?? ''];
   if (first === '' && last === '') return undefined;
-  if (first !== '' && isBackward(first, last)) return undefined;
   const whole = BigInt(size);
   const suffix = first === '' ? BigInt(last) : 0n;
   const start = first !== '' ? BigInt(first) : suffix > whole ? 0n : whole - suffix;
   const end = first === '' || last === '' || BigInt(last) >= whole ? whole : BigInt(last) + 1n;
-  return start >= whole ? 'none' : { offset: Number(start), length: Number(end - start) };
+  return start >= whole || end <= start ? 'none' : { offset: Number(start), length: Number(end - start) };
 }
 
-/** Beyond 2^53 only as far as doubles tell: such a range is refused in any case, as backward or as past the end. */
+/** Beyond 2^53 only as far as doubles tell: such a range is refused in any case, as backward or as out of order. */
 export function isBackward(first: string, last: string): boolean {
   return last !== '' && Number(last) < Number(first);
 }

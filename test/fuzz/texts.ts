@@ -126,7 +126,7 @@ const oddNumber = fc.constantFrom(
   'x',
 );
 
-export const anyNumber = fc.oneof({ arbitrary: digits, weight: 3 }, { arbitrary: oddNumber, weight: 1 });
+export const anyNumber = fc.oneof({ arbitrary: digits, weight: 2 }, { arbitrary: oddNumber, weight: 1 });
 
 /** What a header can carry: the wire takes no other bytes. */
 export function asHeader(text: string): string {

@@ -72,16 +72,13 @@ export class UploadModel {
   allowed(place: Place, step: Step): readonly string[] {
     const { isExpired, good, cancelledAt } = place.session;
     const right = rightAnswer(place, step);
-    if (isExpired) return [UNKNOWN];
-    const mustRepeat = this.#mustRepeat(place, step);
-    if (isSending(step) && step.form.startsWith('broken')) {
-      const refused = right.startsWith('4') ? [right] : [];
-      return good.includes(place) ? [...refused, GONE] : [...refused, GONE, UNKNOWN, ...(mustRepeat ? ['201'] : [])];
-    }
-    if (good.includes(place)) return [right];
-    if (mustRepeat) return ['201'];
+    const isBroken = isSending(step) && step.form.startsWith('broken');
+    if (isExpired) return isBroken ? [UNKNOWN, GONE] : [UNKNOWN];
+    // What is wrong with the headers is told before the body breaks off.
+    if (good.includes(place)) return !isBroken ? [right] : right.startsWith('4') ? [right, GONE] : [GONE];
+    if (!isBroken && this.#mustRepeat(place, step)) return ['201'];
     if (cancelledAt === place && !isSending(step)) return [UNKNOWN];
-    return step.kind === 'finish' ? [right, UNKNOWN, WRONG_DIGEST] : [right, UNKNOWN];
+    return [right, UNKNOWN, ...(step.kind === 'finish' ? [WRONG_DIGEST] : []), ...(isBroken ? [GONE] : [])];
   }
 
   /** A closing PUT once more, for its answer was lost while the blob is there, or for its digest was wrong. */

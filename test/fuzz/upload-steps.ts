@@ -47,7 +47,7 @@ const spoil = fc.oneof(
   fc.constantFrom('repository' as const, 'session' as const, 'state' as const, 'no state' as const),
 );
 const body = fc.record({ size: fc.oneof(fc.constantFrom(0, 1, 7, 8, 9, 16), fc.nat(30)), fill: fc.nat(2) });
-const slip = fc.oneof({ arbitrary: fc.constant(0), weight: 8 }, fc.integer({ min: -3, max: 3 }));
+const slip = fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, fc.integer({ min: -3, max: 3 }));
 const sending = {
   which,
   spoil,
@@ -65,7 +65,7 @@ const of = (weight: number, kinds: readonly Command['kind'][], rest: Record<stri
 const command: fc.Arbitrary<Command> = fc.oneof(
   of(4, ['begin'], { repository, query: fc.constantFrom('', '?digest-algorithm=sha512') }),
   of(12, ['append'], { ...sending, body }),
-  of(6, ['finish'], { ...sending, body: lastBody }),
+  of(8, ['finish'], { ...sending, body: lastBody }),
   of(5, ['status', 'cancel'], { which, spoil }),
   of(1, ['mount'], { repository, from: repository, which }),
   of(1, ['delete'], { repository, which }),

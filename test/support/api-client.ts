@@ -122,8 +122,7 @@ export function nextPage({ headers }: Response): string | undefined {
   if (link === null) return undefined;
   const url = /^<([^>]+)>; rel="next"$/.exec(link)?.[1];
   if (url === undefined) throw new Error(`this is no Link to a next page: ${link}`);
-  const { pathname, search } = new URL(url);
-  return pathname + search;
+  return url;
 }
 
 export async function errorOf(response: Response): Promise<{ status: number; code: string; detail?: unknown; message: string }> {

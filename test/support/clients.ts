@@ -54,9 +54,9 @@ export function debianClient(name: string, debianPackage = name): Client {
   return { name, missing: missingProgram(name, debianPackage), path, version };
 }
 
-/** A client that is a daemon, which the suite has to start. */
-export function daemonClient(name: string, daemon: string, debianPackage: string): Client {
-  return { ...debianClient(daemon, debianPackage), name, missing: missingDaemon(daemon, debianPackage) };
+/** A client that works as root: a daemon, which the suite has to start, or one that unpacks images with everybody's files. */
+export function rootClient(name: string, program = name, debianPackage = program): Client {
+  return { ...debianClient(program, debianPackage), name, missing: missingDaemon(program, debianPackage) };
 }
 
 /** @param module - with the package that is the program, as `go install` takes it */

@@ -1,12 +1,8 @@
 import { once } from 'node:events';
-import {
-  createServer,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pass, type Passage } from './passing.ts';
 
 /** One request as it passed; the byte counts grow while it does. */
 export interface CountedRequest {
@@ -30,44 +26,51 @@ export interface CountingProxy {
   readonly reset: () => void;
   /** Makes each request take longer by this much before the storage hears of it. */
   readonly delayBy: (ms: number) => void;
+  /** Resolves when no request is under way, nor has been for a moment. */
+  readonly idle: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
-/**
- * A loopback proxy before a plain-HTTP S3 server that counts what passes and changes nothing.
- *
- * @param hostname - by which it is reached
- */
-export async function startCountingProxy(upstream: string, hostname = '127.0.0.1'): Promise<CountingProxy> {
-  let requests: CountedRequest[] = [];
+/** What follows from an answer is asked for well within this. */
+const QUIET_TURNS = 2;
+const QUIET_TURN_MS = 10;
+
+export interface CountingProxyOptions {
+  /** What becomes of each request; by default nothing is changed. */
+  readonly handle?: (passage: Passage, counted: CountedRequest) => void;
+  /** By which it is reached. */
+  readonly hostname?: string;
+}
+
+/** A loopback proxy before a plain-HTTP S3 server that counts what passes. */
+export async function startCountingProxy(
+  upstream: string,
+  { handle = pass, hostname = '127.0.0.1' }: CountingProxyOptions = {},
+): Promise<CountingProxy> {
+  const requests: CountedRequest[] = [];
   let delayMs = 0;
+  let underWay = 0;
   const server = createServer((incoming, outgoing) => {
-    const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://proxy');
-    const counted = {
-      method: incoming.method ?? '',
-      path: pathname,
-      query: searchParams,
-      requestBytes: 0,
-      responseBytes: 0,
-      status: undefined,
-      startMs: performance.now(),
-      endMs: Infinity,
-    };
+    const counted = counting(incoming);
     requests.push(counted);
-    setTimeout(() => forward(upstream, incoming, outgoing, counted), delayMs);
+    underWay += 1;
+    outgoing.once('close', () => (underWay -= 1));
+    const passage = { upstream, incoming, outgoing, watch: watchOf(counted) };
+    setTimeout(() => handle(passage, counted), delayMs);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     endpoint: `http://${hostname}:${(server.address() as AddressInfo).port}`,
-    get requests() {
-      return requests;
-    },
+    requests,
     reset: () => {
-      requests = [];
+      requests.length = 0;
     },
     delayBy: (ms) => {
       delayMs = ms;
+    },
+    idle: async () => {
+      for (let quiet = 0; quiet < QUIET_TURNS; quiet = underWay === 0 ? quiet + 1 : 0) await sleep(QUIET_TURN_MS);
     },
     stop: async () => {
       server.close();
@@ -77,39 +80,29 @@ export async function startCountingProxy(upstream: string, hostname = '127.0.0.1
   };
 }
 
-function forward(upstream: string, incoming: IncomingMessage, outgoing: ServerResponse, counted: CountedRequest): void {
-  const { hostname, port } = new URL(upstream);
-  // The Host header stays the proxy's: it is part of what the client signed. Each request has a connection of its own:
-  // one kept alive may be found closed, and the client's second try would be counted too.
-  // Only a storage that asks for a body gets it: one that refuses a conditional write unread and is gone would be missed.
-  const hasBody = (incoming.headers['content-length'] ?? '0') !== '0' || 'transfer-encoding' in incoming.headers;
-  const headers = { ...withoutConnection(incoming.headers), ...(hasBody && { expect: '100-continue' }) };
-  const target = { hostname, port, agent: false as const, method: incoming.method, path: incoming.url, headers };
-  const passedOn = httpRequest(target, (answer) => {
-    counted.status = answer.statusCode;
-    counted.endMs = performance.now();
-    answer.on('data', (chunk: Buffer) => (counted.responseBytes += chunk.length));
-    outgoing.writeHead(answer.statusCode ?? 502, withoutConnection(answer.headers));
-    answer.pipe(outgoing);
-    answer.once('error', () => outgoing.destroy());
-  });
-  const passBody = () => {
-    incoming.on('data', (chunk: Buffer) => (counted.requestBytes += chunk.length));
-    incoming.pipe(passedOn);
+function counting({ method = '', url = '/' }: IncomingMessage): CountedRequest {
+  const { pathname, searchParams } = new URL(url, 'http://proxy');
+  return {
+    method,
+    path: pathname,
+    query: searchParams,
+    requestBytes: 0,
+    responseBytes: 0,
+    status: undefined,
+    startMs: performance.now(),
+    endMs: Infinity,
   };
-  if (hasBody) passedOn.once('continue', passBody).flushHeaders();
-  else passBody();
-  // Either side going away ends the other: a half-sent body must look half-sent to the storage too.
-  passedOn.once('error', () => outgoing.destroy());
-  outgoing.once('close', () => {
-    passedOn.destroy();
-    incoming.resume();
-  });
 }
 
-/** `Connection` is said between neighbours: what the storage does with its connection is not for the client. */
-function withoutConnection({ connection: _connection, ...headers }: IncomingHttpHeaders): IncomingHttpHeaders {
-  return headers;
+function watchOf(counted: CountedRequest): Passage['watch'] {
+  return {
+    sent: (chunk) => (counted.requestBytes += chunk.length),
+    answered: (status) => {
+      counted.status = status;
+      counted.endMs = performance.now();
+    },
+    received: (chunk) => (counted.responseBytes += chunk.length),
+  };
 }
 
 /** How many of the requests followed each other: the longest row in which each began after the one before was answered. */

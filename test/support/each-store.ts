@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, inject } from 'vitest';
-import { openBucket, type S3Settings } from './buckets.ts';
-import { startCountingProxy, type CountingProxy } from './counting-proxy.ts';
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { describeUnless, missingS3 } from './needs.ts';
+import { openS3Place, type S3Place } from './s3-place.ts';
 import { type Server, startServer } from './server.ts';
 
 /** A running registry, as clients see it. */
@@ -14,8 +12,10 @@ export interface Registry {
   readonly output: () => string;
   /** Of the process that runs the worker. */
   readonly workerPid: () => number;
-  /** What reaches the storage, by whom; absent with the embedded store, whose bytes all pass through the app, and over HTTPS. */
-  readonly traffic: { readonly ofApp: CountingProxy; readonly ofClients: CountingProxy } | undefined;
+  /** Where it keeps everything; absent with the embedded store. */
+  readonly place: S3Place | undefined;
+  /** The same as `place.traffic`; with the embedded store all bytes pass through the app. */
+  readonly traffic: S3Place['traffic'];
 }
 
 declare module 'vitest' {
@@ -54,10 +54,6 @@ type Started = Registry & { readonly stop: () => Promise<void> };
 
 const START_WITHIN_MS = 90_000;
 
-// Go clients send credentials along on a redirect to the same host name, and crane, cosign and kaniko follow none to an address
-// such as 127.0.0.1 (go-containerregistry, pkg/v1/remote/fetcher.go): the storage needs a name, and another than the registry's.
-const REDIRECTS_TO = 'localhost';
-
 function registryOf(start: () => Promise<Started>): () => Registry {
   let started: Started | undefined;
   beforeAll(async () => {
@@ -74,37 +70,20 @@ function registryOf(start: () => Promise<Started>): () => Registry {
 
 async function startOnEmbeddedStore(settings: Settings): Promise<Started> {
   const server = await startServer({ env: settings });
-  return { ...seenFromOutside(server, 'localhost'), traffic: undefined, stop: () => server.stop() };
+  return { ...seenFromOutside(server, 'localhost'), place: undefined, traffic: undefined, stop: () => server.stop() };
 }
 
 async function startOnS3(settings: Settings): Promise<Started> {
-  const s3 = inject('s3') as S3Settings;
-  const root = `e2e-${randomBytes(6).toString('hex')}`;
-  const bucket = await openBucket(s3, `${root}/`);
-  const traffic = s3.endpoint.startsWith('https:')
-    ? undefined
-    : { ofApp: await startCountingProxy(s3.endpoint), ofClients: await startCountingProxy(s3.endpoint, REDIRECTS_TO) };
-  const server = await startServer({
-    env: {
-      REGISTRY_STORAGE_S3_BUCKET: bucket.bucket,
-      REGISTRY_STORAGE_S3_REGION: s3.region,
-      REGISTRY_STORAGE_S3_REGIONENDPOINT: traffic?.ofApp.endpoint ?? s3.endpoint,
-      REGISTRY_STORAGE_S3_REDIRECTENDPOINT: traffic?.ofClients.endpoint ?? s3.endpoint,
-      REGISTRY_STORAGE_S3_ACCESSKEY: s3.accessKeyId,
-      REGISTRY_STORAGE_S3_SECRETKEY: s3.secretAccessKey,
-      REGISTRY_STORAGE_S3_ROOTDIRECTORY: root,
-      ...settings,
-    },
-  });
+  const place = await openS3Place();
+  const server = await startServer({ env: { ...place.settings, ...settings } });
   const stop = async () => {
     await server.stop();
-    await Promise.all([traffic?.ofApp.stop(), traffic?.ofClients.stop()]);
-    await bucket.remove();
+    await place.close();
   };
-  return { ...seenFromOutside(server, '127.0.0.1'), traffic, stop };
+  return { ...seenFromOutside(server, '127.0.0.1'), place, traffic: place.traffic, stop };
 }
 
-function seenFromOutside(server: Server, hostname: string): Omit<Registry, 'traffic'> {
+function seenFromOutside(server: Server, hostname: string): Omit<Registry, 'traffic' | 'place'> {
   const host = `${hostname}:${server.port}`;
   return { host, url: `http://${host}`, output: () => server.output(), workerPid: () => server.workerdPid() };
 }

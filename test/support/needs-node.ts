@@ -11,7 +11,7 @@ export function missingGoProgram(name: string, module: string): Missing {
   return findGoProgram(name) === undefined ? `${name} was not found: \`go install ${module}@latest\`` : undefined;
 }
 
-/** For suites that start a daemon as root, which nobody should find running because they typed `npm test`. */
+/** For suites that start a daemon or another program as root, which nobody should find running because they typed `npm test`. */
 export function missingDaemon(name: string, debianPackage: string): Missing {
   const asked = process.env['BERTH_TEST_DAEMONS'] === '1' && process.getuid?.() === 0;
   if (!asked) return `starts ${name} as root: run \`BERTH_TEST_DAEMONS=1 npm test\` as root`;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
-import { type Cell, createCell, lookAt, readCell, updateCell } from '../../src/storage/cell.ts';
+import { type Cell, createCell, deleteCell, lookAt, readCell, updateCell } from '../../src/storage/cell.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
@@ -84,6 +84,16 @@ describe('a cell', () => {
     expect(await readCell(store, KEY)).toMatchObject({ size: 1 });
     await updateCell(lossy, KEY, (current) => cell((current?.size ?? 0) + 1));
     expect(await readCell(store, KEY)).toMatchObject({ size: 2 });
+  });
+
+  test('is deleted when the answer to the delete was lost, and by whoever is faster', async () => {
+    const store = new MemoryStore();
+    await createCell(store, KEY, () => cell(1));
+    expect(await deleteCell(disturbed(store, { loseAnswer: true }), KEY, async () => true)).toBe(true);
+    await updateCell(store, KEY, () => cell(2));
+    const racing = disturbed(store, { before: async () => void (await deleteCell(store, KEY, async () => true)) });
+    expect(await deleteCell(racing, KEY, async () => true)).toBe(true);
+    expect(await deleteCell(store, KEY, async () => true)).toBe(false);
   });
 
   test('that others change without end is given up as unavailable', async () => {

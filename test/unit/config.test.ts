@@ -20,7 +20,7 @@ describe('settings', () => {
   test('that name a bucket choose s3, redirecting for twenty minutes', () => {
     expect(parseConfig(S3).storage).toMatchObject({
       kind: 's3',
-      s3: { bucket: 'berth', region: 'us-east-1', forcePathStyle: true },
+      s3: { bucket: 'berth', region: 'us-east-1', forcePathStyle: true, timeoutMs: 3000 },
       redirect: { enabled: true, expiresInSeconds: 1200 },
     });
   });
@@ -58,6 +58,8 @@ describe('settings', () => {
     ['REGISTRY_STORAGE_S3_ROOTDIRECTORY', '../up'],
     ['REGISTRY_STORAGE_REDIRECT_DISABLE', 'yes'],
     ['REGISTRY_STORAGE_REDIRECT_EXPIRY', '1s'],
+    ['REGISTRY_STORAGE_S3_TIMEOUT', '61s'],
+    ['REGISTRY_STORAGE_S3_TIMEOUT', '0s'],
     ['REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD', '24'],
     ['REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD', ''],
     ['REGISTRY_STORAGE_S3_ACCESSKEY', 'without-a-bucket'],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BufferPool } from '../../src/registry/buffer-pool.ts';
-import { fromClient } from '../../src/registry/byte-source.ts';
+import { fromClient, fromStore, peek } from '../../src/registry/byte-source.ts';
 import { FRAME_BYTES, PartReader } from '../../src/registry/part-reader.ts';
 import { streamOf } from '../support/api-client.ts';
 
@@ -52,6 +52,21 @@ describe('a part reader', () => {
     }
   });
 
+  test('gives up a storage that falls silent, at the first byte or behind it, and keeps no buffer', async () => {
+    for (const sentBytes of [0, PART_BYTES + 1]) {
+      const pool = new BufferPool(LEASE_BYTES);
+      let cancelled = false;
+      const silent = new ReadableStream({
+        type: 'bytes',
+        start: (controller) => void (sentBytes > 0 && controller.enqueue(new Uint8Array(sentBytes))),
+        cancel: () => void (cancelled = true),
+      });
+      const reading = readParts(new PartReader(pool, PART_BYTES, [fromStore(silent, 20)]), false);
+      await expect(reading).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
+      expect([pool.lentBytes, cancelled]).toEqual([0, true]);
+    }
+  });
+
   test('takes no buffer before there is something to put in it', async () => {
     const pool = new BufferPool(LEASE_BYTES);
     const silent = new ReadableStream({ type: 'bytes' });
@@ -59,6 +74,11 @@ describe('a part reader', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(pool.lentBytes).toBe(0);
   });
+});
+
+test('a look at a storage that falls silent ends too', async () => {
+  const silent = new ReadableStream({ type: 'bytes' });
+  await expect(peek(fromStore(silent, 20))).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
 });
 
 describe('a buffer pool', () => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BucketInfo } from '../../src/storage/bucket-record.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
+import { readAll } from '../../src/storage/object-store.ts';
 import { S3Store } from '../../src/storage/s3.ts';
 import { streamOf } from '../support/api-client.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
@@ -20,11 +21,13 @@ describe('an S3 storage that', () => {
     request.once('end', () => answer(response));
   });
   let store: S3Store;
+  /** Gives up after a twentieth of a second what is small, and after a second what isn't. */
+  let impatient: S3Store;
 
   beforeAll(async () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    store = new S3Store({
+    const config = {
       bucket: 'bucket',
       region: 'us-east-1',
       endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -32,7 +35,9 @@ describe('an S3 storage that', () => {
       accessKeyId: 'access',
       secretAccessKey: 'secret',
       forcePathStyle: true,
-    });
+    };
+    store = new S3Store({ ...config, timeoutMs: 3000 });
+    impatient = new S3Store({ ...config, timeoutMs: 50 });
   });
   afterAll(() => {
     server.close();
@@ -87,9 +92,56 @@ describe('an S3 storage that', () => {
     expect(await store.put('key', bytes)).toEqual({ etag: '"2"' });
   });
 
+  /** The beginning of an object's bytes, and then what `end` does. */
+  const object = (sizeBytes: number, sentBytes: number, end: (response: ServerResponse) => unknown): Answer => {
+    const headers = { 'Content-Length': sizeBytes, ETag: '"1"', 'Last-Modified': new Date(0).toUTCString() };
+    return (response) => response.writeHead(200, headers).write(new Uint8Array(sentBytes), () => end(response));
+  };
+  const inTurn = (...answers: readonly Answer[]): Answer => {
+    let next = 0;
+    return (response) => answers[Math.min(next++, answers.length - 1)]!(response);
+  };
+  const silence = () => undefined;
+  const cut = (response: ServerResponse) => response.destroy();
+  const whole = (response: ServerResponse) => response.end();
+
   test('falls silent in the middle of a listing is given up', { timeout: 20_000 }, async () => {
     answer = (response) => void response.writeHead(200, { 'Content-Type': 'application/xml' }).write('<ListBucketResult>');
-    await expect(store.list({ prefix: 'a/' })).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
+    await expect(impatient.list({ prefix: 'a/' })).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
+  });
+
+  test.each([
+    ['breaks off', cut],
+    ['falls silent', silence],
+  ])('%s in the middle of a small object is asked again', { timeout: 20_000 }, async (_, end) => {
+    answer = inTurn(object(10, 5, end), object(10, 10, whole));
+    expect(await readAll((await store.get('key'))!.body)).toEqual(new Uint8Array(10));
+    answer = object(10, 5, end);
+    await expect(impatient.get('key')).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
+  });
+
+  const LARGE = 65 * 1024;
+
+  test('sends a large object is not waited for to send all of it', async () => {
+    const { promise: begun, resolve: begin } = Promise.withResolvers<ServerResponse>();
+    answer = object(LARGE, 1000, begin);
+    const { body } = (await store.get('key'))!;
+    (await begun).end(new Uint8Array(LARGE - 1000));
+    expect(await readAll(body)).toEqual(new Uint8Array(LARGE));
+  });
+
+  test('falls silent in the middle of a large object is given up', { timeout: 30_000 }, async () => {
+    answer = object(LARGE, 1000, silence);
+    const { body } = (await impatient.get('key'))!;
+    await expect(new Response(body).arrayBuffer()).rejects.toThrow();
+  });
+
+  // Should the client have been slow, it would have had more than a minute for so much.
+  test('takes a body whole that was handed on, and then says nothing, is given up', { timeout: 30_000 }, async () => {
+    answer = silence;
+    const length = 1024 * 1024;
+    const putting = impatient.putVerified('key', streamOf(new Uint8Array(length)), { length, sha256: '0'.repeat(64) });
+    await expect(putting).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
   });
 });
 

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { debianClient, describeClient } from '../../support/clients.ts';
+import { describeClient, rootClient } from '../../support/clients.ts';
 import { describeOnEachStore } from '../../support/each-store.ts';
 import { MIB } from '../../support/images.ts';
 
-describeClient(debianClient('buildah'), (run, folder) => {
+describeClient(rootClient('buildah'), (run, folder) => {
   const buildah = async (...args: string[]) => {
     const storage = [`--root=${folder('root')}`, `--runroot=${folder('runroot')}`, '--storage-driver=vfs'];
     return (await run([...storage, ...args])).trim();

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { requestsIn } from '../../support/access-log.ts';
-import { daemonClient, describeClient } from '../../support/clients.ts';
+import { describeClient, rootClient } from '../../support/clients.ts';
 import { startContainerd, type Containerd } from '../../support/containerd.ts';
 import { describeOnEachStore } from '../../support/each-store.ts';
 import { makeLayout, type Layout } from '../../support/images.ts';
 import { run } from '../../support/programs.ts';
 
-describeClient(daemonClient('containerd', 'containerd', 'containerd'), (_run, folder) => {
+describeClient(rootClient('containerd'), (_run, folder) => {
   let containerd: Containerd;
   let image: Layout;
 

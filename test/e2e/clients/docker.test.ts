@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDockerd, type Docker } from '../../support/dockerd.ts';
-import { daemonClient, describeClient } from '../../support/clients.ts';
+import { describeClient, rootClient } from '../../support/clients.ts';
 import { describeOnEachStore } from '../../support/each-store.ts';
 import { makeBuildContext, makeChildContext, MIB } from '../../support/images.ts';
 
 const LARGE_LAYER_BYTES = 101 * MIB;
 const TIMEOUT_MS = 240_000;
 
-describeClient(daemonClient('Docker engine', 'dockerd', 'docker.io'), (_run, folder) => {
+describeClient(rootClient('Docker engine', 'dockerd', 'docker.io'), (_run, folder) => {
   let engine: Docker;
 
   beforeAll(async () => {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
-import { debianClient, describeClient } from '../../support/clients.ts';
+import { describeClient, rootClient } from '../../support/clients.ts';
 import { describeOnEachStore } from '../../support/each-store.ts';
 import { makeChildContext, makeLayout } from '../../support/images.ts';
 
-describeClient(debianClient('podman'), (run, folder) => {
+describeClient(rootClient('podman'), (run, folder) => {
   /** With a storage of its own, and without what a container would need to run: none does. */
   const podman = (...args: string[]) =>
     run([
