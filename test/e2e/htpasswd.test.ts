@@ -6,6 +6,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { berth, berthAtTerminal } from '../support/berth.ts';
 import { missingProgram } from '../support/needs-node.ts';
 import { describeUnless } from '../support/needs.ts';
+import { testPassword } from '../support/no-secrets.ts';
 import { findProgram } from '../support/programs.ts';
 import { startServer } from '../support/server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -231,13 +232,13 @@ describeUnless(missingProgram('htpasswd', 'apache2-utils'), "Apache's htpasswd",
 
 test('a user that it made can log in', async () => {
   const path = folder('log in');
-  htpasswd('-bc', path, 'alice', 'wonder land');
-  const env = { REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_PATH: path };
-  const server = await startServer({ env, secrets: ['wonder land'] });
+  const password = testPassword('right');
+  htpasswd('-bc', path, 'alice', password);
+  const server = await startServer({ env: { REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_PATH: path } });
   try {
-    const status = async (password: string) =>
-      (await fetch(`${server.url}/v2/`, { headers: { Authorization: basic('alice', password) } })).status;
-    expect([await status('wonder land'), await status('wonder')]).toEqual([200, 401]);
+    const status = async (tried: string) =>
+      (await fetch(`${server.url}/v2/`, { headers: { Authorization: basic('alice', tried) } })).status;
+    expect([await status(password), await status(testPassword('wrong'))]).toEqual([200, 401]);
   } finally {
     await server.stop();
   }

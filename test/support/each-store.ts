@@ -27,14 +27,25 @@ declare module 'vitest' {
 
 type Store = 'embedded' | 's3';
 
+/** Settings that differ from the defaults. */
+type Settings = Readonly<Record<string, string>>;
+
 /** The same tests on each store, each on a registry of their own, started as `npm start` does. */
-export function describeOnEachStore(name: string, tests: (registry: () => Registry, store: Store) => void): void {
-  describe(`${name}, embedded store`, { meta: { store: 'embedded' } }, () => tests(registryOf(startOnEmbeddedStore), 'embedded'));
-  describeOnS3(name, {}, (registry) => tests(registry, 's3'));
+export function describeOnEachStore(
+  name: string,
+  tests: (registry: () => Registry, store: Store) => void,
+  settings: Settings = {},
+): void {
+  const embedded = () =>
+    tests(
+      registryOf(() => startOnEmbeddedStore(settings)),
+      'embedded',
+    );
+  describe(`${name}, embedded store`, { meta: { store: 'embedded' } }, embedded);
+  describeOnS3(name, settings, (registry) => tests(registry, 's3'));
 }
 
-/** @param settings - those that differ from the defaults */
-export function describeOnS3(name: string, settings: Record<string, string>, tests: (registry: () => Registry) => void): void {
+export function describeOnS3(name: string, settings: Settings, tests: (registry: () => Registry) => void): void {
   const suite = () => tests(registryOf(() => startOnS3(settings)));
   describeUnless(missingS3(), `${name}, MinIO`, suite, { store: 's3' });
 }
@@ -57,12 +68,12 @@ function registryOf(start: () => Promise<Started>): () => Registry {
   };
 }
 
-async function startOnEmbeddedStore(): Promise<Started> {
-  const server = await startServer({});
+async function startOnEmbeddedStore(settings: Settings): Promise<Started> {
+  const server = await startServer({ env: settings });
   return { ...seenFromOutside(server, 'localhost'), place: undefined, traffic: undefined, stop: () => server.stop() };
 }
 
-async function startOnS3(settings: Record<string, string>): Promise<Started> {
+async function startOnS3(settings: Settings): Promise<Started> {
   const place = await openS3Place();
   const server = await startServer({ env: { ...place.settings, ...settings } });
   const stop = async () => {

@@ -1,3 +1,9 @@
+/** How the passwords begin that tests show to servers: what a log tells of them can be found. */
+const TEST_PASSWORD = 'tell-nobody';
+
+/** Any number of passwords that servers may be shown. */
+export const testPassword = (which: string) => `${TEST_PASSWORD} ${which}`;
+
 /** What no line of a log may hold, whoever's log it is. */
 const GIVEAWAYS: readonly RegExp[] = [
   /X-Amz-Signature/i, // Of a presigned URL.
@@ -6,6 +12,7 @@ const GIVEAWAYS: readonly RegExp[] = [
   /\bAuthorization\b/i,
   /\bBasic (?!realm=)[\w+/=]+/i,
   /\bBearer (?!realm=)[\w.+/=-]+/i,
+  new RegExp(TEST_PASSWORD),
   /\$2[aby]\$\d\d\$/, // A password's bcrypt hash.
 ];
 
@@ -20,7 +27,7 @@ export function secretsOf(settings: Readonly<Record<string, string>>): string[] 
 }
 
 /**
- * @param secrets - that are in nobody's log either: passwords, keys
+ * @param secrets - that are in nobody's log either
  * @throws where a line tells one
  */
 export function assertNoSecrets(output: string, secrets: readonly string[] = []): void {

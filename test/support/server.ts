@@ -15,8 +15,6 @@ export interface ServerOptions {
   /** One that is given stays when the server is gone. */
   readonly dataFolder?: string;
   readonly port?: number;
-  /** Passwords and the like that its log must not tell, beside the settings that are secret. */
-  readonly secrets?: readonly string[];
   /** Another checkout than this one. */
   readonly projectFolder?: string;
 }
@@ -65,7 +63,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     killAll(survivors);
     await forgetData();
     if (told.length > 0) throw new Error(`still running ${STOP_WITHIN_MS} ms after ${signal}:\n${told.join('\n')}\n${output()}`);
-    assertNoSecrets(output(), [...(options.secrets ?? []), ...secretsOf(options.env ?? {})]);
+    assertNoSecrets(output(), secretsOf(options.env ?? {}));
   };
 
   try {

@@ -24,7 +24,7 @@ describeClient(rootClient('Docker engine', 'dockerd', 'docker.io'), (_run, folde
       await engine.docker('build', '--tag', hello(), folder('context'));
       const built = await idOf(hello());
       await engine.docker('push', hello());
-      await removeEverything();
+      await engine.removeImages();
       await engine.docker('pull', hello());
       expect(await idOf(hello())).toBe(built);
     });
@@ -53,7 +53,7 @@ describeClient(rootClient('Docker engine', 'dockerd', 'docker.io'), (_run, folde
         return;
       }
       const { config, layers } = await manifestAt(`${url}/v2/hello/manifests/latest`);
-      await removeEverything();
+      await engine.removeImages();
       traffic.ofApp.reset();
       traffic.ofClients.reset();
       await engine.docker('pull', hello());
@@ -70,13 +70,6 @@ describeClient(rootClient('Docker engine', 'dockerd', 'docker.io'), (_run, folde
   });
 
   const idOf = (image: string) => engine.docker('image', 'inspect', '--format={{.Id}}', image);
-
-  async function removeEverything(): Promise<void> {
-    const ids = (await engine.docker('images', '--quiet', '--no-trunc')).split('\n').filter((id) => id !== '');
-    await engine.docker('rmi', '--force', ...new Set(ids));
-    await engine.docker('system', 'prune', '--all', '--force');
-    expect(await engine.docker('images', '--all', '--quiet')).toBe('');
-  }
 });
 
 const bySize = (a: number, b: number) => a - b;
