@@ -36,7 +36,7 @@ export interface Registry {
   readonly log: Log;
   maintain(): Promise<void>;
   /** One run of garbage collection. */
-  collect(options: { readonly deleteUntagged: boolean; readonly isDryRun: boolean }): Promise<CollectionReport>;
+  readonly collect: (options: { readonly deleteUntagged: boolean; readonly isDryRun: boolean }) => Promise<CollectionReport>;
 }
 
 export interface Platform {

@@ -18,9 +18,9 @@ export type Fate = (typeof FATES)[number];
 export interface Isolate extends Services {
   readonly collect: Registry['collect'];
   /** Between two requests: whoever rests may do so for as long as anybody likes. */
-  rest(): Promise<void>;
+  readonly rest: () => Promise<void>;
   /** Lets time pass, which nobody's request outlasts. */
-  pass(ms: number): Promise<void>;
+  readonly pass: (ms: number) => Promise<void>;
 }
 
 interface Parked {
