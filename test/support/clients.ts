@@ -13,6 +13,9 @@ declare module 'vitest' {
   }
 }
 
+/** Long enough for a machine that has much else to do. */
+const TIMEOUT_MS = 240_000;
+
 /** A program that people push and pull with. */
 export interface Client {
   readonly name: string;
@@ -35,7 +38,7 @@ export function describeClient(client: Client, tests: (run: RunClient, folder: (
     const env = () => ({ PATH: process.env['PATH'], HOME: folder() });
     tests((args, options) => run(path(), args, { cwd: folder(), ...options, env: { ...env(), ...options?.env } }), folder);
   };
-  describeUnless(missing, name, suite, { client: { name, version } });
+  describeUnless(missing, name, suite, { meta: { client: { name, version } }, timeout: TIMEOUT_MS });
 }
 
 /**

@@ -47,7 +47,7 @@ export function describeOnEachStore(
 
 export function describeOnS3(name: string, settings: Settings, tests: (registry: () => Registry) => void): void {
   const suite = () => tests(registryOf(() => startOnS3(settings)));
-  describeUnless(missingS3(), `${name}, MinIO`, suite, { store: 's3' });
+  describeUnless(missingS3(), `${name}, MinIO`, suite, { meta: { store: 's3' } });
 }
 
 type Started = Registry & { readonly stop: () => Promise<void> };

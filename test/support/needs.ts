@@ -11,9 +11,15 @@ declare module 'vitest' {
 export type Missing = string | undefined;
 
 /** A suite where everything it needs is there, else a skipped one that says why. Never silently nothing. */
-export function describeUnless(missing: Missing, name: string, tests: () => void, meta: TaskMeta = {}): void {
-  if (missing === undefined) describe(name, { meta }, tests);
-  else describe.skip(name, { meta: { ...meta, missing } }, tests);
+export function describeUnless(missing: Missing, name: string, tests: () => void, options: SuiteOptions = {}): void {
+  if (missing === undefined) describe(name, options, tests);
+  else describe.skip(name, { ...options, meta: { ...options.meta, missing } }, tests);
+}
+
+interface SuiteOptions {
+  readonly meta?: TaskMeta;
+  /** In milliseconds, for each test. */
+  readonly timeout?: number;
 }
 
 /** For suites on S3: in Node and in workerd alike. */

@@ -5,7 +5,6 @@ import { describeOnEachStore } from '../../support/each-store.ts';
 import { makeBuildContext, makeChildContext, MIB } from '../../support/images.ts';
 
 const LARGE_LAYER_BYTES = 101 * MIB;
-const TIMEOUT_MS = 240_000;
 
 describeClient(rootClient('Docker engine', 'dockerd', 'docker.io'), (_run, folder) => {
   let engine: Docker;
@@ -20,7 +19,7 @@ describeClient(rootClient('Docker engine', 'dockerd', 'docker.io'), (_run, folde
   describeOnEachStore('docker', (registry, store) => {
     const hello = () => `${registry().host}/hello`;
 
-    test('pushes an image with a layer over 100 MB and pulls the same one', { timeout: TIMEOUT_MS }, async () => {
+    test('pushes an image with a layer over 100 MB and pulls the same one', async () => {
       await engine.docker('build', '--tag', hello(), folder('context'));
       const built = await idOf(hello());
       await engine.docker('push', hello());
@@ -29,7 +28,7 @@ describeClient(rootClient('Docker engine', 'dockerd', 'docker.io'), (_run, folde
       expect(await idOf(hello())).toBe(built);
     });
 
-    test('pushes only what is new of a second image', { timeout: TIMEOUT_MS }, async () => {
+    test('pushes only what is new of a second image', async () => {
       await makeChildContext(folder('child'), hello());
       await engine.docker('build', '--tag', `${hello()}:child`, folder('child'));
       const output = await engine.docker('push', `${hello()}:child`);
@@ -37,7 +36,7 @@ describeClient(rootClient('Docker engine', 'dockerd', 'docker.io'), (_run, folde
       expect(output.match(/: Pushed/g)).toHaveLength(1);
     });
 
-    test('mounts the layers in a second repository', { timeout: TIMEOUT_MS }, async () => {
+    test('mounts the layers in a second repository', async () => {
       const second = `${registry().host}/team/second`;
       await engine.docker('tag', hello(), second);
       const output = await engine.docker('push', second);
@@ -46,7 +45,7 @@ describeClient(rootClient('Docker engine', 'dockerd', 'docker.io'), (_run, folde
 
     // The embedded store has no address that clients could be sent to.
     if (store === 'embedded') return;
-    test('pulls every layer from MinIO itself, none through the app', { timeout: TIMEOUT_MS }, async ({ skip }) => {
+    test('pulls every layer from MinIO itself, none through the app', async ({ skip }) => {
       const { traffic, url } = registry();
       if (traffic === undefined) {
         skip('what goes over HTTPS cannot be counted');
