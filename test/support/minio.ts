@@ -1,11 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startInBackground } from './background.ts';
 import { freePort } from './free-port.ts';
-import { findProgram, isExecutable } from './programs.ts';
+import { findGoProgram, isExecutable } from './programs.ts';
 
 /** MinIO, the S3 server most people have at home; here with everything it keeps in a temporary folder. */
 export interface Minio {
@@ -19,23 +18,9 @@ export interface Minio {
 /** Where `MINIO_BIN` says, on PATH, or where `go install` puts programs. */
 export function findMinio(): string | undefined {
   const given = process.env['MINIO_BIN'];
-  if (given === undefined || given === '') return findProgram('minio', goFolders());
+  if (given === undefined || given === '') return findGoProgram('minio');
   if (!isExecutable(given)) throw new Error(`MINIO_BIN=${given} is not a program`);
   return given;
-}
-
-function goFolders(): string[] {
-  const { GOBIN } = process.env;
-  if (GOBIN !== undefined && GOBIN !== '') return [GOBIN];
-  return goPath()
-    .split(delimiter)
-    .map((folder) => join(folder, 'bin'));
-}
-
-function goPath(): string {
-  const go = findProgram('go', ['/usr/local/go/bin']);
-  const asked = go === undefined ? '' : execFileSync(go, ['env', 'GOPATH'], { encoding: 'utf8', timeout: 10_000 }).trim();
-  return asked === '' ? join(homedir(), 'go') : asked;
 }
 
 export async function startMinio(binary: string): Promise<Minio> {

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -10,6 +11,25 @@ const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 export function findProgram(name: string, folders: readonly string[] = []): string | undefined {
   const onPath = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   return [...onPath, ...SYSTEM_FOLDERS, ...folders].map((folder) => join(folder, name)).find(isExecutable);
+}
+
+/** As `findProgram`, or where `go install` puts programs. */
+export function findGoProgram(name: string): string | undefined {
+  return findProgram(name, goFolders());
+}
+
+function goFolders(): string[] {
+  const { GOBIN } = process.env;
+  if (GOBIN !== undefined && GOBIN !== '') return [GOBIN];
+  return goPath()
+    .split(delimiter)
+    .map((folder) => join(folder, 'bin'));
+}
+
+function goPath(): string {
+  const go = findProgram('go', ['/usr/local/go/bin']);
+  const asked = go === undefined ? '' : execFileSync(go, ['env', 'GOPATH'], { encoding: 'utf8', timeout: 10_000 }).trim();
+  return asked === '' ? join(homedir(), 'go') : asked;
 }
 
 export function isExecutable(path: string): boolean {
