@@ -4,7 +4,7 @@ import {
   type CryptoKey,
   decodeProtectedHeader,
   errors,
-  importJWK,
+  importSPKI,
   type JSONWebKeySet,
   type JWTHeaderParameters,
   type JWTPayload,
@@ -142,8 +142,10 @@ function headerOf(token: string): JWTHeaderParameters {
 
 /** Without those of another kind than the algorithm's. */
 async function importKeys(keys: readonly KeyObject[], algorithm: string): Promise<CryptoKey[]> {
-  const imported = await Promise.allSettled(keys.map(async (key) => importJWK(key.export({ format: 'jwk' }), algorithm)));
-  return imported.flatMap((each) => (each.status === 'fulfilled' ? [each.value as CryptoKey] : []));
+  // As PEM, for workerd gives no RSA key of a certificate as JWK.
+  const texts = keys.map((key) => String(key.export({ format: 'pem', type: 'spki' })));
+  const imported = await Promise.allSettled(texts.map((text) => importSPKI(text, algorithm)));
+  return imported.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
 }
 
 /** One mostly; several for a token that doesn't say by which of them it is signed. */

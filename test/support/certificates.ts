@@ -42,7 +42,9 @@ export const rsaKey = (modulusLength = 2048) => generateKeyPairSync('rsa', { mod
 
 function element(tag: number, ...content: Buffer[]): Buffer {
   const bytes = Buffer.concat(content);
-  const length = bytes.length < 128 ? [bytes.length] : [0x82, bytes.length >> 8, bytes.length & 255];
+  // workerd takes no length that is written longer than need be.
+  const size = bytes.length < 128 ? [] : bytes.length < 256 ? [0x81] : [0x82, bytes.length >> 8];
+  const length = [...size, bytes.length & 255];
   return Buffer.concat([Buffer.from([tag, ...length]), bytes]);
 }
 
@@ -50,7 +52,17 @@ const sequence = (...content: Buffer[]) => element(0x30, ...content);
 const object = (hex: string) => element(0x06, Buffer.from(hex, 'hex'));
 const bits = (content: Buffer) => element(0x03, Buffer.from([0]), content);
 const octets = (content: Buffer) => element(0x04, content);
-const time = (date: Date) => element(0x18, Buffer.from(date.toISOString().replaceAll(/[-:T]|\.\d+/g, '')));
+/** UTCTime, good up to 2049. */
+const time = (date: Date) =>
+  element(
+    0x17,
+    Buffer.from(
+      date
+        .toISOString()
+        .slice(2)
+        .replaceAll(/[-:T]|\.\d+/g, ''),
+    ),
+  );
 const nameOf = (common: string) => sequence(element(0x31, sequence(object('550403'), element(0x0c, Buffer.from(common)))));
 
 const NULL = element(0x05);
