@@ -24,7 +24,7 @@ export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
     // Never redirected: a URL signed for GET refuses HEAD.
     if (c.req.method === 'HEAD') return c.body(null, 200, headers);
     const url = await blobs.redirectUrl(link);
-    // Without a type, workerd would compress the nothing that this has for a body.
+    // Without a type, Miniflare would compress even the nothing that this has for a body.
     if (url !== undefined)
       return c.body(null, 307, { Location: url, 'Docker-Content-Digest': link.digest, 'Content-Type': OCTET_STREAM });
     const range = parseRange(rangeHeader(c.req.raw, link.digest), link.size);
