@@ -5,6 +5,7 @@ import { parseRepositoryName } from '../domain/reference.ts';
 import { contentHeaders, isUnmodified, notModified, rangeHeader } from './content-response.ts';
 import { type AppEnv, checkDeletable, keepGoing, type Services } from './context.ts';
 
+const OCTET_STREAM = 'application/octet-stream';
 /** A blob never changes: caches in front may keep it for a year, as registry:2's. */
 const BLOB_CACHING = 'max-age=31536000, no-transform';
 
@@ -15,7 +16,7 @@ export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
   routes.get('/v2/:name{.+}/blobs/:digest', needs('pull'), async (c) => {
     const link = await blobs.resolve(parseRepositoryName(c.req.param('name')), parseDigest(c.req.param('digest')));
     const headers = {
-      ...contentHeaders(link.digest, 'application/octet-stream', link.size),
+      ...contentHeaders(link.digest, OCTET_STREAM, link.size),
       'Accept-Ranges': 'bytes',
       'Cache-Control': BLOB_CACHING,
     };
@@ -23,7 +24,9 @@ export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
     // Never redirected: a URL signed for GET refuses HEAD.
     if (c.req.method === 'HEAD') return c.body(null, 200, headers);
     const url = await blobs.redirectUrl(link);
-    if (url !== undefined) return c.body(null, 307, { Location: url, 'Docker-Content-Digest': link.digest });
+    // Without a type, Miniflare would compress even the nothing that this has for a body.
+    if (url !== undefined)
+      return c.body(null, 307, { Location: url, 'Docker-Content-Digest': link.digest, 'Content-Type': OCTET_STREAM });
     const range = parseRange(rangeHeader(c.req.raw, link.digest), link.size);
     const body = await blobs.open(link, range);
     if (range === undefined) return c.body(body, 200, headers);

@@ -72,6 +72,7 @@ test('redirects carry the digest, and only GET is redirected', async () => {
     /^https:\/\/storage\.test\/objects\/sha256\/[0-9a-f]{64}\/[0-9a-f-]{36}\?signature$/,
   );
   expect(response.headers.get('Docker-Content-Digest')).toBe(digest);
+  expect(response.headers.get('Content-Type')).toBe('application/octet-stream');
   expect((await client.head(`/v2/a/blobs/${digest}`)).status).toBe(200);
 });
 

@@ -99,6 +99,6 @@ test('following Link through referrers gives each once, in pages of 4 MiB', { ti
       expect(pages.flatMap(({ listed }) => listed.manifests.map(({ digest }) => digest))).toEqual([...expected].sort());
       for (const { bytes } of pages) expect(bytes).toBeLessThanOrEqual(4 * MIB);
     }),
-    runs(20),
+    runs(10),
   );
 });

@@ -39,6 +39,11 @@ const PAGE = 1000;
  */
 export class RegistryModel {
   readonly #repositories = new Map<string, Repository>();
+  readonly #redirectsBlobs: boolean;
+
+  constructor({ redirectsBlobs = false } = {}) {
+    this.#redirectsBlobs = redirectsBlobs;
+  }
 
   /** The answer to a call; a successful one is done. */
   answer(call: Call): Expected {
@@ -113,6 +118,7 @@ export class RegistryModel {
     const whole = { answers: ['200'], headers: { ...told, 'content-length': String(bytes.length) }, bytes };
     if (isUnmodified(headers, digest)) return { answers: ['304'], headers: told };
     if (method === 'HEAD') return whole;
+    if (this.#redirectsBlobs) return { answers: ['307'], headers: { 'docker-content-digest': digest } };
     const isMeant = headers['If-Range'] === undefined || headers['If-Range'] === `"${digest}"`;
     const part = isMeant ? partOf(headers['Range'] ?? '', bytes.length) : undefined;
     if (part === undefined) return whole;
