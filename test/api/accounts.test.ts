@@ -340,6 +340,12 @@ describe('guessing', () => {
     for (let n = 0; n < 10; n += 1) expect((await guess(client, 'alice', `${n}`, HOME)).status).toBe(401);
   });
 
+  test('is not what many users of one address do', async () => {
+    const users = Array.from({ length: 60 }, (_, n) => [`user${n}`, 'right'] as const);
+    const { client } = accounts({ REGISTRY_AUTH_HTPASSWD: htpasswd(Object.fromEntries(users)) });
+    for (const [user, password] of users) expect((await guess(client, user, password, HOME)).status).toBe(200);
+  });
+
   test('from one address keeps no password out elsewhere, and no token anywhere', async () => {
     const { client } = accounts();
     const token = await tokenFor(client, '');
@@ -390,6 +396,14 @@ describe('guessing', () => {
       await status(emulator, forwarded(n));
     }
     expect([await status(emulator, forwarded(99)), await status(emulator, { 'X-Forwarded-For': AWAY })]).toEqual([429, 401]);
+  });
+
+  test('that the platform refuses is counted here: it too would tell a password that is remembered', async () => {
+    const { client } = accounts({}, { limit: async (key) => key.includes(AWAY) });
+    expect((await guess(client, 'alice', 'wonder land', AWAY)).status).toBe(200);
+    for (let n = 0; n < 10; n += 1) expect((await guess(client, 'alice', 'x', HOME)).status).toBe(429);
+    expect((await guess(client, 'alice', 'wonder land', HOME)).status).toBe(429);
+    expect((await guess(client, 'alice', 'wonder land', AWAY)).status).toBe(200);
   });
 
   test('is counted by the platform too, where it has a limit', async () => {

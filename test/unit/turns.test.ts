@@ -50,6 +50,25 @@ test('a turn whose request was ended is taken over, by one of those who wait', a
   expect(looks).toBeLessThan(100);
 });
 
+test("a turn that was taken over ends nobody else's when it comes back after all", async () => {
+  const turns = new Turns(aMoment);
+  const late = Promise.withResolvers<void>();
+  const first = turns.take(() => late.promise);
+  const order: string[] = [];
+  const other = turns.take(async (stillThere) => {
+    late.resolve();
+    await first;
+    for (let step = 0; step < 10; step += 1) {
+      await aMoment();
+      stillThere();
+    }
+    order.push('second');
+  });
+  await first;
+  await Promise.all([other, turns.take(async () => void order.push('third'))]);
+  expect(order).toEqual(['second', 'third']);
+});
+
 test('who waits too long is told to come again', async () => {
   const turns = new Turns(aMoment);
   const over = new AbortController();

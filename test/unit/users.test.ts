@@ -27,7 +27,7 @@ function users(): Users {
   return new Users({
     load: async () => parseHtpasswd(file.join('\n')),
     throttle: new Throttle(options),
-    turns: new Turns(options.wait),
+    turns: new Turns(() => new Promise<void>((resolve) => void setImmediate(resolve))),
     clock: options.clock,
   });
 }
@@ -48,4 +48,12 @@ test('a right password costs its own rounds, and none once it is remembered', as
   const known = users();
   for (let n = 0; n < 2; n += 1) expect(await known.isPasswordOf('fast', 'right', 'here')).toBe(true);
   expect(rounds.count).toBe(2 ** 4);
+});
+
+test('a right password that comes many times at once is compared once', async () => {
+  rounds.count = 0;
+  const known = users();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => known.isPasswordOf('slow', 'right', 'here')));
+  expect(new Set(answers)).toEqual(new Set([true]));
+  expect(rounds.count).toBe(2 ** 6);
 });
