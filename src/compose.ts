@@ -14,6 +14,7 @@ import { type BlobLink, Blobs } from './registry/blobs.ts';
 import { BufferPool, MAX_BUFFERED_BYTES } from './registry/buffer-pool.ts';
 import { Catalog } from './registry/catalog.ts';
 import { ChunkedBlob } from './registry/chunked-blob.ts';
+import { Collection, type CollectionReport } from './registry/collection/collection.ts';
 import { Liveness } from './registry/liveness.ts';
 import { Manifests, type StoredManifest } from './registry/manifests.ts';
 import { RecentCache } from './recent-cache.ts';
@@ -34,6 +35,8 @@ export interface Registry {
   readonly services: Services;
   readonly log: Log;
   maintain(): Promise<void>;
+  /** One run of garbage collection. */
+  readonly collect: (options: { readonly deleteUntagged: boolean; readonly isDryRun: boolean }) => Promise<CollectionReport>;
 }
 
 export interface Platform {
@@ -129,6 +132,7 @@ export function compose(config: Config, platform: Platform): Registry {
     app: createApp(services, clock),
     services,
     log,
+    collect: (options) => new Collection({ store, referrers, clock, graceSeconds: gracePeriodSeconds, ...options }).run(),
     maintain: async () => {
       const { enabled, dryRun } = config.uploadPurging;
       if (!enabled) return;

@@ -1,28 +1,41 @@
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import {
   createLocalJWKSet,
-  createRemoteJWKSet,
-  errors,
   type CryptoKey,
   decodeProtectedHeader,
-  importX509,
+  errors,
+  importJWK,
   type JSONWebKeySet,
+  type JWTHeaderParameters,
   type JWTPayload,
   jwtVerify,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
 } from 'jose';
 import { z } from 'zod';
+import { findCertificate, keyOfChain } from '../domain/certificate.ts';
 import { Failure } from '../domain/failure.ts';
-import { Unavailable } from '../domain/unavailable.ts';
 import type { Authenticator } from './authenticator.ts';
 import { type Caller, foreignCaller } from './caller.ts';
-import { leadsTo } from './certificate-chain.ts';
 import type { Credentials } from './credentials.ts';
+import { type KeySet, remoteKeySet } from './key-sets.ts';
 
 const ALGORITHMS = ['RS256', 'ES256'];
+/** As registry:2's. */
 const CLOCK_TOLERANCE_SECONDS = 60;
 
-const accessClaim = z.array(z.object({ type: z.string(), name: z.string(), actions: z.array(z.string()) })).default([]);
+/** Token servers written in Go say `null` for an empty list. */
+const listOf = <T extends z.ZodType>(each: T) =>
+  z
+    .array(each)
+    .nullish()
+    .transform((list) => list ?? []);
+
+/** https://distribution.github.io/distribution/spec/auth/jwt/ */
+const claims = z.object({
+  sub: z.string().optional().catch(undefined),
+  access: listOf(z.object({ type: z.string(), name: z.string(), actions: listOf(z.string()) })),
+});
+
+const chain = z.array(z.string()).catch([]);
 
 /** By what another server's tokens are known. */
 export interface TrustedKeys {
@@ -43,13 +56,16 @@ export interface ForeignTokensOptions {
 /** Tokens that another server gives, as with registry:2's `auth: token`: https://distribution.github.io/distribution/spec/auth/jwt/ */
 export class ForeignTokens implements Authenticator {
   readonly #options: ForeignTokensOptions;
-  readonly #keySet: JWTVerifyGetKey | undefined;
+  readonly #certificates: readonly X509Certificate[];
+  /** The certificates' own, by algorithm: imported when first needed. */
+  readonly #ownKeys = new Map<string, readonly CryptoKey[]>();
+  readonly #keySet: KeySet | undefined;
 
   constructor(options: ForeignTokensOptions) {
     this.#options = options;
-    const { jwks } = options.keys;
-    // A URL's keys are kept, and fetched again for an id that is not among them.
-    if (jwks !== undefined) this.#keySet = jwks instanceof URL ? createRemoteJWKSet(jwks) : createLocalJWKSet(jwks);
+    const { jwks, certificates } = options.keys;
+    this.#certificates = certificates.map(findCertificate).filter((each) => each !== undefined);
+    if (jwks !== undefined) this.#keySet = jwks instanceof URL ? remoteKeySet(jwks, options.clock) : createLocalJWKSet(jwks);
   }
 
   get realm(): string {
@@ -63,58 +79,85 @@ export class ForeignTokens implements Authenticator {
   async identify(credentials: Credentials): Promise<Caller> {
     if (credentials.kind === 'none') return { user: undefined, decide: () => 'unknown', sees: () => false };
     if (credentials.kind !== 'bearer') throw new Failure('password-wrong', 'this registry takes tokens, not passwords');
-    const { sub, access } = await this.#verify(credentials.token);
-    const grants = accessClaim.safeParse(access);
-    if (!grants.success) throw invalid();
-    return foreignCaller(sub, grants.data);
+    const read = claims.safeParse(await this.#verify(credentials.token));
+    if (!read.success) throw invalid();
+    return foreignCaller(read.data.sub, read.data.access);
   }
 
+  /** @throws {Failure} token-invalid */
   async #verify(token: string): Promise<JWTPayload> {
-    const { issuer, service, clock } = this.#options;
-    const expected = {
-      algorithms: ALGORITHMS,
-      issuer,
-      audience: service,
-      currentDate: clock(),
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      requiredClaims: ['exp'],
-    };
+    const header = headerOf(token);
     try {
-      return await this.#verifyByAny(token, expected);
+      for await (const key of this.#keysFor(header)) {
+        const payload = await this.#verifyBy(key, token);
+        if (payload !== undefined) return payload;
+      }
     } catch (error) {
-      if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid || error instanceof TypeError)
-        throw new Unavailable('the token server gives no keys', { cause: error });
       if (error instanceof errors.JOSEError) throw invalid(error);
       throw error;
     }
+    throw invalid();
   }
 
-  async #verifyByAny(token: string, expected: JWTVerifyOptions): Promise<JWTPayload> {
-    const { alg = '', x5c } = decodeProtectedHeader(token);
-    if (x5c === undefined && this.#keySet !== undefined) return (await jwtVerify(token, this.#keySet, expected)).payload;
-    for (const key of await this.#certifiedKeys(alg, x5c)) {
-      try {
-        return (await jwtVerify(token, key, expected)).payload;
-      } catch (error) {
-        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error; // By another of them, maybe.
-      }
+  /** Those that may have signed a token, those that cost nothing to look for first. */
+  async *#keysFor(header: JWTHeaderParameters): AsyncGenerator<CryptoKey> {
+    if (!ALGORITHMS.includes(header.alg)) return;
+    const leaf = keyOfChain(this.#certificates, chain.parse(header.x5c), this.#options.clock());
+    if (leaf !== undefined) yield* await importKeys([leaf], header.alg);
+    const ownKeys = this.#certificates.map(({ publicKey }) => publicKey);
+    if (!this.#ownKeys.has(header.alg)) this.#ownKeys.set(header.alg, await importKeys(ownKeys, header.alg));
+    yield* this.#ownKeys.get(header.alg)!;
+    if (this.#keySet !== undefined) yield* keysOf(this.#keySet, header);
+  }
+
+  /** @returns undefined where the token is not signed by this key */
+  async #verifyBy(key: CryptoKey, token: string): Promise<JWTPayload | undefined> {
+    const { issuer, service, clock } = this.#options;
+    try {
+      const { payload } = await jwtVerify(token, key, {
+        algorithms: ALGORITHMS,
+        issuer,
+        audience: service,
+        currentDate: clock(),
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        requiredClaims: ['exp'],
+      });
+      return payload;
+    } catch (error) {
+      // A key that is too short, say, is a TypeError.
+      if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof TypeError) return undefined;
+      throw error;
     }
-    throw new errors.JWKSNoMatchingKey();
-  }
-
-  async #certifiedKeys(algorithm: string, chain: readonly string[] | undefined): Promise<CryptoKey[]> {
-    const { keys, clock } = this.#options;
-    if (!ALGORITHMS.includes(algorithm)) return [];
-    const isTrusted = chain !== undefined && leadsTo(keys.certificates, chain, clock());
-    const candidates = chain === undefined ? keys.certificates : isTrusted ? [toPem(chain[0]!)] : [];
-    const imported = await Promise.allSettled(candidates.map((pem) => importX509(pem, algorithm)));
-    // Those of another kind than the algorithm's fail.
-    return imported.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   }
 }
 
-function toPem(base64: string): string {
-  return `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----`;
+function headerOf(token: string): JWTHeaderParameters {
+  try {
+    const { alg = '', ...others } = decodeProtectedHeader(token);
+    return { alg, ...others };
+  } catch (cause) {
+    throw invalid(cause);
+  }
+}
+
+/** Without those of another kind than the algorithm's. */
+async function importKeys(keys: readonly KeyObject[], algorithm: string): Promise<CryptoKey[]> {
+  const imported = await Promise.allSettled(keys.map(async (key) => importJWK(key.export({ format: 'jwk' }), algorithm)));
+  return imported.flatMap((each) => (each.status === 'fulfilled' ? [each.value as CryptoKey] : []));
+}
+
+/** One mostly; several for a token that doesn't say by which of them it is signed. */
+async function* keysOf(keySet: KeySet, header: JWTHeaderParameters): AsyncGenerator<CryptoKey> {
+  let candidates: AsyncIterable<CryptoKey>;
+  try {
+    yield await keySet(header);
+    return;
+  } catch (error) {
+    if (error instanceof errors.JWKSNoMatchingKey) return;
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    candidates = error;
+  }
+  yield* candidates;
 }
 
 function invalid(cause?: unknown): Failure {

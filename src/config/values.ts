@@ -1,6 +1,8 @@
 /** The kinds of values that settings have: from an environment's text to what it stands for. */
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { findCertificate } from '../domain/certificate.ts';
+import { isSecretKey, isVerifyingKey } from '../domain/json-web-key.ts';
 
 export const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 
@@ -23,6 +25,7 @@ export const duration = z
 
 export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .refine((url) => /^[\x21-\x7e]+$/.test(url), 'must be an http or https URL in ASCII, for headers')
   .transform((url) => url.replace(/\/+$/, ''));
 
 export const text = z.string().trim().min(1, 'must not be empty');
@@ -52,12 +55,19 @@ export const plainText = text.regex(/^[\x20-\x7e]+$/, 'must be printable ASCII')
 export const jwks = text.transform((value, context) => {
   if (/^https?:/.test(value) && URL.canParse(value)) return new URL(value);
   const parsed = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) }).safeParse(yaml.safeParse(value).data);
-  if (parsed.success) return parsed.data;
-  context.addIssue({ code: 'custom', message: 'must be a URL, or a JSON Web Key Set' });
+  const message = parsed.success ? problemOf(parsed.data.keys) : 'must be a URL, or a JSON Web Key Set';
+  if (parsed.success && message === undefined) return parsed.data;
+  context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });
+
+function problemOf(keys: readonly { readonly kty: string }[]): string | undefined {
+  if (keys.some(isSecretKey)) return 'must hold public keys only: whoever has a private one can make tokens';
+  return keys.some(isVerifyingKey) ? undefined : 'must hold a key for RS256 or ES256';
+}
 
 /** Certificates, each by itself. */
 export const pem = text
   .transform((value) => value.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
-  .refine((certificates) => certificates.length > 0, 'must hold certificates in PEM');
+  .refine((certificates) => certificates.length > 0, 'must hold certificates in PEM')
+  .refine((certificates) => certificates.every((each) => findCertificate(each) !== undefined), 'has a certificate that is none');

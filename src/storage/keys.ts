@@ -13,6 +13,7 @@
  *     uploads/<session>/<uuid>                         what one chunk left: object, multipart id, parts, tail
  *     uploads/<session>/cancelled                      empty: the client cancelled the session
  *     system/registry.json                             layout version, generated secret, what the store can do
+ *     system/collection.json                           what one run of collection leaves to the next
  *     system/probe/<uuid>                              what a probe of the store wrote, and deletes
  *
  * No key is another key's parent path, for MinIO hides one of such a pair from its listings; hence the `!`, which sorts
@@ -28,6 +29,9 @@ export const LAYOUT_VERSION = 1;
 const path = (digest: Digest) => `${algorithmOf(digest)}/${hexOf(digest)}`;
 
 const STREAMED_PREFIX = 'objects/streamed/';
+export const OBJECTS_PREFIX = 'objects/';
+export const REPOSITORIES_PREFIX = 'repositories/';
+export const COLLECTION_KEY = 'system/collection.json';
 export const CATALOG_PREFIX = 'catalog/';
 export const UPLOADS_PREFIX = 'uploads/';
 export const SYSTEM_KEY = 'system/registry.json';
@@ -83,3 +87,30 @@ export const chunkKey = (session: string, uuid: string) => `${sessionPrefix(sess
 export const cancelledKey = (session: string) => `${sessionPrefix(session)}cancelled`;
 
 export const probeKey = (uuid: string) => `system/probe/${uuid}`;
+
+/** Sorts behind every key of a repository, and before those of the next. */
+export const behindRepository = (name: RepositoryName) => `${REPOSITORIES_PREFIX}${name}/_~`;
+
+export interface RepositoryKey {
+  readonly name: RepositoryName;
+  readonly kind: string;
+  /** Of a blob's link or a manifest. */
+  readonly digest: Digest | undefined;
+  /** Of a tag. */
+  readonly tag: Tag;
+}
+
+/** @returns undefined for what is no repository's */
+export function findRepositoryKey(key: string): RepositoryKey | undefined {
+  const match = /^repositories\/(.+?)\/_(blobs|manifests|tags|tagged|referrers)\/(.+)$/.exec(key);
+  if (match === null) return undefined;
+  const [, name, kind, rest] = match as unknown as [string, string, string, string];
+  return { name: name as RepositoryName, kind, digest: findDigest(rest.replace('/', ':')), tag: rest as Tag };
+}
+
+/** An object's key without what tells its digest, and the digest where the key tells it. */
+export function parseObjectKey(key: string): { object: string; digest: Digest | undefined; isMarker: boolean } {
+  if (!isStreamed(key)) return { object: key, digest: findDigest(key.split('/').slice(1, 3).join(':')), isMarker: false };
+  const [object = '', digest] = key.split('!');
+  return { object, digest: digest === undefined ? undefined : findDigest(digest), isMarker: digest !== undefined };
+}

@@ -16,7 +16,7 @@ import {
   type Written,
 } from './object-store.ts';
 
-interface Entry extends ObjectInfo {
+export interface Entry extends ObjectInfo {
   readonly bytes: Uint8Array;
 }
 
@@ -34,7 +34,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   /** Everything in the bucket, in no order. */
-  objects(): Iterable<{ readonly key: string; readonly etag: string; readonly bytes: Uint8Array }> {
+  objects(): Iterable<Entry> {
     return this.#entries.values();
   }
 

@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { type ObjectStore, readAll } from '../../src/storage/object-store.ts';
+import { type ListPage, type ObjectInfo, type ObjectStore, readAll } from '../../src/storage/object-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 import { contentOf } from './contents.ts';
-import { exploreAll, exploreOnce, type Variant } from './explore.ts';
-import { CROWDS, PAIRS } from './scenarios.ts';
+import { exploreAll, exploreOnce, type Finding, type Variant } from './explore.ts';
+import { COLLECTED, COLLECTED_CROWDS, CROWDS, type Intent, LAST_MOMENTS, PAIRS } from './scenarios.ts';
 
 const TIMEOUT_MS = 300_000;
-const byName = (name: string) => [...PAIRS, ...CROWDS].find((scenario) => scenario.name === name)!;
+const byName = (name: string) =>
+  [...PAIRS, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS].find((scenario) => scenario.name === name)!;
 
 describe('in every order of two', () => {
-  test.each(PAIRS)('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
+  test.each([...PAIRS, ...LAST_MOMENTS])('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
     const { states, finding } = await exploreAll(scenario);
     expect(finding).toBeUndefined();
     expect(states).toBeGreaterThan(20);
@@ -22,7 +23,7 @@ const SEED = process.env['EXPLORE_SEED'];
 const seeds = SEED === undefined ? Array.from({ length: RUNS }, (_, index) => index + 1) : [Number(SEED)];
 
 describe('in orders drawn at random, with crashes, failures and lost answers', () => {
-  test.each([...PAIRS, ...CROWDS])('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
+  test.each([...PAIRS, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS])('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
     for (const seed of seeds) {
       const { finding } = await exploreOnce(scenario, seed, seed % 2 === 0 ? 0.1 : 0.02);
       expect(finding, `EXPLORE_SEED=${seed}`).toBeUndefined();
@@ -109,6 +110,99 @@ describe('a registry that', () => {
 
   test.each(BROKEN)('%s is found out', { timeout: TIMEOUT_MS }, async (_, scenario, variant) => {
     const { finding } = await exploreAll(byName(scenario), variant);
+    expect(finding?.wrong).not.toHaveLength(0);
+    expect(finding?.path.length).toBeGreaterThan(0);
+  });
+});
+
+/** Collection that would lose something, each of a kind that an earlier design had. */
+describe('a collection that', () => {
+  const isCollector = (intent: Intent) => intent.kind === 'collect';
+  const withOldTimes = (info: ObjectInfo) => ({ ...info, lastModified: new Date(-1e12) });
+
+  const BROKEN: readonly [string, string, Variant][] = [
+    [
+      'takes no notice of the grace period',
+      'a push beside two collections',
+      {
+        broken: isCollector,
+        breakage: (store) =>
+          overriddenStore(store, {
+            list: async (options) => {
+              const page = await store.list(options);
+              return {
+                ...page,
+                objects: page.objects.map((each) => (each.key.includes('/_blobs/') ? withOldTimes(each) : each)),
+              };
+            },
+            get: async (key, range) => {
+              const object = await store.get(key, range);
+              return object && key.includes('/_blobs/') ? { ...object, ...withOldTimes(object), body: object.body } : object;
+            },
+          }),
+      },
+    ],
+    [
+      'goes by what it listed an earlier time',
+      'a push of what was deleted long ago',
+      {
+        broken: isCollector,
+        breakage: (store) => {
+          const known = new Map<string, Promise<ListPage>>();
+          return overriddenStore(store, {
+            list: (options) => {
+              const name = JSON.stringify(options);
+              const page = known.get(name) ?? store.list(options);
+              known.set(name, page);
+              return page;
+            },
+          });
+        },
+      },
+    ],
+    [
+      'is not stopped by whoever relies on what is condemned',
+      'a push of what was deleted long ago',
+      {
+        broken: (intent) => !isCollector(intent),
+        breakage: (store) =>
+          overriddenStore(store, {
+            put: async (key, bytes, condition) => {
+              const standing = key.includes('/_blobs/') ? await store.get(key) : undefined;
+              const text = standing && new TextDecoder().decode(await readAll(standing.body));
+              return text?.includes('"state":"condemned"') ? { etag: standing!.etag } : store.put(key, bytes, condition);
+            },
+          }),
+      },
+    ],
+    [
+      'does not see that another repository holds the object',
+      'a mount from where it is deleted, beside collection',
+      {
+        broken: isCollector,
+        breakage: (store) =>
+          overriddenStore(store, {
+            list: async (options) => {
+              const page = await store.list(options);
+              return { ...page, objects: page.objects.filter(({ key }) => !key.startsWith('repositories/team/app/_blobs/')) };
+            },
+          }),
+      },
+    ],
+    [
+      'writes over what has changed',
+      'a tag set on what is condemned',
+      {
+        broken: isCollector,
+        breakage: (store) => overriddenStore(store, { put: (key, bytes) => store.put(key, bytes) }),
+      },
+    ],
+  ];
+
+  test.each(BROKEN)('%s is found out', { timeout: TIMEOUT_MS }, async (_, scenario, variant) => {
+    let finding: Finding | undefined;
+    for (let seed = 1; finding === undefined && seed <= 3000; seed += 1)
+      ({ finding } = await exploreOnce(byName(scenario), seed, 0, variant));
     expect(finding?.wrong).not.toHaveLength(0);
     expect(finding?.path.length).toBeGreaterThan(0);
   });

@@ -1,11 +1,12 @@
-import type { Services } from '../../src/http/context.ts';
-import { rewrittenData, Snapshot, violations } from './invariants.ts';
+import { garbage, rewrittenData, Snapshot, violations } from './invariants.ts';
 import { judge } from './judge.ts';
-import type { Scenario } from './scenarios.ts';
-import { type Breakage, type Fate, FATES, World } from './world.ts';
+import type { Intent, Scenario } from './scenarios.ts';
+import { type Breakage, type Fate, FATES, type Isolate, World } from './world.ts';
 
 export interface Variant {
   readonly breakage?: Breakage;
+  /** Whose store is broken; everybody's, where left out. */
+  readonly broken?: (intent: Intent) => boolean;
   /** How object names and sessions are drawn, where not as they should be. */
   readonly randomId?: () => string;
 }
@@ -20,22 +21,25 @@ export interface Finding {
 async function stage(scenario: Scenario, variant: Variant): Promise<World> {
   const world = new World();
   await world.prepare();
-  const services: Services[] = [];
-  for (const _ of scenario.actors) services.push(await world.enter(variant.breakage, variant.randomId));
+  const isolates: Isolate[] = [];
+  for (const { intent } of scenario.actors) {
+    const isBroken = variant.broken?.(intent) ?? true;
+    isolates.push(await world.enter(isBroken ? variant.breakage : undefined, variant.randomId));
+  }
   const earlier = await world.enter();
   for (const { run } of scenario.before) await run(earlier);
   await world.start(
     scenario.actors.map(
       ({ run }, actor) =>
         () =>
-          run(services[actor]!),
+          run(isolates[actor]!),
     ),
   );
   return world;
 }
 
 /** What is wrong at this moment, or at the end where nobody goes on. */
-function look(scenario: Scenario, world: World): string[] {
+async function look(scenario: Scenario, world: World): Promise<string[]> {
   const snapshot = new Snapshot(world.store.objects());
   const unfinished = scenario.actors.flatMap(({ intent }, actor) => (world.stateOf(actor) === 'done' ? [] : [intent]));
   // Until the delete has taken its tags, or a push that put one there has looked at its manifest once more. Whoever
@@ -45,11 +49,13 @@ function look(scenario: Scenario, world: World): string[] {
       ? [intent.digest]
       : [],
   );
-  return [
-    ...rewrittenData(snapshot),
-    ...violations(snapshot, dying),
-    ...(world.choices.length === 0 ? judge(scenario, world, snapshot) : []),
-  ];
+  const wrong = [...rewrittenData(snapshot), ...violations(snapshot, dying)];
+  if (world.choices.length > 0) return wrong;
+  wrong.push(...judge(scenario, world, snapshot));
+  if (!scenario.actors.some(({ intent }) => intent.kind === 'collect')) return wrong;
+  await world.collectAll();
+  const after = new Snapshot(world.store.objects());
+  return [...wrong, ...violations(after, dying), ...judge(scenario, world, after), ...garbage(after)];
 }
 
 /** Every order of the actors' operations, each state once. */
@@ -66,7 +72,7 @@ export async function exploreAll(scenario: Scenario, variant: Variant = {}): Pro
     const { fingerprint } = world;
     if (seen.has(fingerprint)) continue;
     seen.add(fingerprint);
-    const wrong = look(scenario, world);
+    const wrong = await look(scenario, world);
     if (wrong.length > 0) return { states: seen.size, finding: { wrong, path: taken } };
     for (let index = 0; index < world.choices.length; index += 1) open.push([...path, index]);
   }
@@ -84,7 +90,7 @@ export async function exploreOnce(
   const world = await stage(scenario, variant);
   const taken: string[] = [];
   for (let steps = 0; ; steps += 1) {
-    const wrong = look(scenario, world);
+    const wrong = await look(scenario, world);
     if (wrong.length > 0) return { steps, finding: { wrong, path: taken } };
     if (world.choices.length === 0) return { steps };
     const index = Math.floor(random() * world.choices.length);

@@ -103,3 +103,20 @@ export function violations(snapshot: Snapshot, dying: readonly Digest[]): string
   }
   return wrong;
 }
+
+/** What is there although nothing needs it. */
+export function garbage(snapshot: Snapshot): string[] {
+  const links = snapshot.cells.filter(({ kind }) => kind === 'blobs');
+  const held = new Set(links.map(({ header }) => header.object));
+  const objects = [...snapshot.objects.keys()].filter((key) => key.startsWith('objects/'));
+  const unheld = objects.filter((key) => !held.has(key.split('!')[0])).map((key) => `${key} is left, and nothing holds it`);
+  const needed = new Set(
+    snapshot.cells
+      .filter(({ kind }) => kind === 'manifests' || kind === 'tags')
+      .flatMap(({ repository, bytes, header }) =>
+        parseManifest(bytes, header.mediaType).references.map(({ digest }) => `${repository} ${digest}`),
+      ),
+  );
+  const unneeded = links.filter(({ repository, header }) => !needed.has(`${repository} ${header.digest}`));
+  return [...unheld, ...unneeded.map(({ repository, header }) => `${repository} ${header.digest} is left, and nothing needs it`)];
+}

@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from '../../src/domain/digest.ts';
 import type { Reference, RepositoryName, Tag } from '../../src/domain/reference.ts';
-import type { Services } from '../../src/http/context.ts';
+import { GRACE_MS, type Isolate } from './world.ts';
 import { bytesOf, imageManifest, OCI_IMAGE, streamOf } from '../support/api-client.ts';
 
 const REPOSITORY = 'team/app' as RepositoryName;
@@ -38,11 +38,12 @@ export type Intent =
       readonly subject?: Digest | undefined;
     }
   | { readonly kind: 'delete tag'; readonly repository: string; readonly tag: string }
+  | { readonly kind: 'collect'; readonly repository: string }
   | { readonly kind: 'delete manifest'; readonly repository: string; readonly digest: Digest };
 
 export interface Actor {
   readonly intent: Intent;
-  readonly run: (services: Services) => Promise<unknown>;
+  readonly run: (services: Isolate) => Promise<unknown>;
 }
 
 export interface Scenario {
@@ -54,16 +55,17 @@ export interface Scenario {
 const reference = (text: string): Reference =>
   text.includes(':') ? { kind: 'digest', digest: text as Digest } : { kind: 'tag', tag: text as Tag };
 
-async function upload({ uploads }: Services, repository: RepositoryName, { config, configDigest }: Image): Promise<void> {
+async function upload({ uploads }: Isolate, repository: RepositoryName, { config, configDigest }: Image): Promise<void> {
   const body = { stream: streamOf(config), length: config.length, range: undefined };
   await uploads.finish(uploads.begin(repository, 'sha256'), configDigest, body);
 }
 
-function tagging(image: Image, tag: string, repository: RepositoryName, first: (services: Services) => Promise<unknown>): Actor {
+function tagging(image: Image, tag: string, repository: RepositoryName, first: (services: Isolate) => Promise<unknown>): Actor {
   return {
     intent: { kind: 'push', repository, tag, digest: image.digest, subject: image.subject },
     run: async (services) => {
       await first(services);
+      await services.rest();
       await services.manifests.put(repository, { tags: [tag as Tag] }, image.manifest, undefined);
     },
   };
@@ -84,10 +86,33 @@ const deleteTag = (tag: string): Actor => ({
   run: ({ manifests }) => manifests.delete(REPOSITORY, reference(tag)),
 });
 
-const deleteManifest = ({ digest }: Image): Actor => ({
-  intent: { kind: 'delete manifest', repository: REPOSITORY, digest },
-  run: ({ manifests }) => manifests.delete(REPOSITORY, reference(digest)),
+const deleteIn = (repository: RepositoryName, { digest }: Image): Actor => ({
+  intent: { kind: 'delete manifest', repository, digest },
+  run: ({ manifests }) => manifests.delete(repository, reference(digest)),
 });
+const deleteManifest = (image: Image) => deleteIn(REPOSITORY, image);
+const deleteElsewhere = (image: Image) => deleteIn(ELSEWHERE, image);
+
+/** From where it may be mounted at this moment. */
+const deleteBlob = ({ configDigest, digest }: Image): Actor => ({
+  intent: { kind: 'delete manifest', repository: ELSEWHERE, digest },
+  run: async ({ manifests, blobs, rest }) => {
+    await manifests.delete(ELSEWHERE, reference(digest)).catch(() => undefined);
+    await rest();
+    await blobs.delete(ELSEWHERE, configDigest);
+  },
+});
+
+/** Looks again and again, at moments that lie well within a grace period of each other, and beyond it. */
+const collect: Actor = {
+  intent: { kind: 'collect', repository: '' },
+  run: async (isolate) => {
+    for (let run = 0; run < 4; run += 1) {
+      await isolate.collect({ deleteUntagged: false, isDryRun: false });
+      await isolate.pass(GRACE_MS * (run % 2 === 0 ? 1.1 : 0.6));
+    }
+  },
+};
 
 const scenario = (name: string, before: readonly Actor[], actors: readonly Actor[]): Scenario => ({ name, before, actors });
 
@@ -109,6 +134,75 @@ export const PAIRS: readonly Scenario[] = [
   scenario('an image and its tag deleted', BOTH, [deleteManifest(ONE), deleteTag('latest')]),
   scenario('a blob mounted while it is pushed elsewhere', [], [mount(ONE, 'latest'), pushElsewhere(ONE)]),
   scenario('a blob mounted while the same image is pushed', [pushElsewhere(ONE)], [mount(ONE, 'latest'), push(ONE, 'latest')]),
+];
+
+const collectOnce: Actor = {
+  intent: { kind: 'collect', repository: '' },
+  run: ({ collect }) => collect({ deleteUntagged: false, isDryRun: false }),
+};
+
+/** What stands here before has long been there. */
+const aged = (...actors: readonly Actor[]): Actor[] => [
+  ...actors,
+  { intent: { kind: 'collect', repository: '' }, run: ({ pass }) => pass(GRACE_MS * 1.1) },
+];
+
+/** What nothing needs here was condemned long ago: the next run is its death. */
+const condemned = (...actors: readonly Actor[]): Actor[] => {
+  return aged(...aged(...actors), collectOnce);
+};
+
+/** The run that kills, in every order with what would keep alive. */
+export const LAST_MOMENTS: readonly Scenario[] = [
+  scenario('a push at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collectOnce]),
+  scenario('a tag set at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [
+    retag(ONE, 'latest'),
+    collectOnce,
+  ]),
+  scenario('a mount at the last moment', condemned(pushElsewhere(ONE), deleteElsewhere(ONE)), [
+    mount(ONE, 'latest'),
+    collectOnce,
+  ]),
+  scenario('two collections at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [collectOnce, collectOnce]),
+];
+
+export const COLLECTED: readonly Scenario[] = [
+  scenario('a push beside collection', [], [push(ONE, 'latest'), collect]),
+  scenario('a push of what was deleted long ago', aged(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collect]),
+  scenario('a tag set on what was deleted long ago', aged(push(ONE, 'latest'), deleteManifest(ONE)), [
+    retag(ONE, 'latest'),
+    collect,
+  ]),
+  scenario('a mount of what was deleted long ago', aged(pushElsewhere(ONE), deleteElsewhere(ONE)), [
+    mount(ONE, 'latest'),
+    collect,
+  ]),
+  scenario('a push of what is condemned', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collect]),
+  scenario('a tag set on what is condemned', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [
+    retag(ONE, 'latest'),
+    collect,
+  ]),
+  scenario('a mount of what is condemned', condemned(pushElsewhere(ONE), deleteElsewhere(ONE)), [mount(ONE, 'latest'), collect]),
+  scenario('a delete beside collection', aged(push(ONE, 'latest')), [deleteManifest(ONE), collect]),
+  scenario('two collections', aged(push(ONE, 'latest'), deleteManifest(ONE)), [collect, collect]),
+];
+
+export const COLLECTED_CROWDS: readonly Scenario[] = [
+  scenario('a push beside two collections', [], [push(ONE, 'latest'), collect, collect]),
+  scenario('pushes, deletes and two collections', aged(push(ONE, 'latest'), push(TWO, 'two')), [
+    push(ONE, 'latest'),
+    deleteManifest(ONE),
+    retag(TWO, 'latest'),
+    collect,
+    collect,
+  ]),
+  scenario('a mount from where it is deleted, beside collection', aged(pushElsewhere(ONE), deleteElsewhere(ONE)), [
+    mount(ONE, 'a'),
+    mount(ONE, 'b'),
+    deleteBlob(ONE),
+    deleteManifest(ONE),
+    collect,
+  ]),
 ];
 
 export const CROWDS: readonly Scenario[] = [

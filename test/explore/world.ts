@@ -1,4 +1,4 @@
-import { compose } from '../../src/compose.ts';
+import { compose, type Registry } from '../../src/compose.ts';
 import { parseConfig } from '../../src/config.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import type { Services } from '../../src/http/context.ts';
@@ -14,12 +14,24 @@ import { contentOf, digestOfText } from './contents.ts';
 export const FATES = ['run', 'fail', 'lose', 'crash before', 'crash after'] as const;
 export type Fate = (typeof FATES)[number];
 
+/** What an actor acts through: the registry of its isolate, and the time that passes between requests. */
+export interface Isolate extends Services {
+  readonly collect: Registry['collect'];
+  /** Between two requests: whoever rests may do so for as long as anybody likes. */
+  readonly rest: () => Promise<void>;
+  /** Lets time pass, which nobody's request outlasts. */
+  readonly pass: (ms: number) => Promise<void>;
+}
+
 interface Parked {
   readonly actor: number;
   readonly label: string;
   readonly run: () => Promise<unknown>;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
+  /** Whether time may pass meanwhile. */
+  readonly isIdle: boolean;
+  readonly passes: boolean;
 }
 
 const STORE_NAME = 'memory';
@@ -32,7 +44,8 @@ export type Breakage = (store: ObjectStore) => ObjectStore;
  * be chosen, so that whoever holds the world decides their order.
  */
 export class World {
-  readonly store = new MemoryStore(() => new Date(0));
+  #nowMs = 0;
+  readonly store = new MemoryStore(() => new Date(this.#nowMs));
   readonly #actors: { services: Services; history: string[]; state: 'active' | 'done' | 'failed' | 'crashed' }[] = [];
   #parked: Parked[] = [];
   #isOpen = true;
@@ -43,24 +56,29 @@ export class World {
   }
 
   /** Makes an actor, its isolate warm: it has read what the bucket says of itself. */
-  async enter(breakage: Breakage = (store) => store, randomId?: () => string): Promise<Services> {
+  async enter(breakage: Breakage = (store) => store, randomId?: () => string): Promise<Isolate> {
     const actor = this.#actors.length;
     let ids = 0;
-    const { services } = compose(parseConfig({ REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none', REGISTRY_LOG_LEVEL: 'error' }), {
-      store: breakage(this.#viewOf(actor)),
-      storeName: STORE_NAME,
-      presign: undefined,
-      pool: new BufferPool(1),
-      clock: () => new Date(0),
-      wait: async () => undefined,
-      limit: undefined,
-      isEmulated: false,
-      randomId: randomId ?? (() => `${actor}-${(ids += 1)}`),
-    });
+    const { services, collect } = compose(
+      parseConfig({ REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none', REGISTRY_LOG_LEVEL: 'error' }),
+      {
+        store: breakage(this.#viewOf(actor)),
+        storeName: STORE_NAME,
+        presign: undefined,
+        pool: new BufferPool(1),
+        clock: () => new Date(this.#nowMs),
+        wait: async () => undefined,
+        limit: undefined,
+        isEmulated: false,
+        randomId: randomId ?? (() => `${actor}-${(ids += 1)}`),
+      },
+    );
     this.#actors.push({ services, history: [], state: 'active' });
     await services.seal.seal(services.uploads.begin('warm' as RepositoryName, 'sha256'));
     ids = 0;
-    return services;
+    const rest = () => this.#park(actor, 'rest', async () => undefined, { isIdle: true });
+    const pass = (ms: number) => this.#park(actor, 'time passes', async () => void (this.#nowMs += ms), { passes: true });
+    return { ...services, collect, rest, pass };
   }
 
   /** From here on nothing happens to the storage unless it is chosen. */
@@ -83,7 +101,13 @@ export class World {
 
   /** The operations that could be next, as `actor: what`. */
   get choices(): readonly string[] {
-    return this.#parked.map(({ actor, label }) => `${actor}: ${label}`);
+    return this.#open.map(({ actor, label }) => `${actor}: ${label}`);
+  }
+
+  /** Time passes only while nobody is in the middle of a request. */
+  get #open(): readonly Parked[] {
+    const mayPass = this.#parked.every(({ isIdle, passes }) => isIdle || passes);
+    return this.#parked.filter(({ passes }) => mayPass || !passes);
   }
 
   stateOf(actor: number): 'active' | 'done' | 'failed' | 'crashed' {
@@ -91,8 +115,9 @@ export class World {
   }
 
   async choose(index: number, fate: Fate = 'run'): Promise<void> {
-    const [chosen] = this.#parked.splice(index, 1);
-    const { actor, label, run, resolve, reject } = chosen!;
+    const chosen = this.#open[index]!;
+    this.#parked.splice(this.#parked.indexOf(chosen), 1);
+    const { actor, label, run, resolve, reject } = chosen;
     const { history } = this.#actors[actor]!;
     if (fate === 'fail' || fate === 'crash before') history.push(`${label} ${fate}`);
     const result = fate === 'fail' || fate === 'crash before' ? undefined : await run();
@@ -114,23 +139,39 @@ export class World {
   get fingerprint(): string {
     const stored = [...this.store.objects()]
       .filter(({ key }) => key !== SYSTEM_KEY) // Holds a secret drawn at random, and never changes.
-      .map(({ key, etag, bytes }) => `${key} ${etag} ${contentOf(bytes)}`)
+      .map(({ key, etag, lastModified, bytes }) => `${key} ${etag} ${lastModified.getTime()} ${contentOf(bytes)}`)
       .sort();
     // What was asked side by side may be answered in any order: to the actor it is the same.
     const actors = this.#actors.map(({ state, history }) => [state, ...history.toSorted()]);
-    return digestOfText(JSON.stringify([stored, actors, [...this.choices].sort()]));
+    return digestOfText(JSON.stringify([this.#nowMs, stored, actors, [...this.choices].sort()]));
   }
 
   #viewOf(actor: number): ObjectStore {
     return interceptedStore(this.store, <R>(name: string, subject: unknown, run: () => Promise<R>) => {
-      if (this.#isOpen) return run();
-      return new Promise<R>((resolve, reject) => {
-        const label = `${name} ${typeof subject === 'string' ? subject : JSON.stringify(subject)}`;
-        this.#parked.push({ actor, label, run, resolve: resolve as (result: unknown) => void, reject });
-      });
+      const label = `${name} ${typeof subject === 'string' ? subject : JSON.stringify(subject)}`;
+      return this.#park(actor, label, run);
     });
   }
+
+  #park<R>(actor: number, label: string, run: () => Promise<R>, { isIdle = false, passes = false } = {}): Promise<R> {
+    if (this.#isOpen) return run();
+    return new Promise<R>((resolve, reject) => {
+      this.#parked.push({ actor, label, run, resolve: resolve as (result: unknown) => void, reject, isIdle, passes });
+    });
+  }
+
+  /** Everybody has stopped: collection runs on by itself, again and again, until grace has passed for everything. */
+  async collectAll(): Promise<void> {
+    this.#isOpen = true;
+    const collector = await this.enter();
+    for (let run = 0; run < 6; run += 1) {
+      await collector.pass(GRACE_MS * 1.1);
+      await collector.collect({ deleteUntagged: false, isDryRun: false });
+    }
+  }
 }
+
+export const GRACE_MS = 24 * 3_600_000;
 
 /** All that is left to do waits for a choice: the code under way goes on in microtasks alone, which end before this does. */
 async function settled(): Promise<void> {

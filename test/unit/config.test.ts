@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/error.ts';
 import { parseConfig, SETTINGS } from '../../src/config.ts';
+import { ecKey, makeCertificate } from '../support/certificates.ts';
+import { publicJwk } from '../support/token-server.ts';
 
 const S3 = {
   REGISTRY_STORAGE_S3_BUCKET: 'berth',
@@ -136,6 +138,61 @@ describe('settings', () => {
     const message = errorOf({ REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_OBJECT: 'htpasswd', REGISTRY_ACCESS: text });
     expect(message).toMatch(/^REGISTRY_ACCESS [^\n]+$/);
     expect(message).toContain(place);
+  });
+
+  const TOKEN = {
+    REGISTRY_AUTH: 'token',
+    REGISTRY_AUTH_TOKEN_REALM: 'https://auth.example/token?of=us',
+    REGISTRY_AUTH_TOKEN_SERVICE: 'registry.example',
+    REGISTRY_AUTH_TOKEN_ISSUER: 'auth.example',
+  };
+  const key = ecKey();
+
+  test('of token servers: a key set or its URL, and certificates each by itself', () => {
+    const set = JSON.stringify({ keys: [publicJwk(key, 'a'), { kty: 'OKP', crv: 'Ed25519', x: 'AAAA' }] });
+    const url = 'https://auth.example/keys';
+    const [one, other] = [makeCertificate('one'), makeCertificate('other')];
+    const keysOf = (settings: Record<string, string>) => {
+      const { auth } = parseConfig({ ...TOKEN, ...settings });
+      return auth.kind === 'token' ? auth.keys : undefined;
+    };
+    expect(keysOf({ REGISTRY_AUTH_TOKEN_JWKS: set })).toEqual({ jwks: JSON.parse(set), certificates: [] });
+    expect(keysOf({ REGISTRY_AUTH_TOKEN_JWKS: url })).toEqual({ jwks: new URL(url), certificates: [] });
+    const bundle = `# ours\n${one.pem}some text\n${other.pem}`;
+    expect(keysOf({ REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE: bundle })?.certificates.map((pem) => `${pem}\n`)).toEqual([
+      one.pem,
+      other.pem,
+    ]);
+  });
+
+  test.each([
+    ['JWKS', 'must be a URL, or a JSON Web Key Set', 'keys.json'],
+    ['JWKS', 'must be a URL, or a JSON Web Key Set', '{"keys": 1}'],
+    ['JWKS', 'must be a URL, or a JSON Web Key Set', 'ftp://auth.example/keys'],
+    ['JWKS', 'must hold a key for RS256 or ES256', '{"keys": []}'],
+    ['JWKS', 'must hold a key for RS256 or ES256', '{"keys": [{"kty": "RSA", "n": "AQAB"}]}'],
+    ['JWKS', 'must hold public keys only', JSON.stringify({ keys: [publicJwk(key, 'a'), key.export({ format: 'jwk' })] })],
+    ['JWKS', 'must hold public keys only', JSON.stringify({ keys: [publicJwk(key, 'a'), { kty: 'oct', k: 'AAAA' }] })],
+    ['ROOTCERTBUNDLE', 'must hold certificates in PEM', '/etc/ssl/root.pem'],
+    ['ROOTCERTBUNDLE', 'has a certificate that is none', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'],
+    ['REALM', 'must be an http or https URL in ASCII', 'https://auth.example/トークン'],
+  ])('of token servers: %s %s', (name, problem, value) => {
+    const message = errorOf({
+      ...TOKEN,
+      REGISTRY_AUTH_TOKEN_JWKS: 'https://auth.example/keys',
+      [`REGISTRY_AUTH_TOKEN_${name}`]: value,
+    });
+    expect(message).toMatch(new RegExp(`^REGISTRY_AUTH_TOKEN_${name} ${problem}`));
+    expect(message).not.toContain(value.slice(0, 20));
+    expect(message).not.toContain('\n');
+  });
+
+  test.each(['REALM', 'SERVICE', 'ISSUER', 'JWKS'])('of token servers: %s is missing', (name) => {
+    const { [`REGISTRY_AUTH_TOKEN_${name}`]: _, ...rest }: Record<string, string> = {
+      ...TOKEN,
+      REGISTRY_AUTH_TOKEN_JWKS: 'https://auth.example/keys',
+    };
+    expect(errorOf(rest)).toMatch(new RegExp(`^REGISTRY_AUTH=token needs REGISTRY_AUTH_TOKEN_${name}`));
   });
 
   test('of headers: nosniff, and those that are set', () => {

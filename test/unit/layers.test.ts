@@ -19,6 +19,8 @@ const REFUSED = [
   ['src/registry/c.ts', "import '../storage/memory.ts';", 'no-restricted-imports'],
   ['src/registry/d.ts', "export const app = await import('../http/app.ts');", 'no-restricted-imports'],
   ['src/registry/e.ts', "import '@aws-sdk/client-s3';", 'no-restricted-imports'],
+  ['src/registry/collection/a.ts', "import '../../storage/s3.ts';", 'no-restricted-imports'],
+  ['src/registry/collection/b.ts', "import '../../http/app.ts';", 'no-restricted-imports'],
   ['src/auth/a.ts', "import '../registry/blobs.ts';", 'no-restricted-imports'],
   ['src/http/a.ts', "import '../storage/s3.ts';", 'no-restricted-imports'],
   ['src/http/b.ts', "import '../compose.ts';", 'no-restricted-imports'],
