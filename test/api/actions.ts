@@ -33,36 +33,35 @@ export interface Scene {
 /** @param location - where the step before said that it goes on */
 type Step = (client: ApiClient, location: string) => Promise<Response>;
 
-/** A client on its way through the steps of a scene, which takes a step again that was refused. */
+/** A client on its way through the steps of a scene, which takes a step again that was refused or broke off. */
 export class Walk {
-  readonly #scene: Scene;
+  readonly scene: Scene;
   #location = '';
   #next = 0;
-  #wasRefused = false;
+  #isRepeating = false;
 
   constructor(scene: Scene) {
-    this.#scene = scene;
+    this.scene = scene;
   }
 
   /** True when all steps are done, false where one was refused: answered 503. */
   async goOn(client: ApiClient): Promise<boolean> {
-    for (; this.#next < this.#scene.steps.length; this.#next += 1) {
+    for (; this.#next < this.scene.steps.length; this.#next += 1) {
+      const isRepeated = this.#isRepeating;
+      this.#isRepeating = true;
       const response = await this.#take(client);
-      if (response === undefined) {
-        this.#wasRefused = true;
-        return false;
-      }
+      if (response === undefined) return false;
       // What was to be deleted may be gone since the first time.
-      const isGone = response.status === 404 && this.#wasRefused;
+      const isGone = response.status === 404 && isRepeated;
       if (!isGone) expect([201, 202], `step ${this.#next + 1}`).toContain(response.status);
-      this.#wasRefused = false;
+      this.#isRepeating = false;
       if (response.status === 202 && response.headers.has('Location')) this.#location = locationOf(response);
     }
     return true;
   }
 
   async #take(client: ApiClient): Promise<Response | undefined> {
-    const { steps, isHandedOn } = this.#scene;
+    const { steps, isHandedOn } = this.scene;
     const mayBreak = isHandedOn === true && this.#next === steps.length - 1;
     try {
       const response = await steps[this.#next]!(client, this.#location);

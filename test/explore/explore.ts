@@ -1,3 +1,4 @@
+import { randomFrom } from '../support/random-from.ts';
 import { garbage, rewrittenData, Snapshot, violations } from './invariants.ts';
 import { judge } from './judge.ts';
 import type { Intent, Scenario } from './scenarios.ts';
@@ -98,15 +99,4 @@ export async function exploreOnce(
     taken.push(`${world.choices[index]} ${fate}`);
     await world.choose(index, fate);
   }
-}
-
-/** mulberry32, a small generator whose whole state is its seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -111,7 +111,10 @@ export class UploadModel {
     }
     const isDone = answer === '201';
     if (isDone) this.add(session.repository, step.digest, bytes);
-    if (isDone || answer === WRONG_DIGEST) Object.assign(session, { good: [], closed: { place, bytes, isDone } });
+    // Of a session that was closed or went elsewhere, a refusal says nothing: what it would take next is not known.
+    const isClosed = isDone || (answer === WRONG_DIGEST && wasGood);
+    if (isDone || answer === WRONG_DIGEST)
+      Object.assign(session, { good: [], closed: isClosed ? { place, bytes, isDone } : undefined });
     // Bytes have come to this place: what another has sent there is lost.
     else Object.assign(session, { good: !wasGood ? [] : wasNewest ? session.good : [place], closed: undefined });
     return undefined;

@@ -7,6 +7,7 @@ import type { Body, Command, SendCommand, Spoil } from './upload-steps.ts';
 
 const HOUR_MS = 3_600_000;
 const UNITS_OF_A_PART = 8;
+const IN_NO_BODY = new Uint8Array([255]);
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const REPOSITORIES = ['a', 'a/b'];
 
@@ -154,7 +155,7 @@ export class UploadWorld {
   #digestFor(bytes: Uint8Array, kind: SendCommand['digest']): string {
     const digest = digestOf(bytes, kind === 'sha512' ? 'sha512' : 'sha256');
     this.#contents.set(digest, bytes);
-    return kind === 'wrong' ? digestOf(concatenated(bytes, new Uint8Array([0]))) : digest;
+    return kind === 'wrong' ? digestOf(concatenated(bytes, IN_NO_BODY)) : digest;
   }
 
   /** Few contents, so that the same comes again. */
