@@ -1,15 +1,18 @@
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { type IncomingMessage, request } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { expect, test } from 'vitest';
 import { ApiClient, freshName, locationOf } from '../support/api-client.ts';
 import { describeOnS3 } from '../support/each-store.ts';
-import { digestOfPieces, sendPieces } from '../support/large-body.ts';
+import { residentMib } from '../support/resident.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 
 /** An isolate has 128 MiB for everything; what the process holds before any push is not counted. */
 const MAX_GROWTH_MIB = 96;
+const PIECE = randomBytes(MIB);
 const TIMEOUT_MS = 300_000;
 
 describeOnS3("workerd's memory while it takes in", {}, (registry) => {
@@ -29,9 +32,7 @@ describeOnS3("workerd's memory while it takes in", {}, (registry) => {
   };
 
   const patch = async (name: string, bytes: number) => {
-    const response = await sendPieces(registry().url + (await client.begin(name)), 'PATCH', bytes, {
-      'Transfer-Encoding': 'chunked',
-    });
+    const response = await send(registry().url + (await client.begin(name)), 'PATCH', bytes, { 'Transfer-Encoding': 'chunked' });
     expect(response.statusCode).toBe(202);
     const location = new URL(response.headers.location!);
     expect((await client.finish(location.pathname + location.search, digestOfPieces(bytes))).status).toBe(201);
@@ -46,7 +47,7 @@ describeOnS3("workerd's memory while it takes in", {}, (registry) => {
     const digest = digestOfPieces(2 * GIB);
     const put = async () => {
       const url = `${registry().url}${await client.begin(freshName())}&digest=${digest}`;
-      expect((await sendPieces(url, 'PUT', 2 * GIB, { 'Content-Length': 2 * GIB })).statusCode).toBe(201);
+      expect((await send(url, 'PUT', 2 * GIB, { 'Content-Length': 2 * GIB })).statusCode).toBe(201);
     };
     expect(await growthMib(put)).toBeLessThan(MAX_GROWTH_MIB);
   });
@@ -57,7 +58,7 @@ describeOnS3("workerd's memory while it takes in", {}, (registry) => {
   });
 
   test('twenty-four chunks at once, each behind a tail of almost a part', { timeout: TIMEOUT_MS }, async () => {
-    const tail = Math.floor(MIB * 7.9);
+    const tail = Math.floor(PIECE.length * 7.9);
     const content = randomBytes(tail + 1000);
     const locations: string[] = [];
     for (let upload = 0; upload < 24; upload += 1)
@@ -70,6 +71,18 @@ describeOnS3("workerd's memory while it takes in", {}, (registry) => {
   });
 });
 
-function residentMib(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+function digestOfPieces(bytes: number): string {
+  const hash = createHash('sha256');
+  for (let sent = 0; sent < bytes; sent += PIECE.length) hash.update(PIECE);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+async function send(url: string, method: string, bytes: number, headers: Record<string, string | number>) {
+  const sending = request(url, { method, headers });
+  const answered = new Promise<IncomingMessage>((resolve, reject) => sending.once('response', resolve).once('error', reject));
+  const pieces = Readable.from(Array.from({ length: bytes / PIECE.length }, () => PIECE));
+  await pipeline(pieces, sending);
+  const response = await answered;
+  response.resume();
+  return response;
 }

@@ -10,6 +10,8 @@ export interface Registry {
   readonly url: string;
   /** What it has printed, its access log included. */
   readonly output: () => string;
+  /** npm's; all else descends from it. */
+  readonly pid: number;
   /** Of the process that runs the worker. */
   readonly workerPid: () => number;
   /** Where it keeps everything; absent with the embedded store. */
@@ -85,7 +87,7 @@ async function startOnS3(settings: Settings): Promise<Started> {
 
 function seenFromOutside(server: Server, hostname: string): Omit<Registry, 'traffic' | 'place'> {
   const host = `${hostname}:${server.port}`;
-  return { host, url: `http://${host}`, output: () => server.output(), workerPid: () => server.workerdPid() };
+  return { host, url: `http://${host}`, output: () => server.output(), pid: server.pid, workerPid: () => server.workerdPid() };
 }
 
 /** The end of the output, and before it what went wrong earlier. */
