@@ -17,6 +17,7 @@ import type { Authenticator } from './authenticator.ts';
 import { type Caller, foreignCaller } from './caller.ts';
 import type { Credentials } from './credentials.ts';
 import { type KeySet, remoteKeySet } from './key-sets.ts';
+import { type VerifiedToken, VerifiedTokens } from './verified-tokens.ts';
 
 const ALGORITHMS = ['RS256', 'ES256'];
 /** As registry:2's. */
@@ -34,6 +35,8 @@ const claims = z.object({
   sub: z.string().optional().catch(undefined),
   access: listOf(z.object({ type: z.string(), name: z.string(), actions: listOf(z.string()) })),
 });
+
+type Claims = z.output<typeof claims>;
 
 const chain = z.array(z.string()).catch([]);
 
@@ -60,9 +63,11 @@ export class ForeignTokens implements Authenticator {
   /** The certificates' own, by algorithm: imported when first needed. */
   readonly #ownKeys = new Map<string, readonly CryptoKey[]>();
   readonly #keySet: KeySet | undefined;
+  readonly #tokens: VerifiedTokens<Claims>;
 
   constructor(options: ForeignTokensOptions) {
     this.#options = options;
+    this.#tokens = new VerifiedTokens(options.clock, (token) => this.#read(token));
     const { jwks, certificates } = options.keys;
     this.#certificates = certificates.map(findCertificate).filter((each) => each !== undefined);
     if (jwks !== undefined) this.#keySet = jwks instanceof URL ? remoteKeySet(jwks, options.clock) : createLocalJWKSet(jwks);
@@ -79,9 +84,16 @@ export class ForeignTokens implements Authenticator {
   async identify(credentials: Credentials): Promise<Caller> {
     if (credentials.kind === 'none') return { user: undefined, decide: () => 'unknown', sees: () => false };
     if (credentials.kind !== 'bearer') throw new Failure('password-wrong', 'this registry takes tokens, not passwords');
-    const read = claims.safeParse(await this.#verify(credentials.token));
+    const { sub, access } = await this.#tokens.read(credentials.token);
+    return foreignCaller(sub, access);
+  }
+
+  /** @throws {Failure} token-invalid */
+  async #read(token: string): Promise<VerifiedToken<Claims>> {
+    const payload = await this.#verify(token);
+    const read = claims.safeParse(payload);
     if (!read.success) throw invalid();
-    return foreignCaller(read.data.sub, read.data.access);
+    return { claims: read.data, endsAtSeconds: payload.exp! };
   }
 
   /** @throws {Failure} token-invalid */

@@ -2,6 +2,7 @@ import { errors, jwtVerify, SignJWT } from 'jose';
 import { Failure } from '../domain/failure.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import type { Grant } from '../domain/scope.ts';
+import { type VerifiedToken, VerifiedTokens } from './verified-tokens.ts';
 
 const ISSUER = 'berth';
 /** Clocks of one edge and another. */
@@ -34,9 +35,11 @@ export interface TokenHolder {
 /** The registry's own tokens: JWT, HS256, with keys of their own for access and for refresh. */
 export class Tokens {
   readonly #options: TokensOptions;
+  readonly #access: VerifiedTokens<TokenHolder>;
 
   constructor(options: TokensOptions) {
     this.#options = options;
+    this.#access = new VerifiedTokens(options.clock, (token) => this.#verifyAccess(token));
   }
 
   get service(): string {
@@ -51,9 +54,8 @@ export class Tokens {
   }
 
   /** @throws {Failure} token-invalid */
-  async readAccess(token: string): Promise<TokenHolder> {
-    const { user, access } = await this.#verify(this.#options.accessKeys, token);
-    return { user: user as string | undefined, grants: access as Grant[] }; // Authentic, so of the form it was given.
+  readAccess(token: string): Promise<TokenHolder> {
+    return this.#access.read(token);
   }
 
   /** @param fingerprint - without which the token is worth nothing any more */
@@ -65,6 +67,12 @@ export class Tokens {
   async readRefresh(token: string): Promise<{ readonly user: string; readonly fingerprint: string }> {
     const { user, fingerprint } = await this.#verify(this.#options.refreshKeys, token);
     return { user: user as string, fingerprint: fingerprint as string };
+  }
+
+  async #verifyAccess(token: string): Promise<VerifiedToken<TokenHolder>> {
+    const { user, access, exp } = await this.#verify(this.#options.accessKeys, token);
+    // Authentic, so of the form it was given.
+    return { claims: { user: user as string | undefined, grants: access as Grant[] }, endsAtSeconds: exp as number };
   }
 
   async #sign(keys: KeyRing, claims: Record<string, unknown>, lifetimeSeconds: number): Promise<string> {

@@ -1,7 +1,8 @@
 /** Berth beside the least that anything in workerd could do, and beside the storage alone. */
 import { startServer } from '../support/server.ts';
 import type { Extent } from './extent.ts';
-import { compareManifestGets, CONNECTIONS } from './manifest.ts';
+import { CONNECTIONS } from './load.ts';
+import { compareManifestGets } from './manifest.ts';
 import { comparePull } from './pull.ts';
 import { comparePushByPatch, comparePushByPut } from './push.ts';
 import { COMPARISON_HEADER, comparisonCells, noted, table } from './report.ts';

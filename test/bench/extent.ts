@@ -6,17 +6,22 @@ export interface Extent {
   readonly manifestRounds: number;
   /** Of one side in one round. */
   readonly manifestSeconds: number;
+  readonly authRounds: number;
+  /** Of one side in one round. */
+  readonly authRequests: number;
   /** At each delay. */
   readonly imageRounds: number;
 }
 
-/** Eight minutes on two cores that do nothing else. */
+/** Ten minutes on two cores that do nothing else. */
 export const FULL: Extent = {
   layerMib: 256,
   pushRounds: 14,
   pullRounds: 20,
   manifestRounds: 6,
   manifestSeconds: 2,
+  authRounds: 8,
+  authRequests: 3000,
   imageRounds: 5,
 };
 
@@ -27,5 +32,7 @@ export const SHORT: Extent = {
   pullRounds: 6,
   manifestRounds: 2,
   manifestSeconds: 1,
+  authRounds: 2,
+  authRequests: 1000,
   imageRounds: 1,
 };

@@ -11,6 +11,7 @@ import { MINIO_NOT_FOUND } from '../support/needs.ts';
 import { missingProgram } from '../support/needs-node.ts';
 import { findProgram } from '../support/programs.ts';
 import { againstFloors } from './against-floors.ts';
+import { againstOpen } from './against-open.ts';
 import { againstPeer } from './against-peer.ts';
 import { FULL, SHORT } from './extent.ts';
 import { describeMachine } from './machine.ts';
@@ -49,6 +50,7 @@ process.exit(0);
 async function measureOn(storage: Storage): Promise<void> {
   try {
     process.stdout.write(`${await againstFloors(storage, extent)}\n`);
+    process.stdout.write(`${await againstOpen(storage, extent)}\n`);
     const peer =
       dockerRegistry === undefined
         ? `not compared: ${missingProgram('docker-registry', 'docker-registry')}\n`

@@ -23,6 +23,12 @@ export function commandLine(pid: number): string {
   return read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
 }
 
+/** What it has used so far, its threads together, in user and kernel mode: proc(5) has it in hundredths of a second. */
+export function cpuMilliseconds(pid: number): number {
+  const [utime, stime] = statOf(pid).slice(11, 13);
+  return (Number(utime) + Number(stime)) * 10;
+}
+
 /** False for one that has ended and only waits to be noticed by its parent. */
 function isRunning(pid: number): boolean {
   return !['', 'Z', 'X'].includes(statOf(pid)[0] ?? '');

@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { RecentCache } from '../recent-cache.ts';
+
+/** A key that is taken out of a key set is relied on for so long at most. */
+const REMEMBERED_SECONDS = 60;
+const MEMORY_BYTES = 1024 * 1024;
+
+export interface VerifiedToken<T> {
+  readonly claims: T;
+  /** Its `exp` (RFC 7519, section 4.1.4). */
+  readonly endsAtSeconds: number;
+}
+
+/** What tokens say whose signature was right: a client shows the same one with each request. */
+export class VerifiedTokens<T> {
+  readonly #clock: () => Date;
+  readonly #verify: (token: string) => Promise<VerifiedToken<T>>;
+  /** By their hash: none stays in memory itself. */
+  readonly #remembered: RecentCache<VerifiedToken<T>>;
+
+  /** @param verify - throws where the token is worth nothing */
+  constructor(clock: () => Date, verify: (token: string) => Promise<VerifiedToken<T>>) {
+    this.#clock = clock;
+    this.#verify = verify;
+    this.#remembered = new RecentCache(clock, REMEMBERED_SECONDS, MEMORY_BYTES);
+  }
+
+  async read(token: string): Promise<T> {
+    const key = createHash('sha256').update(token).digest('base64url');
+    const known = this.#remembered.get(key);
+    if (known !== undefined && this.#clock().getTime() < known.endsAtSeconds * 1000) return known.claims;
+    const verified = await this.#verify(token);
+    this.#remembered.set(key, verified, token.length);
+    return verified.claims;
+  }
+}

@@ -1,0 +1,49 @@
+import { beforeEach, expect, test } from 'vitest';
+import { VerifiedTokens } from '../../src/auth/verified-tokens.ts';
+
+const START_SECONDS = 1_800_000_000;
+
+let nowMs: number;
+let verified: string[];
+let tokens: VerifiedTokens<string>;
+
+beforeEach(() => {
+  nowMs = START_SECONDS * 1000;
+  verified = [];
+  tokens = new VerifiedTokens(
+    () => new Date(nowMs),
+    async (token) => {
+      verified.push(token);
+      if (token === 'forged') throw new Error('forged');
+      return { claims: `of ${token}`, endsAtSeconds: START_SECONDS + (token === 'short' ? 30 : 300) };
+    },
+  );
+});
+
+test('a token is verified once a minute, each by itself', async () => {
+  for (const token of ['a', 'a', 'b', 'a', 'b']) expect(await tokens.read(token)).toBe(`of ${token}`);
+  expect(verified).toEqual(['a', 'b']);
+  nowMs += 59_999;
+  await tokens.read('a');
+  expect(verified).toEqual(['a', 'b']);
+  nowMs += 1;
+  await tokens.read('a');
+  expect(verified).toEqual(['a', 'b', 'a']);
+});
+
+test('a token that has ended is verified, however lately it was good', async () => {
+  await tokens.read('short');
+  nowMs += 29_999;
+  await tokens.read('short');
+  expect(verified).toHaveLength(1);
+  nowMs += 1;
+  await tokens.read('short');
+  expect(verified).toHaveLength(2);
+});
+
+test('a token that is worth nothing is so each time', async () => {
+  for (let time = 1; time <= 2; time += 1) {
+    await expect(tokens.read('forged')).rejects.toThrow('forged');
+    expect(verified).toHaveLength(time);
+  }
+});
