@@ -27,8 +27,8 @@ export class Catalog {
     return (await this.#store.head(catalogKey(name))) !== undefined;
   }
 
-  /** To be called only where it is not there: R2 takes about one write a second to one key. */
-  async add(name: RepositoryName): Promise<void> {
-    await this.#store.put(catalogKey(name), new Uint8Array(0));
+  /** Looks first: R2 takes about one write a second to one key. */
+  async keep(name: RepositoryName): Promise<void> {
+    if (!(await this.has(name))) await this.#store.put(catalogKey(name), new Uint8Array(0));
   }
 }

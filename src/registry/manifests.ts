@@ -97,7 +97,8 @@ export class Manifests {
 
   /**
    * Four rounds of storage operations, each side by side. The hints and the manifest come before the tags and before the
-   * subject's list, the catalog last: a crash in between leaves nothing that a reader could see half of.
+   * subject's list, the catalog last: a crash in between leaves nothing that a reader could see half of. What collection
+   * may have taken before the manifest was there is looked for after it: the repository in the catalog, and old hints.
    *
    * @returns false where somebody deleted the manifest meanwhile
    */
@@ -110,20 +111,28 @@ export class Manifests {
   ): Promise<boolean> {
     const { mediaType, subject } = manifest;
     const cell: Cell = { state: 'live', digest, mediaType, size: bytes.length, bytes };
-    const [isListed, places] = await Promise.all([
-      this.#catalog.has(name),
-      mapConcurrently(tags, CONNECTIONS, async (tag) => ({ tag, seen: await this.#tags.lookAt(name, tag) })),
+    const forEachTag = <T, R>(each: readonly T[], does: (one: T) => Promise<R>) => mapConcurrently(each, CONNECTIONS, does);
+    const [looks] = await Promise.all([
+      forEachTag(tags, async (tag) => ({ tag, seen: await this.#tags.lookAt(name, tag) })),
       this.#requireAll(name, manifest.references),
     ]);
-    await Promise.all([
+    const [announced] = await Promise.all([
+      forEachTag(looks, async (look) => ({ ...look, isNew: await this.#tags.announce(name, look.tag, digest, look.seen) })),
       this.#liveness.establish(manifestKey(name, digest), cell),
-      mapConcurrently(places, CONNECTIONS, ({ tag, seen }) => this.#tags.announce(name, tag, digest, seen)),
     ]);
-    await Promise.all([
-      mapConcurrently(places, CONNECTIONS, ({ tag, seen }) => this.#tags.move(name, tag, cell, seen)),
+    const [moved] = await Promise.all([
+      forEachTag(announced, async ({ tag, seen, isNew }) => {
+        const stoodStill = await this.#tags.move(name, tag, cell, seen);
+        return { tag, isHintSafe: isNew || (stoodStill && seen.cell?.digest === digest) };
+      }),
       subject && this.#referrers.add(name, subject, describeReferrer(manifest, digest, bytes.length)),
     ]);
-    const [isLive] = await Promise.all([this.#isThere(manifestKey(name, digest)), isListed || this.#catalog.add(name)]);
+    const doubtful = moved.filter(({ isHintSafe }) => !isHintSafe);
+    const [isLive] = await Promise.all([
+      this.#isThere(manifestKey(name, digest)),
+      this.#catalog.keep(name),
+      forEachTag(doubtful, ({ tag }) => this.#tags.keepHint(name, tag, digest)),
+    ]);
     return isLive;
   }
 

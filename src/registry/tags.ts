@@ -43,14 +43,36 @@ export class Tags {
     return lookAt(this.#store, tagKey(name, tag));
   }
 
-  /** To be done before the tag is moved: leaves the hint by which a delete of the manifest finds its tags. */
-  async announce(name: RepositoryName, tag: Tag, digest: Digest, seen: Look): Promise<void> {
-    if (seen.cell?.digest !== digest) await this.#store.put(taggedKey(name, digest, tag), new Uint8Array(0));
+  /**
+   * To be done before the tag is moved: leaves the hint by which a delete of the manifest finds its tags.
+   * @returns true where it was written just now; one that stood there already may be old enough for collection to take it
+   */
+  async announce(name: RepositoryName, tag: Tag, digest: Digest, seen: Look): Promise<boolean> {
+    if (seen.cell?.digest === digest) return false;
+    return (await this.#store.put(taggedKey(name, digest, tag), new Uint8Array(0), { kind: 'absent' })) !== undefined;
   }
 
-  /** Written also where it names this manifest already: to a delete of the manifest, on its way here, it must have changed. */
-  move(name: RepositoryName, tag: Tag, manifest: Cell, seen: Look): Promise<void> {
-    return updateCell(this.#store, tagKey(name, tag), () => manifest, seen);
+  /**
+   * Written also where it names this manifest already: to a delete of the manifest, on its way here, it must have changed.
+   * @returns true where it stood as it was seen
+   */
+  async move(name: RepositoryName, tag: Tag, manifest: Cell, seen: Look): Promise<boolean> {
+    let tries = 0;
+    const change = () => {
+      tries += 1;
+      return manifest;
+    };
+    await updateCell(this.#store, tagKey(name, tag), change, seen);
+    return tries === 1;
+  }
+
+  /**
+   * To be done after the tag was moved, where its hint may have been taken in between. Collection for its part looks at the
+   * tag once more after it has taken a hint: one of the two sees the other.
+   */
+  async keepHint(name: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+    const key = taggedKey(name, digest, tag);
+    if ((await this.#store.head(key)) === undefined) await this.#store.put(key, new Uint8Array(0));
   }
 
   /** @returns false where there is no such tag */
