@@ -78,6 +78,6 @@ async function tokenOf({ url }: Server, name: string): Promise<string> {
   const headers = { Authorization: basic(USER, PASSWORD) };
   const response = await fetch(`${url}/v2/_token?service=Berth&scope=repository:${name}:pull`, { headers });
   mustBe(response.status, 200, 'the status of a request for a token');
-  const { token } = (await response.json()) as { token: string };
+  const { token } = await response.json<{ token: string }>();
   return token;
 }
