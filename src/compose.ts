@@ -2,6 +2,7 @@ import { Accounts } from './auth/accounts.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './config/error.ts';
 import { KeyRing } from './domain/key-ring.ts';
+import { type CollectOptions, collector } from './compose-collection.ts';
 import { openAuthenticator } from './compose-auth.ts';
 import { createApp } from './http/app.ts';
 import { createAddressOf } from './http/client-address.ts';
@@ -14,7 +15,7 @@ import { type BlobLink, Blobs } from './registry/blobs.ts';
 import { BufferPool, MAX_BUFFERED_BYTES } from './registry/buffer-pool.ts';
 import { Catalog } from './registry/catalog.ts';
 import { ChunkedBlob } from './registry/chunked-blob.ts';
-import { Collection, type CollectionReport } from './registry/collection/collection.ts';
+import type { CollectionReport } from './registry/collection/report.ts';
 import { Liveness } from './registry/liveness.ts';
 import { Manifests, type StoredManifest } from './registry/manifests.ts';
 import { RecentCache } from './recent-cache.ts';
@@ -36,7 +37,7 @@ export interface Registry {
   readonly log: Log;
   maintain(): Promise<void>;
   /** One run of garbage collection. */
-  readonly collect: (options: { readonly deleteUntagged: boolean; readonly isDryRun: boolean }) => Promise<CollectionReport>;
+  readonly collect: (options?: CollectOptions) => Promise<CollectionReport>;
 }
 
 export interface Platform {
@@ -132,7 +133,7 @@ export function compose(config: Config, platform: Platform): Registry {
     app: createApp(services, clock),
     services,
     log,
-    collect: (options) => new Collection({ store, referrers, clock, graceSeconds: gracePeriodSeconds, ...options }).run(),
+    collect: collector(config, store, clock),
     maintain: async () => {
       const { enabled, dryRun } = config.uploadPurging;
       if (!enabled) return;

@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Buffer } from 'node:buffer';
 import { compare, getRounds } from 'bcryptjs';
 import { MAX_PASSWORD_BYTES, type UserFile } from '../domain/htpasswd.ts';
@@ -22,7 +22,7 @@ export class Users {
   readonly #options: UsersOptions;
   /** By a keyed hash of user, password and bcrypt hash: no password stays in memory, and a changed one is another. */
   readonly #remembered: RecentCache<true>;
-  readonly #memoryKey = randomBytes(32);
+  readonly #memoryKey = randomBytes(32).toString('base64');
 
   constructor(options: UsersOptions) {
     this.#options = options;
@@ -61,8 +61,8 @@ export class Users {
   }
 
   #memoryKeyOf(user: string, password: string, hash: string): string {
-    return createHmac('sha256', this.#memoryKey)
-      .update(JSON.stringify([user, password, hash]))
+    return createHash('sha256')
+      .update(JSON.stringify([this.#memoryKey, user, password, hash]))
       .digest('base64url');
   }
 }

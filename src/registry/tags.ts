@@ -5,6 +5,7 @@ import { type Cell, deleteCell, lookAt, type Look, readCell, type StoredCell, up
 import { taggedKey, taggedPrefix, tagKey, tagsPrefix } from '../storage/keys.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
+import { CONNECTIONS, mapConcurrently } from './map-concurrently.ts';
 import { listNames, type NamePage, type PageRequest } from './name-page.ts';
 
 /** A repository's tags. Each is a cell of its own, with the manifest's bytes once more: a pull by tag is one read. */
@@ -73,6 +74,20 @@ export class Tags {
   async keepHint(name: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
     const key = taggedKey(name, digest, tag);
     if ((await this.#store.head(key)) === undefined) await this.#store.put(key, new Uint8Array(0));
+  }
+
+  /**
+   * Takes hints of manifests that their tags no longer name. Each tag is looked at once more afterwards: a push may have
+   * moved it back just then, and looks for its hint itself only after that.
+   */
+  async dropHints(name: RepositoryName, hints: readonly { tag: Tag; digest: Digest }[]): Promise<void> {
+    await this.#store.delete(hints.map(({ tag, digest }) => taggedKey(name, digest, tag)));
+    const dropped = new Set(hints.map(({ tag, digest }) => `${digest} ${tag}`));
+    const tags = [...new Set(hints.map(({ tag }) => tag))];
+    await mapConcurrently(tags, CONNECTIONS, async (tag) => {
+      const cell = await readCell(this.#store, tagKey(name, tag));
+      if (cell !== undefined && dropped.has(`${cell.digest} ${tag}`)) await this.keepHint(name, tag, cell.digest);
+    });
   }
 
   /** @returns false where there is no such tag */

@@ -14,6 +14,7 @@
  *     uploads/<session>/cancelled                      empty: the client cancelled the session
  *     system/registry.json                             layout version, generated secret, what the store can do
  *     system/collection.json                           what one run of collection leaves to the next
+ *     system/collection-mark.json                      what it has read so far of a repository that takes several runs
  *     system/probe/<uuid>                              what a probe of the store wrote, and deletes
  *
  * No key is another key's parent path, for MinIO hides one of such a pair from its listings; hence the `!`, which sorts
@@ -32,6 +33,7 @@ const STREAMED_PREFIX = 'objects/streamed/';
 export const OBJECTS_PREFIX = 'objects/';
 export const REPOSITORIES_PREFIX = 'repositories/';
 export const COLLECTION_KEY = 'system/collection.json';
+export const MARK_KEY = 'system/collection-mark.json';
 export const CATALOG_PREFIX = 'catalog/';
 export const UPLOADS_PREFIX = 'uploads/';
 export const SYSTEM_KEY = 'system/registry.json';
@@ -47,6 +49,7 @@ export const isStreamed = (objectKey: string) => objectKey.startsWith(STREAMED_P
 export const streamedDigestKey = (objectKey: string, digest: Digest) => `${objectKey}!${digest}`;
 
 export const blobKey = (name: RepositoryName, digest: Digest) => `repositories/${name}/_blobs/${path(digest)}`;
+export const manifestsPrefix = (name: RepositoryName) => `repositories/${name}/_manifests/`;
 export const manifestKey = (name: RepositoryName, digest: Digest) => `repositories/${name}/_manifests/${path(digest)}`;
 export const tagsPrefix = (name: RepositoryName) => `repositories/${name}/_tags/`;
 export const tagKey = (name: RepositoryName, tag: Tag) => `${tagsPrefix(name)}${tag}`;
@@ -94,9 +97,9 @@ export const behindRepository = (name: RepositoryName) => `${REPOSITORIES_PREFIX
 export interface RepositoryKey {
   readonly name: RepositoryName;
   readonly kind: string;
-  /** Of a blob's link or a manifest. */
+  /** Of a blob's link, a manifest, or what a hint or a list of referrers belongs to. */
   readonly digest: Digest | undefined;
-  /** Of a tag. */
+  /** Of a tag or a hint. */
   readonly tag: Tag;
 }
 
@@ -105,7 +108,9 @@ export function findRepositoryKey(key: string): RepositoryKey | undefined {
   const match = /^repositories\/(.+?)\/_(blobs|manifests|tags|tagged|referrers)\/(.+)$/.exec(key);
   if (match === null) return undefined;
   const [, name, kind, rest] = match as unknown as [string, string, string, string];
-  return { name: name as RepositoryName, kind, digest: findDigest(rest.replace('/', ':')), tag: rest as Tag };
+  const [algorithm, hex, behind] = rest.split('/');
+  const tag = (kind === 'tagged' ? behind : rest) as Tag;
+  return { name: name as RepositoryName, kind, digest: findDigest(`${algorithm}:${hex}`), tag };
 }
 
 /** An object's key without what tells its digest, and the digest where the key tells it. */

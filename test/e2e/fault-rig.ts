@@ -42,7 +42,7 @@ export class Rig {
   /** Of the storage at rest; nothing in it may be corrupt or half-visible. */
   async look(dying?: string): Promise<Snapshot> {
     const snapshot = await snapshotOf(this.place.store);
-    expect(violations(snapshot, dying === undefined ? [] : [dying as Digest])).toEqual([]);
+    expect(violations(snapshot, { dying: dying === undefined ? [] : [dying as Digest] })).toEqual([]);
     return snapshot;
   }
 

@@ -86,14 +86,14 @@ describeUnless(missingS3(), 'a registry whose power is cut', () => {
         const { acknowledged, brokenOff } = await actUntilKilled();
         await place.traffic?.ofApp.idle();
         const dying = brokenOff.map(({ scene }) => scene.dying as Digest);
-        expect(violations(await snapshotOf(place.store), dying)).toEqual([]);
+        expect(violations(await snapshotOf(place.store), { dying })).toEqual([]);
         await start();
         for (const { verify } of acknowledged) await verify(client);
         for (const walk of brokenOff) {
           expect(await walk.goOn(client)).toBe(true);
           await walk.scene.verify(client);
         }
-        expect(violations(await snapshotOf(place.store), [])).toEqual([]);
+        expect(violations(await snapshotOf(place.store), { dying: [] })).toEqual([]);
         await auditImages(client);
         everAcknowledged.push(...acknowledged);
         broken += brokenOff.length;

@@ -7,7 +7,7 @@ import { COLLECTED, COLLECTED_CROWDS, CROWDS, type Intent, LAST_MOMENTS, PAIRS }
 
 const TIMEOUT_MS = 300_000;
 const byName = (name: string) =>
-  [...PAIRS, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS].find((scenario) => scenario.name === name)!;
+  [...PAIRS, ...CROWDS, ...LAST_MOMENTS, ...COLLECTED, ...COLLECTED_CROWDS].find((scenario) => scenario.name === name)!;
 
 describe('in every order of two', () => {
   test.each([...PAIRS, ...LAST_MOMENTS])('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
@@ -186,6 +186,35 @@ describe('a collection that', () => {
               const page = await store.list(options);
               return { ...page, objects: page.objects.filter(({ key }) => !key.startsWith('repositories/team/app/_blobs/')) };
             },
+          }),
+      },
+    ],
+    [
+      'does not look at the tag after its hint has gone',
+      'a tag moved back while its old hint goes',
+      {
+        broken: isCollector,
+        breakage: (store) => {
+          let hasDropped = false;
+          return overriddenStore(store, {
+            delete: async (keys) => {
+              hasDropped ||= keys.some((key) => key.includes('/_tagged/'));
+              return store.delete(keys);
+            },
+            get: async (key, range) => (hasDropped && key.includes('/_tags/') ? undefined : store.get(key, range)),
+          });
+        },
+      },
+    ],
+    [
+      'does not look for manifests after it has taken a repository from the catalog',
+      'a push to a repository that is leaving the catalog',
+      {
+        broken: isCollector,
+        breakage: (store) =>
+          overriddenStore(store, {
+            list: async (options) =>
+              options.prefix.endsWith('/_manifests/') ? { objects: [], truncated: false } : store.list(options),
           }),
       },
     ],

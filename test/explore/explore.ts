@@ -50,13 +50,15 @@ async function look(scenario: Scenario, world: World): Promise<string[]> {
       ? [intent.digest]
       : [],
   );
-  const wrong = [...rewrittenData(snapshot), ...violations(snapshot, dying)];
+  const collects = scenario.actors.some(({ intent }) => intent.kind === 'collect');
+  const areHintsUnsettled = collects && unfinished.some(({ kind }) => kind === 'collect' || kind === 'push');
+  const wrong = [...rewrittenData(snapshot), ...violations(snapshot, { dying, areHintsUnsettled })];
   if (world.choices.length > 0) return wrong;
   wrong.push(...judge(scenario, world, snapshot));
-  if (!scenario.actors.some(({ intent }) => intent.kind === 'collect')) return wrong;
+  if (!collects) return wrong;
   await world.collectAll();
   const after = new Snapshot(world.store.objects());
-  return [...wrong, ...violations(after, dying), ...judge(scenario, world, after), ...garbage(after)];
+  return [...wrong, ...violations(after, { dying: [] }), ...judge(scenario, world, after), ...garbage(after)];
 }
 
 /** Every order of the actors' operations, each state once. */

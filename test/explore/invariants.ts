@@ -45,6 +45,10 @@ export class Snapshot {
     return this.cells.find((cell) => cell.repository === repository && cell.kind === 'tags' && cell.name === tag)?.header.digest;
   }
 
+  isListed(repository: string): boolean {
+    return this.objects.has(`catalog/${repository}!`);
+  }
+
   has(repository: string, kind: 'blobs' | 'manifests' | 'referrers', digest: Digest): boolean {
     return this.cells.some((cell) => cell.repository === repository && cell.kind === kind && cell.header.digest === digest);
   }
@@ -66,12 +70,18 @@ export function rewrittenData({ objects }: Snapshot): string[] {
   return rewritten.map(({ key }) => `${key} was written more than once`);
 }
 
+export interface Exceptions {
+  /** Manifests that are being deleted: their tags follow. */
+  readonly dying: readonly Digest[];
+  /** Whether collection is tidying hints, or somebody who pushed beside it has not looked for theirs. */
+  readonly areHintsUnsettled?: boolean;
+}
+
 /**
  * docs/architecture.md, "Invariants", as far as they hold at every moment.
- * @param dying - manifests that are being deleted: their tags follow
  * @returns what is wrong
  */
-export function violations(snapshot: Snapshot, dying: readonly Digest[]): string[] {
+export function violations(snapshot: Snapshot, { dying, areHintsUnsettled = false }: Exceptions): string[] {
   const wrong: string[] = [];
   for (const { repository, kind, name, header, bytes } of snapshot.cells) {
     const where = `${repository} ${kind} ${name}`;
@@ -90,6 +100,7 @@ export function violations(snapshot: Snapshot, dying: readonly Digest[]): string
     }
     if (kind === 'tags') {
       const hint = `repositories/${repository}/_tagged/${header.digest.replace(':', '/')}/${name}`;
+      if (areHintsUnsettled) continue;
       if (!snapshot.objects.has(hint)) wrong.push(`${where}: ${header.digest} has no hint of it`);
       if (!dying.includes(header.digest) && !snapshot.has(repository, 'manifests', header.digest))
         wrong.push(`${where}: its manifest is missing`);
@@ -118,5 +129,24 @@ export function garbage(snapshot: Snapshot): string[] {
       ),
   );
   const unneeded = links.filter(({ repository, header }) => !needed.has(`${repository} ${header.digest}`));
-  return [...unheld, ...unneeded.map(({ repository, header }) => `${repository} ${header.digest} is left, and nothing needs it`)];
+  return [
+    ...unheld,
+    ...unneeded.map(({ repository, header }) => `${repository} ${header.digest} is left, and nothing needs it`),
+    ...untidied(snapshot),
+  ];
+}
+
+/** Hints and entries of the catalog that say what is no longer so, or don't say what is. */
+function untidied(snapshot: Snapshot): string[] {
+  const wrong: string[] = [];
+  const keys = [...snapshot.objects.keys()];
+  for (const key of keys) {
+    const [, repository, algorithm, hex, tag] = /^repositories\/(.+)\/_tagged\/(.+)\/(.+)\/(.+)$/.exec(key) ?? [];
+    if (repository !== undefined && snapshot.tag(repository, tag!) !== `${algorithm}:${hex}`) wrong.push(`${key} is left`);
+  }
+  const entries = keys.flatMap((key) => /^catalog\/(.+)!$/.exec(key)?.[1] ?? []);
+  const filled = new Set(snapshot.cells.filter(({ kind }) => kind === 'manifests').map(({ repository }) => repository));
+  for (const name of entries) if (!filled.has(name)) wrong.push(`${name} is listed, and has no manifest`);
+  for (const name of filled) if (!entries.includes(name)) wrong.push(`${name} has manifests, and is not listed`);
+  return wrong;
 }

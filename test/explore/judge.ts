@@ -9,8 +9,13 @@ export function judge(scenario: Scenario, world: World, snapshot: Snapshot): str
   const intents = scenario.actors.map(({ intent }, actor) => ({ intent, state: world.stateOf(actor) }));
   const others = (except: Intent) => intents.filter(({ intent }) => intent !== except);
   const wrong: string[] = [];
+  const isCalm = intents.every(({ state }) => state === 'done');
   for (const { intent, state } of intents) {
-    if (state === 'done' && intent.kind === 'push') wrong.push(...judgePush(intent, others(intent), snapshot));
+    if (state !== 'done' || intent.kind !== 'push') continue;
+    wrong.push(...judgePush(intent, others(intent), snapshot));
+    // Collection that ends midway may have left that to the next.
+    if (isCalm && snapshot.has(intent.repository, 'manifests', intent.digest) && !snapshot.isListed(intent.repository))
+      wrong.push(`${intent.repository} was pushed to, and is not in the catalog`);
   }
   return wrong;
 }

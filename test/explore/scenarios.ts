@@ -108,8 +108,19 @@ const collect: Actor = {
   intent: { kind: 'collect', repository: '' },
   run: async (isolate) => {
     for (let run = 0; run < 4; run += 1) {
-      await isolate.collect({ deleteUntagged: false, isDryRun: false });
+      await isolate.collect();
       await isolate.pass(GRACE_MS * (run % 2 === 0 ? 1.1 : 0.6));
+    }
+  },
+};
+
+/** The same in slices, each of which ends after an operation or two. */
+const collectInSlices: Actor = {
+  intent: { kind: 'collect', repository: '' },
+  run: async (isolate) => {
+    for (let slice = 0; slice < 24; slice += 1) {
+      await isolate.collect({ slice: { operations: 4, seconds: 60 } });
+      await isolate.pass(GRACE_MS * 0.2);
     }
   },
 };
@@ -138,7 +149,7 @@ export const PAIRS: readonly Scenario[] = [
 
 const collectOnce: Actor = {
   intent: { kind: 'collect', repository: '' },
-  run: ({ collect }) => collect({ deleteUntagged: false, isDryRun: false }),
+  run: ({ collect }) => collect(),
 };
 
 /** What stands here before has long been there. */
@@ -161,6 +172,14 @@ export const LAST_MOMENTS: readonly Scenario[] = [
   ]),
   scenario('a mount at the last moment', condemned(pushElsewhere(ONE), deleteElsewhere(ONE)), [
     mount(ONE, 'latest'),
+    collectOnce,
+  ]),
+  scenario('a tag moved back while its old hint goes', aged(push(ONE, 'latest'), push(TWO, 'latest')), [
+    retag(ONE, 'latest'),
+    collectOnce,
+  ]),
+  scenario('a push to a repository that is leaving the catalog', aged(...aged(push(ONE, 'latest')), deleteManifest(ONE)), [
+    push(ONE, 'latest'),
     collectOnce,
   ]),
   scenario('two collections at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [collectOnce, collectOnce]),
@@ -188,6 +207,24 @@ export const COLLECTED: readonly Scenario[] = [
 ];
 
 export const COLLECTED_CROWDS: readonly Scenario[] = [
+  scenario('a push beside collection in slices', aged(push(ONE, 'latest'), push(TWO, 'two'), pushElsewhere(ONE)), [
+    push(ONE, 'latest'),
+    deleteManifest(ONE),
+    retag(TWO, 'latest'),
+    collectInSlices,
+  ]),
+  scenario('a repository emptied and filled again', aged(push(ONE, 'latest')), [
+    deleteManifest(ONE),
+    push(ONE, 'latest'),
+    collect,
+    collectInSlices,
+  ]),
+  scenario('a tag that moves to and fro', aged(push(ONE, 'latest'), push(TWO, 'latest'), push(ONE, 'stable')), [
+    retag(ONE, 'latest'),
+    retag(TWO, 'latest'),
+    deleteManifest(ONE),
+    collect,
+  ]),
   scenario('a push beside two collections', [], [push(ONE, 'latest'), collect, collect]),
   scenario('pushes, deletes and two collections', aged(push(ONE, 'latest'), push(TWO, 'two')), [
     push(ONE, 'latest'),

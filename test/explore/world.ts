@@ -166,7 +166,7 @@ export class World {
     const collector = await this.enter();
     for (let run = 0; run < 6; run += 1) {
       await collector.pass(GRACE_MS * 1.1);
-      await collector.collect({ deleteUntagged: false, isDryRun: false });
+      await collector.collect();
     }
   }
 }

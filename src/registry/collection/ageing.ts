@@ -1,8 +1,17 @@
-import { deleteCell, lookAt, updateCell } from '../../storage/cell.ts';
+import { deleteCell, lookAt, type StoredCell, updateCell } from '../../storage/cell.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 
 /** What came of a cell that nothing needs: it was condemned, it died, or somebody wants it after all. */
 export type Aged = 'condemned' | 'dead' | 'left';
+
+export interface Ageing {
+  readonly store: ObjectStore;
+  /** What was written since is left alone. */
+  readonly cutoff: Date;
+  /** The same for a cell that is still live, where that is to be left alone for longer. */
+  readonly liveCutoff: Date;
+  readonly isDryRun: boolean;
+}
 
 /**
  * Takes a cell one step further: from live to condemned, which can still be read and be made live again, and from
@@ -11,15 +20,13 @@ export type Aged = 'condemned' | 'dead' | 'left';
  * @param beforeDeath - done while it can still be read
  */
 export async function age(
-  store: ObjectStore,
+  { store, cutoff, liveCutoff, isDryRun }: Ageing,
   key: string,
-  cutoff: Date,
-  isDryRun: boolean,
   beforeDeath: () => Promise<void> = async () => undefined,
 ): Promise<Aged> {
   const look = await lookAt(store, key);
-  const isOld = (lastModified: Date) => lastModified.getTime() < cutoff.getTime();
-  if (look.cell === undefined || !isOld(look.cell.lastModified)) return 'left';
+  const isOld = ({ state, lastModified }: StoredCell) => lastModified < (state === 'live' ? liveCutoff : cutoff);
+  if (look.cell === undefined || !isOld(look.cell)) return 'left';
   if (isDryRun) return look.cell.state === 'live' ? 'condemned' : 'dead';
   if (look.cell.state === 'live') {
     let isCondemned = false;
@@ -27,7 +34,7 @@ export async function age(
       store,
       key,
       (current) => {
-        isCondemned = current?.state === 'live' && isOld(current.lastModified);
+        isCondemned = current?.state === 'live' && isOld(current);
         return isCondemned ? { ...current!, state: 'condemned' } : undefined;
       },
       look,
@@ -35,7 +42,7 @@ export async function age(
     return isCondemned ? 'condemned' : 'left';
   }
   const isDead = await deleteCell(store, key, async (cell) => {
-    if (cell.state !== 'condemned' || !isOld(cell.lastModified)) return false;
+    if (cell.state !== 'condemned' || !isOld(cell)) return false;
     await beforeDeath();
     return true;
   });

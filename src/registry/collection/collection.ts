@@ -1,39 +1,35 @@
 import { Failure } from '../../domain/failure.ts';
-import { subjectOf } from '../../domain/referrer.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
-import { readCell } from '../../storage/cell.ts';
-import { blobKey, manifestKey } from '../../storage/keys.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
-import type { Referrers } from '../referrers.ts';
-import { age, type Aged } from './ageing.ts';
+import { isStoreError } from '../../storage/object-store.ts';
+import { freeObjects } from './freeing.ts';
 import { LinkIndex } from './link-index.ts';
-import { readNeeds } from './needs.ts';
-import { readCollectionRecord, writeCollectionRecord } from './record.ts';
-import { type ListedCell, type ListedRepository, listRepositories } from './repository-listing.ts';
-import { unheldObjects } from './unheld-objects.ts';
+import { Mark } from './mark.ts';
+import {
+  type CollectionRecord,
+  readCollectionRecord,
+  readMark,
+  type Round,
+  stampCollectionRecord,
+  writeCollectionRecord,
+  writeMark,
+} from './record.ts';
+import { type CollectionReport, emptyReport } from './report.ts';
+import { type ListedRepository, listRepositories } from './repository-listing.ts';
+import { Sweep, type SweepOptions } from './sweep.ts';
 
-export interface CollectionOptions {
-  readonly store: ObjectStore;
-  readonly referrers: Referrers;
+/** Slices begin a round no sooner than this part of a grace period after the last began: nothing ages faster. */
+const ROUNDS_A_GRACE = 4;
+
+export interface CollectionOptions extends Omit<SweepOptions, 'report' | 'listed'> {
   readonly clock: () => Date;
-  readonly graceSeconds: number;
-  /** Whether manifests go that no tag, kept index or kept subject needs. */
-  readonly deleteUntagged: boolean;
-  readonly isDryRun: boolean;
+  /** Goes on where the last run ended, and ends where the budget does; else everything has its turn at once. */
+  readonly isSlice: boolean;
+  readonly onRepository: (name: RepositoryName) => void;
 }
 
-export interface CollectionReport {
-  repositories: number;
-  condemnedLinks: number;
-  deadLinks: number;
-  condemnedManifests: number;
-  deadManifests: number;
-  /** Objects that no link holds, and which are not old enough. */
-  unheldObjects: number;
-  deletedObjects: number;
-  deletedBytes: number;
-  /** Repositories that could not be looked at, and why; nothing of theirs was touched. */
-  failures: string[];
+interface Progress {
+  readonly round: Round;
+  readonly unheld: CollectionRecord['unheld'];
 }
 
 /**
@@ -44,90 +40,104 @@ export interface CollectionReport {
  */
 export class Collection {
   readonly #options: CollectionOptions;
+  readonly #report = emptyReport();
+  readonly #links = new LinkIndex();
 
   constructor(options: CollectionOptions) {
     this.#options = options;
   }
 
   async run(): Promise<CollectionReport> {
-    const { store, graceSeconds } = this.#options;
-    const graceMs = graceSeconds * 1000;
-    const report = emptyReport();
+    const { store, isSlice, isDryRun, clock } = this.#options;
     const record = await readCollectionRecord(store);
-    // The storage's clock says when the run began: cells carry its times.
-    const begun = await writeCollectionRecord(store, record);
-    const cutoff = new Date(begun.getTime() - graceMs);
-    const links = new LinkIndex();
-    for await (const repository of listRepositories(store, undefined)) {
-      report.repositories += 1;
-      for (const { digest, isThere, lastModified } of repository.blobs) links.add(repository.name, digest, isThere, lastModified);
-      await this.#sweepRepository(repository, cutoff, report);
-    }
-    const unheld: Record<string, number> = {};
-    for await (const { object, size, keys, digests } of unheldObjects(store, links)) {
-      const seenMs = record.unheld[object];
-      const isUntouched = seenMs !== undefined && digests.every((digest) => links.lastWriteMs(digest) < seenMs);
-      if (isUntouched && seenMs <= cutoff.getTime()) {
-        report.deletedObjects += 1;
-        report.deletedBytes += size;
-        if (!this.#options.isDryRun) await store.delete(keys);
-      } else {
-        report.unheldObjects += 1;
-        unheld[object] = isUntouched ? seenMs : begun.getTime();
-      }
-    }
-    if (!this.#options.isDryRun) await writeCollectionRecord(store, { version: 1, unheld });
-    return report;
+    const last = isSlice ? record.round : undefined;
+    if (last?.stage === 'done' && this.#rests(last)) return { ...this.#report, state: 'resting' };
+    // The storage's clock says when it began: cells carry its times. A dry run writes nothing by which to ask it.
+    const begunMs = (isDryRun ? clock() : await stampCollectionRecord(store, record)).getTime();
+    const round: Round = last === undefined || last.stage === 'done' ? { begunMs, stage: 'repositories' } : last;
+    const next = await this.#goOn({ round, unheld: record.unheld }, begunMs);
+    if (!isDryRun) await writeCollectionRecord(store, { version: 1, ...next });
+    return { ...this.#report, state: next.round.stage === 'done' ? 'done' : 'partial' };
   }
 
-  async #sweepRepository(repository: ListedRepository, cutoff: Date, report: CollectionReport): Promise<void> {
-    const isOld = ({ isThere, lastModified }: ListedCell) => isThere && lastModified.getTime() < cutoff.getTime();
+  #rests({ begunMs }: Round): boolean {
+    const { clock, graceMs } = this.#options;
+    return clock().getTime() < begunMs + graceMs / ROUNDS_A_GRACE;
+  }
+
+  async #goOn({ round, unheld }: Progress, begunMs: number): Promise<Progress> {
+    if (round.stage === 'objects') {
+      const isKnown = await this.#indexAll();
+      const progress = isKnown ? await this.#free(round, unheld, begunMs) : undefined;
+      return progress ?? this.#giveUp(round, unheld);
+    }
+    const after = round.after as RepositoryName | undefined;
+    const stopped = await this.#sweepAll(after, begunMs);
+    if (stopped !== undefined) return { round: { ...round, ...stopped }, unheld };
+    // Earlier runs have listed links that this one doesn't know: the next lists them all.
+    const progress = after === undefined ? await this.#free(round, unheld, begunMs) : undefined;
+    return progress ?? { round: { begunMs: round.begunMs, stage: 'objects' }, unheld };
+  }
+
+  /** @returns behind which repository the next run goes on; undefined where all had their turn */
+  async #sweepAll(from: RepositoryName | undefined, begunMs: number): Promise<{ after: RepositoryName | undefined } | undefined> {
+    const { store, catalog, budget, onRepository, isSlice, isDryRun } = this.#options;
+    const options = { ...this.#options, report: this.#report, listed: await catalog.all() };
+    const begun = isSlice ? await readMark(store) : undefined;
+    let after = from;
+    for await (const repository of listRepositories(store, from)) {
+      if (budget.isSpent) return { after };
+      onRepository(repository.name);
+      this.#index(repository);
+      const mark = this.#isUsable(begun, repository, begunMs) ? begun : new Mark(repository.name, begunMs);
+      if (!(await this.#sweep(options, repository, mark))) {
+        if (!isDryRun) await writeMark(store, mark);
+        return { after };
+      }
+      this.#report.repositories += 1;
+      after = repository.name;
+    }
+    return undefined;
+  }
+
+  /** A mark that took too long is begun anew: whoever relies on something looks at no more than half a grace period back. */
+  #isUsable(mark: Mark | undefined, { name }: ListedRepository, begunMs: number): mark is Mark {
+    return mark?.repository === name && begunMs - mark.begunMs < this.#options.graceMs / 2;
+  }
+
+  /** @returns false where the budget ended first */
+  async #sweep(options: SweepOptions, repository: ListedRepository, mark: Mark): Promise<boolean> {
     try {
-      const { named, kept } = await readNeeds(this.#options.store, repository);
-      if (this.#options.deleteUntagged) {
-        for (const cell of repository.manifests.filter(isOld)) {
-          if (kept.has(cell.digest)) continue;
-          const aged = await this.#ageManifest(repository.name, cell, cutoff);
-          report.condemnedManifests += Number(aged === 'condemned');
-          report.deadManifests += Number(aged === 'dead');
-        }
-      }
-      for (const cell of repository.blobs.filter(isOld)) {
-        if (named.has(cell.digest)) continue;
-        const aged = await age(this.#options.store, blobKey(repository.name, cell.digest), cutoff, this.#options.isDryRun);
-        report.condemnedLinks += Number(aged === 'condemned');
-        report.deadLinks += Number(aged === 'dead');
-      }
+      return await new Sweep(options, repository, mark).run();
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      report.failures.push(`${repository.name}: ${error.message}`);
+      if (!(error instanceof Failure || isStoreError(error, 'unexpected'))) throw error;
+      this.#report.failures.push(`${repository.name}: ${error.message}`);
+      return true;
     }
   }
 
-  /** It leaves its subject's list before it goes, as with a delete. */
-  async #ageManifest(name: RepositoryName, { digest }: ListedCell, cutoff: Date): Promise<Aged> {
-    const { store, referrers, isDryRun } = this.#options;
-    const key = manifestKey(name, digest);
-    const cell = await readCell(store, key);
-    const subject = cell && subjectOf(cell.bytes);
-    const leaveList = async (stillWanted: () => Promise<boolean>) =>
-      subject === undefined ? undefined : referrers.remove(name, subject, digest, stillWanted);
-    const aged = await age(store, key, cutoff, isDryRun, () => leaveList(async () => true));
-    if (aged === 'dead' && !isDryRun) await leaveList(async () => (await readCell(store, key)) === undefined);
-    return aged;
+  #index({ name, blobs }: ListedRepository): void {
+    for (const { digest, isThere, lastModified } of blobs) this.#links.add(name, digest, isThere, lastModified);
   }
-}
 
-function emptyReport(): CollectionReport {
-  return {
-    repositories: 0,
-    condemnedLinks: 0,
-    deadLinks: 0,
-    condemnedManifests: 0,
-    deadManifests: 0,
-    unheldObjects: 0,
-    deletedObjects: 0,
-    deletedBytes: 0,
-    failures: [],
-  };
+  /** @returns false where the budget ended first */
+  async #indexAll(): Promise<boolean> {
+    for await (const repository of listRepositories(this.#options.store, undefined)) {
+      if (this.#options.budget.isSpent) return false;
+      this.#index(repository);
+    }
+    return true;
+  }
+
+  /** @returns undefined where the budget ended first */
+  async #free({ begunMs: roundBegunMs }: Round, seenBefore: Progress['unheld'], begunMs: number): Promise<Progress | undefined> {
+    const unheld = await freeObjects({ ...this.#options, links: this.#links, begunMs, seenBefore, report: this.#report });
+    return unheld && { round: { begunMs: roundBegunMs, stage: 'done' }, unheld };
+  }
+
+  /** It had the whole budget, so no other run would come further. */
+  #giveUp({ begunMs }: Round, unheld: Progress['unheld']): Progress {
+    this.#report.failures.push('the bucket has too many keys to free objects within the budget of one run');
+    return { round: { begunMs, stage: 'done' }, unheld };
+  }
 }

@@ -1,38 +1,84 @@
 import { Buffer } from 'node:buffer';
 import { algorithmOf, type Digest, hexOf } from '../../domain/digest.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
+import { Column } from './column.ts';
 
-interface Entry {
-  readonly repositories: number[];
-  lastWriteMs: number;
-}
+/** Bytes of a digest that are kept. Two digests that begin alike are taken as one, so that each keeps what is the other's. */
+const PREFIX_BYTES = 8;
+const NONE = -1;
 
-/** Which repositories have links to which blobs, as one listing tells it: a few dozen bytes a link. */
+/**
+ * Which repositories have links to which blobs, as one listing tells it: about eighty bytes for each blob and eight for each
+ * link, in columns rather than objects.
+ */
 export class LinkIndex {
   readonly #names: RepositoryName[] = [];
-  readonly #entries = new Map<string, Entry>();
+  readonly #rows = new Map<string, number>();
+  /** Of a blob: when any link to it was written last, in milliseconds; how many objects it has; its last link. */
+  readonly #lastWrite = new Column(Float64Array);
+  readonly #objects = new Column(Uint32Array);
+  readonly #lastLink = new Column(Int32Array);
+  /** Of a link: whose it is, and the link before it to the same blob. */
+  readonly #repository = new Column(Uint32Array);
+  readonly #linkBefore = new Column(Int32Array);
 
   /** In the order of repositories. A tombstone counts as a write, not as a link. */
   add(name: RepositoryName, digest: Digest, isLink: boolean, lastModified: Date): void {
     if (this.#names.at(-1) !== name) this.#names.push(name);
-    const key = compact(digest);
-    const entry = this.#entries.get(key) ?? { repositories: [], lastWriteMs: 0 };
-    if (isLink) entry.repositories.push(this.#names.length - 1);
-    entry.lastWriteMs = Math.max(entry.lastWriteMs, lastModified.getTime());
-    this.#entries.set(key, entry);
+    const row = this.#rowOf(digest) ?? this.#newRow(digest);
+    this.#lastWrite.set(row, Math.max(this.#lastWrite.get(row), lastModified.getTime()));
+    if (!isLink) return;
+    const link = this.#repository.push(this.#names.length - 1);
+    this.#linkBefore.push(this.#lastLink.get(row));
+    this.#lastLink.set(row, link);
   }
 
   repositoriesWith(digest: Digest): RepositoryName[] {
-    return this.#entries.get(compact(digest))?.repositories.map((index) => this.#names[index]!) ?? [];
+    const row = this.#rowOf(digest);
+    const names: RepositoryName[] = [];
+    if (row === undefined) return names;
+    for (let link = this.#lastLink.get(row); link !== NONE; link = this.#linkBefore.get(link))
+      names.push(this.#names[this.#repository.get(link)]!);
+    return names;
+  }
+
+  hasLink(digest: Digest): boolean {
+    const row = this.#rowOf(digest);
+    return row !== undefined && this.#lastLink.get(row) !== NONE;
   }
 
   /** When any link to the blob was written last, in milliseconds of the storage's clock; 0 where none ever was. */
   lastWriteMs(digest: Digest): number {
-    return this.#entries.get(compact(digest))?.lastWriteMs ?? 0;
+    const row = this.#rowOf(digest);
+    return row === undefined ? 0 : this.#lastWrite.get(row);
+  }
+
+  /** To be told of each object of a blob that has links. */
+  countObject(digest: Digest): void {
+    const row = this.#rowOf(digest);
+    if (row !== undefined) this.#objects.set(row, this.#objects.get(row) + 1);
+  }
+
+  hasSeveralObjects(digest: Digest): boolean {
+    const row = this.#rowOf(digest);
+    return row !== undefined && this.#objects.get(row) > 1;
+  }
+
+  #rowOf(digest: Digest): number | undefined {
+    return this.#rows.get(compact(digest));
+  }
+
+  #newRow(digest: Digest): number {
+    const row = this.#lastWrite.push(0);
+    this.#objects.push(0);
+    this.#lastLink.push(NONE);
+    this.#rows.set(compact(digest), row);
+    return row;
   }
 }
 
 /** A character a byte: the engine keeps such a string in as many bytes. */
 function compact(digest: Digest): string {
-  return algorithmOf(digest) + Buffer.from(hexOf(digest), 'hex').toString('latin1');
+  const bytes = Buffer.from(hexOf(digest).slice(0, PREFIX_BYTES * 2), 'hex').toString('latin1');
+  return algorithmOf(digest) === 'sha256' ? bytes : `${bytes}!`;
 }

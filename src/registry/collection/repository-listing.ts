@@ -10,12 +10,30 @@ export interface ListedCell {
   readonly lastModified: Date;
 }
 
+export interface ListedTag {
+  readonly tag: Tag;
+  readonly lastModified: Date;
+}
+
+/** That a tag has once named a manifest. */
+export interface ListedHint extends ListedTag {
+  readonly digest: Digest;
+}
+
+/** That a manifest refers to another, its subject. */
+export interface ListedReferrer {
+  readonly key: string;
+  readonly lastModified: Date;
+}
+
 /** What a listing tells of one repository. */
 export interface ListedRepository {
   readonly name: RepositoryName;
   readonly blobs: ListedCell[];
   readonly manifests: ListedCell[];
-  readonly tags: Tag[];
+  readonly tags: ListedTag[];
+  readonly hints: ListedHint[];
+  readonly referrers: ListedReferrer[];
 }
 
 /** Every repository behind `after`, from the bucket itself rather than the catalog: one listing a thousand keys. */
@@ -26,13 +44,15 @@ export async function* listRepositories(store: ObjectStore, after: RepositoryNam
     if (found === undefined) continue;
     if (current?.name !== found.name) {
       if (current !== undefined) yield current;
-      current = { name: found.name, blobs: [], manifests: [], tags: [] };
+      current = { name: found.name, blobs: [], manifests: [], tags: [], hints: [], referrers: [] };
     }
     const { kind, digest, tag } = found;
-    const cell = digest && { digest, isThere: size > 0, lastModified };
-    if (kind === 'blobs' && cell !== undefined) current.blobs.push(cell);
-    if (kind === 'manifests' && cell !== undefined) current.manifests.push(cell);
-    if (kind === 'tags' && size > 0) current.tags.push(tag);
+    const isThere = size > 0;
+    if (kind === 'blobs' && digest !== undefined) current.blobs.push({ digest, isThere, lastModified });
+    if (kind === 'manifests' && digest !== undefined) current.manifests.push({ digest, isThere, lastModified });
+    if (kind === 'tags' && isThere) current.tags.push({ tag, lastModified });
+    if (kind === 'tagged' && digest !== undefined) current.hints.push({ digest, tag, lastModified });
+    if (kind === 'referrers' && isThere) current.referrers.push({ key, lastModified });
   }
   if (current !== undefined) yield current;
 }

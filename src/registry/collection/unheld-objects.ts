@@ -3,6 +3,7 @@ import { readCell } from '../../storage/cell.ts';
 import { blobKey, OBJECTS_PREFIX, parseObjectKey } from '../../storage/keys.ts';
 import { listAll, type ObjectStore } from '../../storage/object-store.ts';
 import { CONNECTIONS, mapConcurrently } from '../map-concurrently.ts';
+import type { Budget } from './budget.ts';
 import type { LinkIndex } from './link-index.ts';
 
 export interface UnheldObject {
@@ -20,23 +21,35 @@ interface Listed extends UnheldObject {
 
 /**
  * Objects that no link holds. A blob with one object and a link is taken as held, without a look: only where there are
- * several objects of one digest have the links to be read.
+ * several objects of one digest are the links read, and the objects listed once more.
  */
-export async function* unheldObjects(store: ObjectStore, links: LinkIndex): AsyncGenerator<UnheldObject> {
-  const several = new Map<Digest, Listed[]>();
+export async function* unheldObjects(
+  store: ObjectStore,
+  links: LinkIndex,
+  budget: Budget,
+): AsyncGenerator<UnheldObject | 'budget spent'> {
+  const several = new Set<Digest>();
   for await (const listed of listObjects(store)) {
-    const linked = listed.digests.filter((digest) => links.repositoriesWith(digest).length > 0);
+    if (budget.isSpent) return yield 'budget spent';
+    const linked = listed.digests.filter((digest) => links.hasLink(digest));
     if (linked.length === 0) yield listed;
-    for (const digest of linked) several.set(digest, [...(several.get(digest) ?? []), listed]);
+    for (const digest of linked) {
+      links.countObject(digest);
+      if (linked.length > 1 || links.hasSeveralObjects(digest)) several.add(digest);
+    }
   }
+  if (several.size === 0) return;
   const held = new Set<string>();
-  const doubtful = new Set<Listed>();
-  for (const [digest, objects] of several) {
-    if (objects.length === 1 && objects[0]!.digests.length === 1) continue;
-    for (const object of objects) doubtful.add(object);
+  for (const digest of several) {
+    if (budget.isSpent) return yield 'budget spent';
     for (const object of await holdersOf(store, links, digest)) held.add(object);
   }
-  for (const listed of doubtful) if (!held.has(listed.object)) yield listed;
+  for await (const listed of listObjects(store)) {
+    if (budget.isSpent) return yield 'budget spent';
+    const linked = listed.digests.filter((digest) => links.hasLink(digest));
+    const isDoubtful = linked.length > 0 && linked.every((digest) => several.has(digest));
+    if (isDoubtful && !held.has(listed.object)) yield listed;
+  }
 }
 
 async function holdersOf(store: ObjectStore, links: LinkIndex, digest: Digest): Promise<string[]> {

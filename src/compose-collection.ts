@@ -1,0 +1,43 @@
+import type { Config } from './config.ts';
+import { Budget, type BudgetOptions } from './registry/collection/budget.ts';
+import { Catalog } from './registry/catalog.ts';
+import { Collection } from './registry/collection/collection.ts';
+import type { CollectionReport } from './registry/collection/report.ts';
+import { Referrers } from './registry/referrers.ts';
+import { Tags } from './registry/tags.ts';
+import type { ObjectStore } from './storage/object-store.ts';
+
+export interface CollectOptions {
+  /** Whether manifests go that no tag, kept index or kept subject needs. */
+  readonly deleteUntagged?: boolean;
+  readonly isDryRun?: boolean;
+  /** Goes on where the last slice ended, and ends where this does; without it everything has its turn. */
+  readonly slice?: BudgetOptions;
+  readonly onRepository?: (name: string) => void;
+}
+
+const WHOLE: BudgetOptions = { operations: Infinity, seconds: Infinity };
+
+/** One run of garbage collection, what it does on the storage being paid for. */
+export function collector(config: Config, bucket: ObjectStore, clock: () => Date) {
+  return async (options: CollectOptions = {}): Promise<CollectionReport> => {
+    const { deleteUntagged = false, isDryRun = false, slice, onRepository = () => undefined } = options;
+    const budget = new Budget(slice ?? WHOLE, clock);
+    const store = budget.metered(bucket);
+    const catalog = new Catalog(store);
+    const collection = new Collection({
+      store,
+      catalog,
+      tags: new Tags(store, catalog),
+      referrers: new Referrers(store),
+      clock,
+      graceMs: config.storage.gracePeriodSeconds * 1000,
+      untaggedMs: () => (deleteUntagged ? 0 : undefined),
+      isDryRun,
+      isSlice: slice !== undefined,
+      budget,
+      onRepository,
+    });
+    return collection.run();
+  };
+}
