@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import { ConfigError } from './config/error.ts';
 import { KeyRing } from './domain/key-ring.ts';
 import { type CollectOptions, collector } from './compose-collection.ts';
+import { maintenance } from './compose-maintenance.ts';
 import { openAuthenticator } from './compose-auth.ts';
 import { createApp } from './http/app.ts';
 import { createAddressOf } from './http/client-address.ts';
@@ -129,17 +130,12 @@ export function compose(config: Config, platform: Platform): Registry {
     catalog,
   };
   const purge = new UploadPurge({ store, chunked, clock, ...config.uploadPurging });
+  const collect = collector(config, store, clock);
   return {
     app: createApp(services, clock),
     services,
     log,
-    collect: collector(config, store, clock),
-    maintain: async () => {
-      const { enabled, dryRun } = config.uploadPurging;
-      if (!enabled) return;
-      const { seen, purged, failures } = await purge.run();
-      log('info', 'upload purge', { seen, purged, dryRun });
-      for (const failure of failures) log('warn', 'an abandoned upload could not be purged', { failure });
-    },
+    collect,
+    maintain: maintenance(config, { purge, collect, log }),
   };
 }

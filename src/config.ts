@@ -29,6 +29,13 @@ export interface Config {
   };
   readonly deleteEnabled: boolean;
   readonly uploadPurging: { readonly enabled: boolean; readonly ageSeconds: number; readonly dryRun: boolean };
+  readonly collection: {
+    /** Whether the hourly run collects; the command does in any case. */
+    readonly enabled: boolean;
+    /** What one hourly run may take. */
+    readonly operations: number;
+    readonly deleteUntagged: boolean;
+  };
   readonly auth: AuthConfig;
   readonly http: {
     /** Sent with every answer. */
@@ -83,6 +90,9 @@ export const SETTINGS = {
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED: flag.default(true),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE: duration.default(168 * 3600),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN: flag.default(false),
+  REGISTRY_STORAGE_MAINTENANCE_COLLECTION_ENABLED: flag.default(true),
+  REGISTRY_STORAGE_MAINTENANCE_COLLECTION_OPERATIONS: wholeNumber(100, 1_000_000).default(500),
+  REGISTRY_STORAGE_MAINTENANCE_COLLECTION_DELETEUNTAGGED: flag.default(false),
   REGISTRY_AUTH: z.enum(['none', 'htpasswd', 'token'], 'must be none, htpasswd or token').optional(),
   REGISTRY_AUTH_HTPASSWD: parsedBy(parseHtpasswd, (error) => error instanceof HtpasswdError).optional(),
   REGISTRY_AUTH_HTPASSWD_OBJECT: text
@@ -166,6 +176,11 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
       enabled: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED,
       ageSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE,
       dryRun: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN,
+    },
+    collection: {
+      enabled: settings.REGISTRY_STORAGE_MAINTENANCE_COLLECTION_ENABLED,
+      operations: settings.REGISTRY_STORAGE_MAINTENANCE_COLLECTION_OPERATIONS,
+      deleteUntagged: settings.REGISTRY_STORAGE_MAINTENANCE_COLLECTION_DELETEUNTAGGED,
     },
     auth: authConfig(settings, Object.keys(given)),
     http: {

@@ -7,6 +7,11 @@ export interface BudgetOptions {
   readonly seconds: number;
 }
 
+/** There is nothing left for what can't be done in part. */
+export class BudgetSpent extends Error {
+  override readonly name = 'BudgetSpent';
+}
+
 /** How much of it is left. Looked at between two things to do, never in the middle of one. */
 export class Budget {
   readonly #clock: () => Date;
@@ -21,6 +26,11 @@ export class Budget {
 
   get isSpent(): boolean {
     return this.#operations <= 0 || this.#clock().getTime() >= this.#endsAtMs;
+  }
+
+  /** @throws {BudgetSpent} */
+  demand(): void {
+    if (this.isSpent) throw new BudgetSpent();
   }
 
   /** The same store, each operation of which is paid for. Only what collection asks of one. */

@@ -1,6 +1,7 @@
 import { Failure } from '../../domain/failure.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
 import { isStoreError } from '../../storage/object-store.ts';
+import { BudgetSpent } from './budget.ts';
 import { freeObjects } from './freeing.ts';
 import { LinkIndex } from './link-index.ts';
 import { Mark } from './mark.ts';
@@ -67,16 +68,18 @@ export class Collection {
 
   async #goOn({ round, unheld }: Progress, begunMs: number): Promise<Progress> {
     if (round.stage === 'objects') {
-      const isKnown = await this.#indexAll();
-      const progress = isKnown ? await this.#free(round, unheld, begunMs) : undefined;
-      return progress ?? this.#giveUp(round, unheld);
+      const freed = await this.#freeWithin(async () => {
+        await this.#indexAll();
+        return this.#free(round, unheld, begunMs);
+      });
+      return freed ?? this.#giveUp(round, unheld);
     }
     const after = round.after as RepositoryName | undefined;
     const stopped = await this.#sweepAll(after, begunMs);
     if (stopped !== undefined) return { round: { ...round, ...stopped }, unheld };
     // Earlier runs have listed links that this one doesn't know: the next lists them all.
-    const progress = after === undefined ? await this.#free(round, unheld, begunMs) : undefined;
-    return progress ?? { round: { begunMs: round.begunMs, stage: 'objects' }, unheld };
+    const freed = after === undefined ? await this.#freeWithin(() => this.#free(round, unheld, begunMs)) : undefined;
+    return freed ?? { round: { begunMs: round.begunMs, stage: 'objects' }, unheld };
   }
 
   /** @returns behind which repository the next run goes on; undefined where all had their turn */
@@ -120,19 +123,28 @@ export class Collection {
     for (const { digest, isThere, lastModified } of blobs) this.#links.add(name, digest, isThere, lastModified);
   }
 
-  /** @returns false where the budget ended first */
-  async #indexAll(): Promise<boolean> {
+  /** @throws {BudgetSpent} */
+  async #indexAll(): Promise<void> {
     for await (const repository of listRepositories(this.#options.store, undefined)) {
-      if (this.#options.budget.isSpent) return false;
+      this.#options.budget.demand();
       this.#index(repository);
     }
-    return true;
+  }
+
+  /** @throws {BudgetSpent} */
+  async #free({ begunMs: roundBegunMs }: Round, seenBefore: Progress['unheld'], begunMs: number): Promise<Progress> {
+    const unheld = await freeObjects({ ...this.#options, links: this.#links, begunMs, seenBefore, report: this.#report });
+    return { round: { begunMs: roundBegunMs, stage: 'done' }, unheld };
   }
 
   /** @returns undefined where the budget ended first */
-  async #free({ begunMs: roundBegunMs }: Round, seenBefore: Progress['unheld'], begunMs: number): Promise<Progress | undefined> {
-    const unheld = await freeObjects({ ...this.#options, links: this.#links, begunMs, seenBefore, report: this.#report });
-    return unheld && { round: { begunMs: roundBegunMs, stage: 'done' }, unheld };
+  async #freeWithin(work: () => Promise<Progress>): Promise<Progress | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof BudgetSpent) return undefined;
+      throw error;
+    }
   }
 
   /** It had the whole budget, so no other run would come further. */

@@ -27,9 +27,10 @@ export interface FreeingOptions {
  * Deletes what no link held at two looks a grace apart, if no link to its blob was written in between: a link that moves from
  * repository to repository under the eyes of the listing is written on its way.
  *
- * @returns what is to be seen again by the next run; undefined where the budget ended first
+ * @returns what is to be seen again by the next run
+ * @throws {BudgetSpent}
  */
-export async function freeObjects(options: FreeingOptions): Promise<Record<string, number> | undefined> {
+export async function freeObjects(options: FreeingOptions): Promise<Record<string, number>> {
   const { store, links, begunMs, graceMs, seenBefore, isDryRun, budget, report } = options;
   const unheld: Record<string, number> = {};
   let [known, batch]: [number, UnheldObject[]] = [0, []];
@@ -39,7 +40,6 @@ export async function freeObjects(options: FreeingOptions): Promise<Record<strin
     if (!isDryRun && keys.length > 0) await store.delete(keys);
   };
   for await (const found of unheldObjects(store, links, budget)) {
-    if (found === 'budget spent') return undefined;
     const seenMs = seenBefore[found.object];
     const isUntouched = seenMs !== undefined && found.digests.every((digest) => links.lastWriteMs(digest) < seenMs);
     if (isUntouched && seenMs <= begunMs - graceMs) {

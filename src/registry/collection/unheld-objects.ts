@@ -22,15 +22,13 @@ interface Listed extends UnheldObject {
 /**
  * Objects that no link holds. A blob with one object and a link is taken as held, without a look: only where there are
  * several objects of one digest are the links read, and the objects listed once more.
+ *
+ * @throws {BudgetSpent}
  */
-export async function* unheldObjects(
-  store: ObjectStore,
-  links: LinkIndex,
-  budget: Budget,
-): AsyncGenerator<UnheldObject | 'budget spent'> {
+export async function* unheldObjects(store: ObjectStore, links: LinkIndex, budget: Budget): AsyncGenerator<UnheldObject> {
   const several = new Set<Digest>();
   for await (const listed of listObjects(store)) {
-    if (budget.isSpent) return yield 'budget spent';
+    budget.demand();
     const linked = listed.digests.filter((digest) => links.hasLink(digest));
     if (linked.length === 0) yield listed;
     for (const digest of linked) {
@@ -41,11 +39,11 @@ export async function* unheldObjects(
   if (several.size === 0) return;
   const held = new Set<string>();
   for (const digest of several) {
-    if (budget.isSpent) return yield 'budget spent';
+    budget.demand();
     for (const object of await holdersOf(store, links, digest)) held.add(object);
   }
   for await (const listed of listObjects(store)) {
-    if (budget.isSpent) return yield 'budget spent';
+    budget.demand();
     const linked = listed.digests.filter((digest) => links.hasLink(digest));
     const isDoubtful = linked.length > 0 && linked.every((digest) => several.has(digest));
     if (isDoubtful && !held.has(listed.object)) yield listed;
