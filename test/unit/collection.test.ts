@@ -1,0 +1,238 @@
+import { expect, test } from 'vitest';
+import { digestOf } from '../../src/domain/digest.ts';
+import { LinkIndex } from '../../src/registry/collection/link-index.ts';
+import type { RepositoryName } from '../../src/domain/reference.ts';
+import { MemoryStore } from '../../src/storage/memory.ts';
+import { listAll } from '../../src/storage/object-store.ts';
+import { bytesOf, imageManifest } from '../support/api-client.ts';
+import { countingStore } from '../support/counting-store.ts';
+import { memoryRegistry } from '../support/memory-registry.ts';
+
+const HOUR_MS = 3_600_000;
+/** The default, and a little more. */
+const GRACE_MS = 24.1 * HOUR_MS;
+
+/** A registry whose clock is set forward by hand. */
+function agingRegistry(settings: Record<string, string> = {}) {
+  let nowMs = Date.parse('2026-01-01');
+  const clock = () => new Date(nowMs);
+  const memory = new MemoryStore(clock);
+  const { store, take } = countingStore(memory);
+  const { registry, client } = memoryRegistry({ REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none', ...settings }, { store, clock });
+  const keys = async (prefix: string) => {
+    const found = [];
+    for await (const { key, size } of listAll(memory, prefix)) found.push({ key, size });
+    return found;
+  };
+  return {
+    collect: registry.collect,
+    client,
+    memory,
+    keys,
+    maintain: () => registry.maintain(),
+    pass: (ms: number) => void (nowMs += ms),
+    /** What the work costs, in operations. */
+    costOf: async <T>(work: () => Promise<T>) => {
+      take();
+      const result = await work();
+      return { result, operations: take().length };
+    },
+  };
+}
+
+const manifestOf = (config: string, n: number) => imageManifest(config, 2, [], { annotations: { n: `${n}` } });
+
+test('a blob that no manifest names goes in four looks, a grace period apart, and not sooner', async () => {
+  const { client, collect, keys, pass } = agingRegistry();
+  await client.pushImage('team/app', 'latest');
+  await client.push('team/app', bytesOf('never named'));
+  const before = (await keys('objects/')).length;
+  const reports = [];
+  for (let look = 0; look < 5; look += 1) {
+    pass(GRACE_MS);
+    reports.push(await collect());
+  }
+  expect(
+    reports.map(({ condemnedLinks, deadLinks, unheldObjects, deletedObjects, deletedBytes }) => ({
+      condemnedLinks,
+      deadLinks,
+      unheldObjects,
+      deletedObjects,
+      deletedBytes,
+    })),
+  ).toEqual([
+    { condemnedLinks: 1, deadLinks: 0, unheldObjects: 0, deletedObjects: 0, deletedBytes: 0 },
+    { condemnedLinks: 0, deadLinks: 1, unheldObjects: 0, deletedObjects: 0, deletedBytes: 0 },
+    { condemnedLinks: 0, deadLinks: 0, unheldObjects: 1, deletedObjects: 0, deletedBytes: 0 },
+    { condemnedLinks: 0, deadLinks: 0, unheldObjects: 0, deletedObjects: 1, deletedBytes: 'never named'.length },
+    { condemnedLinks: 0, deadLinks: 0, unheldObjects: 0, deletedObjects: 0, deletedBytes: 0 },
+  ]);
+  expect(await keys('objects/')).toHaveLength(before - 1);
+  expect((await client.request('GET', '/v2/team/app/manifests/latest')).status).toBe(200);
+});
+
+test('a dry run tells what a run would take, and writes nothing', async () => {
+  const { client, collect, memory, pass } = agingRegistry();
+  await client.push('team/app', bytesOf('never named'));
+  const { digest } = await client.pushImage('team/app', 'latest');
+  await client.request('DELETE', `/v2/team/app/manifests/${digest}`);
+  pass(GRACE_MS);
+  const before = [...memory.objects()];
+  const report = await collect({ isDryRun: true, deleteUntagged: true });
+  expect([...memory.objects()]).toEqual(before);
+  expect(report).toEqual(await collect({ deleteUntagged: true }));
+  expect(report.condemnedLinks).toBeGreaterThan(1);
+});
+
+test('untagged manifests stay, or go where that is asked for, but not what a kept index or subject needs', async () => {
+  const { client, collect, pass } = agingRegistry();
+  const name = 'team/app';
+  const config = await client.push(name, bytesOf('{}'));
+  const put = async (text: string, reference?: string) => {
+    const digest = digestOf(bytesOf(text));
+    expect((await client.putManifest(name, reference ?? digest, text)).status).toBe(201);
+    return digest;
+  };
+  const descriptor = (digest: string, text: string) => ({
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    digest,
+    size: text.length,
+  });
+  const child = manifestOf(config, 1);
+  const childDigest = await put(child);
+  const index = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: [descriptor(childDigest, child)],
+  });
+  const indexDigest = digestOf(bytesOf(index));
+  expect((await client.putManifest(name, 'latest', index, 'application/vnd.oci.image.index.v1+json')).status).toBe(201);
+  const signature = await put(imageManifest(config, 2, [], { subject: descriptor(childDigest, child) }));
+  const untagged = await put(manifestOf(config, 2));
+  const isThere = async (digest: string) => (await client.request('HEAD', `/v2/${name}/manifests/${digest}`)).status === 200;
+  const run = async (deleteUntagged: boolean) => {
+    for (let look = 0; look < 3; look += 1) {
+      pass(GRACE_MS);
+      await collect({ deleteUntagged });
+    }
+    return Promise.all([childDigest, indexDigest, signature, untagged].map(isThere));
+  };
+  expect(await run(false)).toEqual([true, true, true, true]);
+  expect(await run(true)).toEqual([true, true, true, false]);
+});
+
+test('in slices it comes as far as in one run, and none takes much more than it may', async () => {
+  const { client, collect, keys, pass, costOf } = agingRegistry();
+  for (const name of ['a', 'b/c', 'b']) {
+    const config = await client.push(name, bytesOf('{}'));
+    for (let n = 0; n < 150; n += 1) await client.putManifest(name, `tag-${n % 5}`, manifestOf(config, n));
+    await client.push(name, bytesOf(`never named in ${name}`));
+  }
+  const slice = { operations: 100, seconds: 60 };
+  let states: string[] = [];
+  for (let rounds = 0; rounds < 6; rounds += 1) {
+    pass(GRACE_MS);
+    states = [];
+    while (states.at(-1) !== 'done' && states.length < 50) {
+      const { result, operations } = await costOf(() => collect({ slice }));
+      states.push(result.state);
+      expect(operations).toBeLessThan(200);
+    }
+    expect((await collect({ slice })).state).toBe('resting');
+  }
+  expect(states.length).toBeGreaterThan(3);
+  expect(await keys('objects/')).toHaveLength(3);
+  // Of 150 manifests under five tags each, the tags' last ones keep their hints.
+  for (const name of ['a', 'b', 'b/c']) expect(await keys(`repositories/${name}/_tagged/`)).toHaveLength(5);
+});
+
+test('a bucket whose listing is more than a slice may take is told of, and the next round begins', async () => {
+  const { client, collect, pass } = agingRegistry();
+  for (let n = 0; n < 8; n += 1) await client.pushImage(`team/app-${n}`, 'latest');
+  pass(GRACE_MS);
+  const slice = { operations: 4, seconds: 60 };
+  const failures = [];
+  for (let run = 0; run < 80; run += 1) {
+    failures.push(...(await collect({ slice })).failures);
+    pass(HOUR_MS);
+  }
+  expect(new Set(failures)).toEqual(new Set(['the bucket has too many keys to free objects within the budget of one run']));
+});
+
+test('what it costs: a listing a thousand keys, a read a manifest or tag, six for each thing that goes', async () => {
+  const { client, collect, pass, costOf } = agingRegistry();
+  const config = await client.push('a', bytesOf('{}'));
+  for (let n = 0; n < 30; n += 1) await client.putManifest('a', digestOf(bytesOf(manifestOf(config, n))), manifestOf(config, n));
+  for (let n = 0; n < 10; n += 1) await client.putManifest('a', `tag-${n}`, manifestOf(config, n));
+  pass(GRACE_MS);
+  // Its record is read, written, looked at and written; the catalog, the repositories and the objects are listed.
+  const fixed = 4 + 3;
+  expect((await costOf(() => collect())).operations).toBe(fixed + 30);
+  await client.push('a', bytesOf('never named'));
+  pass(GRACE_MS);
+  expect((await costOf(() => collect())).operations).toBe(fixed + 30 + 2);
+  pass(GRACE_MS);
+  expect((await costOf(() => collect())).operations).toBe(fixed + 30 + 3);
+  pass(GRACE_MS);
+  expect((await costOf(() => collect())).operations).toBe(fixed + 30);
+  pass(GRACE_MS);
+  expect((await costOf(() => collect())).operations).toBe(fixed + 30 + 1);
+});
+
+test('a repository that is emptied leaves the catalog, and comes back with the next push', async () => {
+  const { client, collect, keys, pass } = agingRegistry();
+  const { digest } = await client.pushImage('team/app', 'latest');
+  await client.request('DELETE', `/v2/team/app/manifests/${digest}`);
+  await collect();
+  expect(await keys('catalog/')).toHaveLength(1);
+  pass(GRACE_MS);
+  await collect();
+  expect(await keys('catalog/')).toHaveLength(0);
+  expect((await client.request('GET', '/v2/team/app/tags/list')).status).toBe(404);
+  await client.pushImage('team/app', 'latest');
+  expect(await keys('catalog/')).toHaveLength(1);
+});
+
+test('one repository that cannot be read is told of, and the others have their turn', async () => {
+  const { client, collect, memory, keys, pass } = agingRegistry();
+  for (const name of ['a', 'b']) await client.push(name, bytesOf(`never named in ${name}`));
+  const { digest } = await client.pushImage('a', 'latest');
+  await memory.put(`repositories/a/_manifests/${digest.replace(':', '/')}`, bytesOf('no cell'));
+  await memory.put('repositories/a/_tags/latest', bytesOf('no cell'));
+  pass(GRACE_MS);
+  const { failures, condemnedLinks } = await collect();
+  expect(failures).toEqual([expect.stringMatching(/^a: .*is not a cell/)]);
+  expect(condemnedLinks).toBe(1);
+  expect((await keys('repositories/a/_blobs/')).length).toBe(3);
+});
+
+test('the hourly run goes on by itself from slice to slice', async () => {
+  const { client, maintain, keys, pass } = agingRegistry({ REGISTRY_STORAGE_MAINTENANCE_COLLECTION_OPERATIONS: '100' });
+  await client.push('team/app', bytesOf('never named'));
+  for (let hour = 0; hour < 24 * 6; hour += 1) {
+    pass(HOUR_MS);
+    await maintain();
+  }
+  expect(await keys('objects/')).toEqual([]);
+});
+
+test('the hourly run collects nothing where that is switched off', async () => {
+  const { client, maintain, keys, pass } = agingRegistry({ REGISTRY_STORAGE_MAINTENANCE_COLLECTION_ENABLED: 'false' });
+  await client.push('team/app', bytesOf('never named'));
+  for (let hour = 0; hour < 24 * 6; hour += 1) {
+    pass(HOUR_MS);
+    await maintain();
+  }
+  expect(await keys('objects/')).toHaveLength(1);
+});
+
+test('the index of links knows whose links there are, and when one was written last', () => {
+  const links = new LinkIndex();
+  const digests = Array.from({ length: 5000 }, (_, n) => digestOf(bytesOf(`${n}`)));
+  for (const name of ['a', 'b'] as RepositoryName[])
+    for (const digest of digests) links.add(name, digest, name === 'b' || digest !== digests[7], new Date(name === 'a' ? 2 : 1));
+  expect(links.repositoriesWith(digests[6]!)).toEqual(['b', 'a']);
+  expect(links.repositoriesWith(digests[7]!)).toEqual(['b']);
+  expect(links.repositoriesWith(digestOf(bytesOf('none')))).toEqual([]);
+  expect(links.lastWriteMs(digests[7]!)).toBe(2);
+});
