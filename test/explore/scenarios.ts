@@ -114,12 +114,12 @@ const collect: Actor = {
   },
 };
 
-/** The same in slices, each of which ends after an operation or two. */
+/** The same in slices, each of which ends after a few operations. */
 const collectInSlices: Actor = {
   intent: { kind: 'collect', repository: '' },
   run: async (isolate) => {
     for (let slice = 0; slice < 24; slice += 1) {
-      await isolate.collect({ slice: { operations: 4, seconds: 60 } });
+      await isolate.collect({ slice: { operations: 8, seconds: 60 } });
       await isolate.pass(GRACE_MS * 0.2);
     }
   },

@@ -89,7 +89,8 @@ export class Collection {
     const begun = isSlice ? await readMark(store) : undefined;
     let after = from;
     for await (const repository of listRepositories(store, from)) {
-      if (budget.isSpent) return { after };
+      // Looked at behind each, not before: every run comes further.
+      if (after !== from && budget.isSpent) return { after };
       onRepository(repository.name);
       this.#index(repository);
       const mark = this.#isUsable(begun, repository, begunMs) ? begun : new Mark(repository.name, begunMs);

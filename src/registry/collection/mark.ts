@@ -18,6 +18,7 @@ const stored = z.object({
   version: z.literal(1),
   repository: z.string(),
   begunMs: z.number(),
+  cursor: z.string(),
   tags: z.array(z.tuple([z.string(), digest])),
   manifests: z.array(z.object({ digest, references: z.array(digest), subject: digest.optional() })),
 });
@@ -36,6 +37,8 @@ export class Mark {
   readonly repository: RepositoryName;
   /** By the storage's clock. */
   readonly begunMs: number;
+  /** The last thing that was done by it, in the order of what is to be done; empty at first. */
+  cursor = '';
   readonly #tags = new Map<Tag, Digest>();
   readonly #manifests = new Map<Digest, Summary>();
 
@@ -49,14 +52,15 @@ export class Mark {
     const parsed = stored.safeParse(json);
     if (!parsed.success) return undefined;
     const mark = new Mark(parsed.data.repository as RepositoryName, parsed.data.begunMs);
+    mark.cursor = parsed.data.cursor;
     for (const [tag, digest] of parsed.data.tags) mark.#tags.set(tag as Tag, digest);
     for (const manifest of parsed.data.manifests) mark.#manifests.set(manifest.digest, manifest);
     return mark;
   }
 
   toJSON(): object {
-    const { repository, begunMs } = this;
-    return { version: 1, repository, begunMs, tags: [...this.#tags], manifests: [...this.#manifests.values()] };
+    const { repository, begunMs, cursor } = this;
+    return { version: 1, repository, begunMs, cursor, tags: [...this.#tags], manifests: [...this.#manifests.values()] };
   }
 
   /**
@@ -111,9 +115,10 @@ export class Mark {
   }
 }
 
+/** At least some of it, so that every run comes further. */
 async function allOf(reads: readonly (() => Promise<void>)[], budget: Budget): Promise<boolean> {
   for (let start = 0; start < reads.length; start += BATCH) {
-    if (budget.isSpent) return false;
+    if (start > 0 && budget.isSpent) return false;
     await mapConcurrently(reads.slice(start, start + BATCH), CONNECTIONS, (read) => read());
   }
   return true;

@@ -1,6 +1,12 @@
 import type { Digest } from '../../domain/digest.ts';
 import type { RepositoryName, Tag } from '../../domain/reference.ts';
-import { behindRepository, findRepositoryKey, REPOSITORIES_PREFIX } from '../../storage/keys.ts';
+import {
+  behindRepository,
+  findRepositoryKey,
+  parseReferrerKey,
+  referrersPrefix,
+  REPOSITORIES_PREFIX,
+} from '../../storage/keys.ts';
 import { listAll, type ObjectStore } from '../../storage/object-store.ts';
 
 export interface ListedCell {
@@ -23,6 +29,7 @@ export interface ListedHint extends ListedTag {
 /** That a manifest refers to another, its subject. */
 export interface ListedReferrer {
   readonly key: string;
+  readonly digest: Digest;
   readonly lastModified: Date;
 }
 
@@ -52,7 +59,12 @@ export async function* listRepositories(store: ObjectStore, after: RepositoryNam
     if (kind === 'manifests' && digest !== undefined) current.manifests.push({ digest, isThere, lastModified });
     if (kind === 'tags' && isThere) current.tags.push({ tag, lastModified });
     if (kind === 'tagged' && digest !== undefined) current.hints.push({ digest, tag, lastModified });
-    if (kind === 'referrers' && isThere) current.referrers.push({ key, lastModified });
+    if (kind === 'referrers' && isThere)
+      current.referrers.push({ key, digest: referrerOf(found.name, digest!, key), lastModified });
   }
   if (current !== undefined) yield current;
+}
+
+function referrerOf(name: RepositoryName, subject: Digest, key: string): Digest {
+  return parseReferrerKey(referrersPrefix(name, subject), key).digest;
 }

@@ -1,8 +1,8 @@
 import type { Digest } from '../../domain/digest.ts';
 import { subjectOf } from '../../domain/referrer.ts';
-import type { RepositoryName, Tag } from '../../domain/reference.ts';
-import { deleteCell, readCell } from '../../storage/cell.ts';
-import { blobKey, findRepositoryKey, manifestKey, parseReferrerKey, referrersPrefix, tagKey } from '../../storage/keys.ts';
+import type { RepositoryName } from '../../domain/reference.ts';
+import { deleteCell, readCell, type StoredCell } from '../../storage/cell.ts';
+import { blobKey, manifestKey, tagKey } from '../../storage/keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Catalog } from '../catalog.ts';
 import type { Referrers } from '../referrers.ts';
@@ -11,10 +11,16 @@ import { age, type Aged, type Ageing } from './ageing.ts';
 import type { Budget } from './budget.ts';
 import type { Mark } from './mark.ts';
 import type { CollectionReport } from './report.ts';
-import type { ListedCell, ListedHint, ListedReferrer, ListedRepository, ListedTag } from './repository-listing.ts';
+import type { ListedCell, ListedRepository } from './repository-listing.ts';
 
 /** So many hints go with one call. */
 const HINTS = 500;
+
+/** One thing to do, and its place in the order of all, by which the next run goes on behind it. */
+interface Step {
+  readonly place: string;
+  readonly work: () => Promise<void>;
+}
 
 export interface SweepOptions {
   readonly store: ObjectStore;
@@ -37,12 +43,15 @@ export class Sweep {
   readonly #repository: ListedRepository;
   readonly #mark: Mark;
   readonly #cutoff: Date;
+  /** Manifests that were there when the repository was listed. */
+  readonly #live: ReadonlySet<Digest>;
 
   constructor(options: SweepOptions, repository: ListedRepository, mark: Mark) {
     this.#options = options;
     this.#repository = repository;
     this.#mark = mark;
     this.#cutoff = new Date(mark.begunMs - options.graceMs);
+    this.#live = new Set(repository.manifests.filter(({ isThere }) => isThere).map(({ digest }) => digest));
   }
 
   /**
@@ -52,90 +61,112 @@ export class Sweep {
   async run(): Promise<boolean> {
     const { store, budget } = this.#options;
     if (!(await this.#mark.readOn(store, this.#repository, budget))) return false;
-    for (const step of [...this.#ageManifests(), ...this.#ageLinks(), ...this.#tidy()]) {
+    for (const { place, work } of this.#steps()) {
+      if (place <= this.#mark.cursor) continue;
+      await work();
+      this.#mark.cursor = place;
       if (budget.isSpent) return false;
-      await step();
     }
     return true;
   }
 
-  *#ageManifests(): Generator<() => Promise<void>> {
+  *#steps(): Generator<Step> {
+    yield* this.#ageManifests();
+    yield* this.#ageLinks();
+    yield* this.#dropHints();
+    yield* this.#restoreHints();
+    yield* this.#dropTags();
+    yield* this.#dropReferrers();
+    yield* this.#tidyCatalog();
+  }
+
+  *#ageManifests(): Generator<Step> {
     const { report, graceMs, untaggedMs } = this.#options;
-    const afterMs = untaggedMs(this.#repository.name);
+    const { name, manifests } = this.#repository;
+    const afterMs = untaggedMs(name);
     if (afterMs === undefined) return;
     const liveCutoff = new Date(this.#mark.begunMs - Math.max(graceMs, afterMs));
     const kept = this.#mark.kept(() => true);
-    for (const { digest } of this.#repository.manifests.filter((cell) => this.#isOldCell(cell) && !kept.has(cell.digest))) {
-      yield async () => {
+    for (const { digest } of manifests.filter((cell) => this.#isOldCell(cell) && !kept.has(cell.digest))) {
+      const work = async () => {
         const aged = await this.#ageManifest(digest, liveCutoff);
         report.condemnedManifests += Number(aged === 'condemned');
         report.deadManifests += Number(aged === 'dead');
       };
+      yield { place: `1 ${digest}`, work };
     }
   }
 
-  *#ageLinks(): Generator<() => Promise<void>> {
+  *#ageLinks(): Generator<Step> {
     const { report } = this.#options;
+    const { name, blobs } = this.#repository;
     const named = this.#mark.named();
-    for (const { digest } of this.#repository.blobs.filter((cell) => this.#isOldCell(cell) && !named.has(cell.digest))) {
-      yield async () => {
-        const aged = await age(this.#ageing(this.#cutoff), blobKey(this.#repository.name, digest));
+    for (const { digest } of blobs.filter((cell) => this.#isOldCell(cell) && !named.has(cell.digest))) {
+      const work = async () => {
+        const aged = await age(this.#ageing(this.#cutoff), blobKey(name, digest));
         report.condemnedLinks += Number(aged === 'condemned');
         report.deadLinks += Number(aged === 'dead');
       };
+      yield { place: `2 ${digest}`, work };
     }
   }
 
-  *#tidy(): Generator<() => Promise<void>> {
-    const { name, tags, hints, referrers } = this.#repository;
-    const isLive = this.#liveManifests();
+  /** Those of manifests that their tags no longer name. */
+  *#dropHints(): Generator<Step> {
+    const { name, hints } = this.#repository;
     const stale = hints.filter((hint) => this.#isOld(hint) && this.#mark.digestOf(hint.tag) !== hint.digest);
-    for (let start = 0; start < stale.length; start += HINTS) yield () => this.#dropHints(stale.slice(start, start + HINTS));
-    const known = new Set(hints.map(({ digest, tag }) => `${digest} ${tag}`));
-    for (const { tag, digest } of this.#named(tags)) {
-      if (!known.has(`${digest} ${tag}`)) yield () => this.#tidied(() => this.#options.tags.keepHint(name, tag, digest));
+    for (let start = 0; start < stale.length; start += HINTS) {
+      const batch = stale.slice(start, start + HINTS);
+      const last = batch.at(-1)!;
+      yield this.#tidying(`3 ${last.digest} ${last.tag}`, () => this.#options.tags.dropHints(name, batch), batch.length);
     }
-    for (const { tag, digest } of this.#named(tags.filter((each) => this.#isOld(each))))
-      if (!isLive.has(digest)) yield () => this.#dropTag(tag, digest);
-    for (const referrer of referrers) if (this.#isOld(referrer)) yield* this.#dropReferrer(referrer, isLive);
-    yield* this.#tidyCatalog(isLive.size > 0);
   }
 
-  /** Hints go first, then each tag is looked at once more: a push looks for its hint after it has moved the tag. */
-  async #dropHints(hints: readonly ListedHint[]): Promise<void> {
-    const { tags } = this.#options;
-    await this.#tidied(() => tags.dropHints(this.#repository.name, hints), hints.length);
+  /** Those that a crash of collection has left out. */
+  *#restoreHints(): Generator<Step> {
+    const { name, tags, hints } = this.#repository;
+    const known = new Set(hints.map(({ digest, tag }) => `${digest} ${tag}`));
+    for (const { tag } of tags) {
+      const digest = this.#mark.digestOf(tag);
+      if (digest !== undefined && !known.has(`${digest} ${tag}`))
+        yield this.#tidying(`4 ${tag}`, () => this.#options.tags.keepHint(name, tag, digest));
+    }
   }
 
-  /** A tag of a manifest that was deleted while a pusher crashed: the delete is finished. */
-  async #dropTag(tag: Tag, digest: Digest): Promise<void> {
-    const { store } = this.#options;
-    const { name } = this.#repository;
-    await this.#tidied(() =>
-      deleteCell(store, tagKey(name, tag), async (cell) => cell.digest === digest && this.#isOld(cell) && this.#isGone(digest)),
-    );
+  /** Those of manifests that were deleted while a pusher crashed: the delete is finished. */
+  *#dropTags(): Generator<Step> {
+    const { name, tags } = this.#repository;
+    for (const { tag } of tags.filter((each) => this.#isOld(each))) {
+      const digest = this.#mark.digestOf(tag);
+      if (digest === undefined || this.#live.has(digest)) continue;
+      const stillWanted = async (cell: StoredCell) => cell.digest === digest && this.#isOld(cell) && this.#isGone(digest);
+      yield this.#tidying(`5 ${tag}`, () => deleteCell(this.#options.store, tagKey(name, tag), stillWanted));
+    }
   }
 
-  *#dropReferrer({ key }: ListedReferrer, isLive: ReadonlySet<Digest>): Generator<() => Promise<void>> {
-    const subject = findRepositoryKey(key)?.digest;
-    if (subject === undefined) return;
-    const { digest } = parseReferrerKey(referrersPrefix(this.#repository.name, subject), key);
-    if (isLive.has(digest)) return;
-    const stillWanted = async (cell: { lastModified: Date }) => this.#isOld(cell) && this.#isGone(digest);
-    yield () => this.#tidied(() => deleteCell(this.#options.store, key, stillWanted));
+  /** Those of manifests that were deleted while a pusher crashed. */
+  *#dropReferrers(): Generator<Step> {
+    for (const { key, digest, lastModified } of this.#repository.referrers) {
+      if (!this.#isOld({ lastModified }) || this.#live.has(digest)) continue;
+      const stillWanted = async (cell: StoredCell) => this.#isOld(cell) && this.#isGone(digest);
+      yield this.#tidying(`6 ${key}`, () => deleteCell(this.#options.store, key, stillWanted));
+    }
   }
 
-  *#tidyCatalog(hasManifests: boolean): Generator<() => Promise<void>> {
+  *#tidyCatalog(): Generator<Step> {
     const { catalog, listed } = this.#options;
     const { name, manifests } = this.#repository;
-    if (hasManifests && !listed.has(name)) yield () => this.#tidied(() => catalog.keep(name));
-    const isEmptied = !hasManifests && manifests.length > 0 && manifests.every((cell) => this.#isOld(cell));
-    if (isEmptied && listed.has(name)) yield () => this.#tidied(() => catalog.drop(name));
+    if (this.#live.size > 0 && !listed.has(name)) yield this.#tidying('7', () => catalog.keep(name));
+    const isEmptied = this.#live.size === 0 && manifests.length > 0 && manifests.every((cell) => this.#isOld(cell));
+    if (isEmptied && listed.has(name)) yield this.#tidying('7', () => catalog.drop(name));
   }
 
-  async #tidied(work: () => Promise<unknown>, count = 1): Promise<void> {
-    this.#options.report.tidied += count;
-    if (!this.#options.isDryRun) await work();
+  #tidying(place: string, work: () => Promise<unknown>, count = 1): Step {
+    const counted = async () => {
+      this.#options.report.tidied += count;
+      if (!this.#options.isDryRun) await work();
+    };
+    return { place, work: counted };
   }
 
   /** It leaves its subject's list before it goes, as with a delete. */
@@ -155,17 +186,6 @@ export class Sweep {
   #ageing(liveCutoff: Date): Ageing {
     const { store, isDryRun } = this.#options;
     return { store, cutoff: this.#cutoff, liveCutoff, isDryRun };
-  }
-
-  #named(tags: readonly ListedTag[]): { tag: Tag; digest: Digest }[] {
-    return tags.flatMap(({ tag }) => {
-      const digest = this.#mark.digestOf(tag);
-      return digest === undefined ? [] : [{ tag, digest }];
-    });
-  }
-
-  #liveManifests(): ReadonlySet<Digest> {
-    return new Set(this.#repository.manifests.filter(({ isThere }) => isThere).map(({ digest }) => digest));
   }
 
   async #isGone(digest: Digest): Promise<boolean> {
