@@ -134,6 +134,7 @@ export function compose(config: Config, platform: Platform): Registry {
     log,
     collect: (options) => new Collection({ store, referrers, clock, graceSeconds: gracePeriodSeconds, ...options }).run(),
     maintain: async () => {
+      if (config.readOnly) return log('info', 'read-only: the hourly run does nothing');
       const { enabled, dryRun } = config.uploadPurging;
       if (!enabled) return;
       const { seen, purged, failures } = await purge.run();

@@ -28,6 +28,8 @@ export interface Config {
     readonly cacheAgeSeconds: number;
   };
   readonly deleteEnabled: boolean;
+  /** No client writes anything, nor does the hourly run. */
+  readonly readOnly: boolean;
   readonly uploadPurging: { readonly enabled: boolean; readonly ageSeconds: number; readonly dryRun: boolean };
   readonly auth: AuthConfig;
   readonly http: {
@@ -80,6 +82,7 @@ export const SETTINGS = {
   REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: duration
     .refine((seconds) => seconds >= 3600, 'must be 1h at least')
     .default(24 * 3600),
+  REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: flag.default(false),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED: flag.default(true),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE: duration.default(168 * 3600),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN: flag.default(false),
@@ -162,6 +165,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
       cacheAgeSeconds: settings.REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR === 'none' ? 0 : settings.REGISTRY_STORAGE_CACHE_AGE,
     },
     deleteEnabled: settings.REGISTRY_STORAGE_DELETE_ENABLED,
+    readOnly: settings.REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED,
     uploadPurging: {
       enabled: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED,
       ageSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE,
