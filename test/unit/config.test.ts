@@ -132,12 +132,45 @@ describe('settings', () => {
     ['{who: a}', 'must be a list of rules'],
     ['- {who: a, actions: [pull]}\n- {who: b, actions: [fly]}', '(rule 2, actions, 0)'],
     ['- {who: a, actions: [pull], repos: x}', '(rule 1)'],
-    ['- {who: a, actions: [pull], repositories: "A b"}', '(rule 1, repositories)'],
+    ['- {who: a, actions: [pull], repositories: "A b"}', '(rule 1, repositories, 0) must be a repository name'],
+    ['- {who: a, actions: [pull], repositories: {}}', '(rule 1, repositories) must be a text or a list of texts'],
     ['- [', 'Flow sequence'],
   ])('of rules: %s is one line that says where', (text, place) => {
     const message = errorOf({ REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_OBJECT: 'htpasswd', REGISTRY_ACCESS: text });
     expect(message).toMatch(/^REGISTRY_ACCESS [^\n]+$/);
     expect(message).toContain(place);
+  });
+
+  test.each([
+    ['- {repositories: "release/**", tags: ["v*", "[0-9]*"]}', [{ repositories: ['release/**'], tags: ['v*', '[0-9]*'] }]],
+    [
+      '[{"tags": "v*"}, {"repositories": ["a", "b/*"]}]',
+      [
+        { repositories: ['**'], tags: ['v*'] },
+        { repositories: ['a', 'b/*'], tags: ['*'] },
+      ],
+    ],
+  ])('of immutable tags: %s', (text, rules) => {
+    expect(parseConfig({ REGISTRY_TAGS_IMMUTABLE: text }).tags.immutable).toEqual(rules);
+  });
+
+  test.each([
+    ['v*', 'must be a list of rules'],
+    ['- {tag: v*}', '(rule 1) Unrecognized key'],
+    ['- {tags: v*}\n- {tags: []}', '(rule 2, tags)'],
+    ['- {tags: [v*, "a b"]}', '(rule 1, tags, 1) must be a tag with *'],
+    ['- {tags: "[]"}', '(rule 1, tags, 0) must be a tag with *'],
+    ['- {tags: "[9-0]"}', '(rule 1, tags, 0) has a range that runs backwards'],
+    ['- {tags: [1.0]}', '(rule 1, tags) must be a text'],
+    ['- {repositories: "{user}/*"}', '(rule 1, repositories, 0) must be a repository name'],
+  ])('of immutable tags: %s is one line that says where', (text, place) => {
+    const message = errorOf({ REGISTRY_TAGS_IMMUTABLE: text });
+    expect(message).toMatch(/^REGISTRY_TAGS_IMMUTABLE [^\n]+$/);
+    expect(message).toContain(place);
+  });
+
+  test('of immutable tags: none', () => {
+    expect(parseConfig({}).tags.immutable).toEqual([]);
   });
 
   const TOKEN = {
