@@ -8,10 +8,12 @@ import { z } from 'zod';
 import { type AuthConfig, authConfig } from './config/auth.ts';
 import { ConfigError } from './config/error.ts';
 import { accessRules } from './domain/access-rules.ts';
+import { duration } from './domain/duration.ts';
 import { HtpasswdError, parseHtpasswd } from './domain/htpasswd.ts';
 import { type ImmutableTagRule, immutableTagRules } from './domain/immutable-tags.ts';
+import { type RetentionRule, retentionRules } from './domain/retention.ts';
 import { HEADERS_PREFIX, headersOf } from './config/headers.ts';
-import { duration, flag, httpUrl, jwks, parsedBy, pem, plainText, text, wholeNumber, yaml } from './config/values.ts';
+import { flag, httpUrl, jwks, parsedBy, pem, plainText, text, wholeNumber, yaml } from './config/values.ts';
 import type { S3Config } from './storage/s3.ts';
 
 export interface Config {
@@ -32,6 +34,8 @@ export interface Config {
   /** No client writes anything, nor does the hourly run. */
   readonly readOnly: boolean;
   readonly tags: { readonly immutable: readonly ImmutableTagRule[] };
+  /** Undefined: everything stays. */
+  readonly retention: readonly RetentionRule[] | undefined;
   readonly uploadPurging: { readonly enabled: boolean; readonly ageSeconds: number; readonly dryRun: boolean };
   readonly auth: AuthConfig;
   readonly http: {
@@ -105,6 +109,7 @@ export const SETTINGS = {
   REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE: pem.optional(),
   REGISTRY_ACCESS: yaml.pipe(accessRules).optional(),
   REGISTRY_TAGS_IMMUTABLE: yaml.pipe(immutableTagRules).default([]),
+  REGISTRY_RETENTION: yaml.pipe(retentionRules).optional(),
   REGISTRY_HTTP_HOST: httpUrl.optional(),
   REGISTRY_HTTP_RELATIVEURLS: flag.default(false),
   REGISTRY_HTTP_SECRET: z
@@ -170,6 +175,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     deleteEnabled: settings.REGISTRY_STORAGE_DELETE_ENABLED,
     readOnly: settings.REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED,
     tags: { immutable: settings.REGISTRY_TAGS_IMMUTABLE },
+    retention: settings.REGISTRY_RETENTION,
     uploadPurging: {
       enabled: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED,
       ageSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE,

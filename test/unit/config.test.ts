@@ -173,6 +173,40 @@ describe('settings', () => {
     expect(parseConfig({}).tags.immutable).toEqual([]);
   });
 
+  test('of retention: every clause, in seconds; none', () => {
+    const text = `
+- {repositories: "ci/**", keepNewest: 10, keepTags: ["v*", latest], keepPushedWithin: 720h, untaggedAfter: 1h30m}
+- {keepTags: "[0-9]*"}`;
+    expect(parseConfig({ REGISTRY_RETENTION: text }).retention).toEqual([
+      {
+        repositories: ['ci/**'],
+        keepNewest: 10,
+        keepTags: ['v*', 'latest'],
+        keepPushedWithinSeconds: 2_592_000,
+        untaggedAfterSeconds: 5400,
+      },
+      { repositories: ['**'], keepTags: ['[0-9]*'] },
+    ]);
+    expect(parseConfig({}).retention).toBeUndefined();
+  });
+
+  test.each([
+    ['{keepNewest: 1}', 'must be a list of rules'],
+    ['- {}\n- {keepNewest: 0}', '(rule 2, keepNewest) must be a whole number from 1 on'],
+    ['- {keepNewest: 1.5}', '(rule 1, keepNewest) must be a whole number from 1 on'],
+    ['- {keepNewest: "3"}', '(rule 1, keepNewest) must be a whole number from 1 on'],
+    ['- {keepTags: []}', '(rule 1, keepTags)'],
+    ['- {keepPushedWithin: 30d}', '(rule 1, keepPushedWithin) must be a duration'],
+    ['- {keepPushedWithin: 0s}', '(rule 1, keepPushedWithin) must be 1s at least'],
+    ['- {untaggedAfter: 12}', '(rule 1, untaggedAfter)'],
+    ['- {repositories: "A"}', '(rule 1, repositories, 0) must be a repository name'],
+    ['- {keep: 1}', '(rule 1) Unrecognized key'],
+  ])('of retention: %s is one line that says where', (text, place) => {
+    const message = errorOf({ REGISTRY_RETENTION: text });
+    expect(message).toMatch(/^REGISTRY_RETENTION [^\n]+$/);
+    expect(message).toContain(place);
+  });
+
   const TOKEN = {
     REGISTRY_AUTH: 'token',
     REGISTRY_AUTH_TOKEN_REALM: 'https://auth.example/token?of=us',
