@@ -1,4 +1,6 @@
 import type { Config } from './config.ts';
+import { ImmutableTags } from './domain/immutable-tags.ts';
+import { RetentionRules } from './domain/retention.ts';
 import { Budget, type BudgetOptions } from './registry/collection/budget.ts';
 import { Catalog } from './registry/catalog.ts';
 import { Collection } from './registry/collection/collection.ts';
@@ -25,14 +27,17 @@ export function collector(config: Config, bucket: ObjectStore, clock: () => Date
     const budget = new Budget(slice ?? WHOLE, clock);
     const store = budget.metered(bucket);
     const catalog = new Catalog(store);
+    const immutable = new ImmutableTags(config.tags.immutable);
     const collection = new Collection({
       store,
       catalog,
-      tags: new Tags(store, catalog),
+      tags: new Tags(store, catalog, immutable),
       referrers: new Referrers(store),
       clock,
       graceMs: config.storage.gracePeriodSeconds * 1000,
-      untaggedMs: () => (deleteUntagged ? 0 : undefined),
+      deleteUntagged,
+      retention: config.retention && new RetentionRules(config.retention),
+      immutable,
       isDryRun,
       isSlice: slice !== undefined,
       budget,

@@ -27,6 +27,7 @@ export function maintenance(config: Config, { purge, collect, log }: Maintained)
     for (const failure of failures) log('warn', 'garbage collection left something alone', { failure });
   };
   return async () => {
+    if (config.readOnly) return log('info', 'read-only: the hourly run does nothing');
     if (config.uploadPurging.enabled) await purgeUploads();
     if (config.collection.enabled) await collectSlice();
   };

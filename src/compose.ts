@@ -5,6 +5,7 @@ import { KeyRing } from './domain/key-ring.ts';
 import { type CollectOptions, collector } from './compose-collection.ts';
 import { maintenance } from './compose-maintenance.ts';
 import { openAuthenticator } from './compose-auth.ts';
+import { ImmutableTags } from './domain/immutable-tags.ts';
 import { createApp } from './http/app.ts';
 import { createAddressOf } from './http/client-address.ts';
 import type { Services } from './http/context.ts';
@@ -106,7 +107,7 @@ export function compose(config: Config, platform: Platform): Registry {
   const chunked = new ChunkedBlob(writer);
   const uploads = new Uploads({ store, bucket, blobs, writer, chunked });
   const catalog = new Catalog(store);
-  const tags = new Tags(store, catalog);
+  const tags = new Tags(store, catalog, new ImmutableTags(config.tags.immutable));
   const referrers = new Referrers(store);
   const recentManifests = remember<StoredManifest>(MANIFESTS_BYTES);
   const manifests = new Manifests({ store, bucket, liveness, catalog, tags, referrers, recent: recentManifests });

@@ -8,9 +8,12 @@ import { z } from 'zod';
 import { type AuthConfig, authConfig } from './config/auth.ts';
 import { ConfigError } from './config/error.ts';
 import { accessRules } from './domain/access-rules.ts';
+import { duration } from './domain/duration.ts';
 import { HtpasswdError, parseHtpasswd } from './domain/htpasswd.ts';
+import { type ImmutableTagRule, immutableTagRules } from './domain/immutable-tags.ts';
+import { type RetentionRule, retentionRules } from './domain/retention.ts';
 import { HEADERS_PREFIX, headersOf } from './config/headers.ts';
-import { duration, flag, httpUrl, jwks, parsedBy, pem, plainText, text, wholeNumber, yaml } from './config/values.ts';
+import { flag, httpUrl, jwks, parsedBy, pem, plainText, text, wholeNumber, yaml } from './config/values.ts';
 import type { S3Config } from './storage/s3.ts';
 
 export interface Config {
@@ -28,6 +31,11 @@ export interface Config {
     readonly cacheAgeSeconds: number;
   };
   readonly deleteEnabled: boolean;
+  /** No client writes anything, nor does the hourly run. */
+  readonly readOnly: boolean;
+  readonly tags: { readonly immutable: readonly ImmutableTagRule[] };
+  /** Undefined: everything stays. */
+  readonly retention: readonly RetentionRule[] | undefined;
   readonly uploadPurging: { readonly enabled: boolean; readonly ageSeconds: number; readonly dryRun: boolean };
   readonly collection: {
     /** Whether the hourly run collects; the command does in any case. */
@@ -87,6 +95,7 @@ export const SETTINGS = {
   REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: duration
     .refine((seconds) => seconds >= 3600, 'must be 1h at least')
     .default(24 * 3600),
+  REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: flag.default(false),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED: flag.default(true),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE: duration.default(168 * 3600),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN: flag.default(false),
@@ -109,6 +118,8 @@ export const SETTINGS = {
   REGISTRY_AUTH_TOKEN_JWKS: jwks.optional(),
   REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE: pem.optional(),
   REGISTRY_ACCESS: yaml.pipe(accessRules).optional(),
+  REGISTRY_TAGS_IMMUTABLE: yaml.pipe(immutableTagRules).default([]),
+  REGISTRY_RETENTION: yaml.pipe(retentionRules).optional(),
   REGISTRY_HTTP_HOST: httpUrl.optional(),
   REGISTRY_HTTP_RELATIVEURLS: flag.default(false),
   REGISTRY_HTTP_SECRET: z
@@ -172,6 +183,9 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
       cacheAgeSeconds: settings.REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR === 'none' ? 0 : settings.REGISTRY_STORAGE_CACHE_AGE,
     },
     deleteEnabled: settings.REGISTRY_STORAGE_DELETE_ENABLED,
+    readOnly: settings.REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED,
+    tags: { immutable: settings.REGISTRY_TAGS_IMMUTABLE },
+    retention: settings.REGISTRY_RETENTION,
     uploadPurging: {
       enabled: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED,
       ageSeconds: settings.REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE,

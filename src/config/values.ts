@@ -13,16 +13,6 @@ export const wholeNumber = (min: number, max: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
 
-const SECONDS = { h: 3600, m: 60, s: 1 } as const;
-
-/** Go's notation, as in registry:2: `168h`, `1h30m`, `90s`. */
-export const duration = z
-  .string()
-  .regex(/^(?=.)(\d{1,6}h)?(\d{1,6}m)?(\d{1,9}s)?$/, 'must be a duration such as 24h, 90m or 1h30m')
-  .transform((text) =>
-    [...text.matchAll(/(\d+)([hms])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * SECONDS[unit as 'h'], 0),
-  );
-
 export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .refine((url) => /^[\x21-\x7e]+$/.test(url), 'must be an http or https URL in ASCII, for headers')

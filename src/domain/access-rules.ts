@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { matches, oneOrMore, repositoryPieces } from './glob.ts';
 import { ACTIONS } from './scope.ts';
 import type { Need } from './scope.ts';
 import type { RepositoryName } from './reference.ts';
@@ -6,8 +7,7 @@ import type { RepositoryName } from './reference.ts';
 /** A user's name, or undefined for whoever has not signed in. */
 export type User = string | undefined;
 
-const oneOrMore = <T extends z.ZodType<string>>(each: T) =>
-  z.union([each.transform((one) => [one]), z.array(each).min(1)], 'must be a text or a list of texts');
+const USER = '{user}';
 
 const glob = z
   .string()
@@ -55,38 +55,14 @@ function isAbout(who: string, user: User): boolean {
 }
 
 function covers({ repositories }: AccessRule, user: User, name: RepositoryName): boolean {
-  return repositories.some((pattern) => matches(pattern, user, name));
+  return repositories.some((glob) => matchesFor(user, glob, name));
 }
 
-/**
- * `*` is any part of a component, `**` any number of components too, `{user}` the user's name to the letter.
- *
- * Piece by piece it keeps every place of the name that may be reached: a regular expression would try each way there, and
- * take minutes for a name that somebody has made to that end.
- */
-function matches(pattern: string, user: User, name: string): boolean {
+/** `{user}` is the user's name to the letter. */
+function matchesFor(user: User, glob: string, name: string): boolean {
+  if (!glob.includes(USER)) return matches(repositoryPieces(glob), name);
   // Nobody is called so: without a user it matches nothing. Nor does a slash in a user's name lead into what is another's.
-  if (pattern.includes('{user}') && (user === undefined || user.includes('/'))) return false;
-  let reached: readonly number[] = [0];
-  for (const piece of pattern.split(/(\*\*|\*|\{user\})/)) {
-    if (piece === '**' || piece === '*') reached = reachedBeyond(reached, name, piece === '*');
-    else reached = reachedBehind(reached, name, piece === '{user}' ? user! : piece);
-  }
-  return reached.includes(name.length);
-}
-
-function reachedBehind(reached: readonly number[], name: string, text: string): number[] {
-  return reached.filter((place) => name.startsWith(text, place)).map((place) => place + text.length);
-}
-
-function reachedBeyond(reached: readonly number[], name: string, staysInComponent: boolean): number[] {
-  const starts = new Set(reached);
-  const places: number[] = [];
-  let isReached = false;
-  for (let place = 0; place <= name.length; place += 1) {
-    if (staysInComponent && name[place - 1] === '/') isReached = false;
-    isReached ||= starts.has(place);
-    if (isReached) places.push(place);
-  }
-  return places;
+  if (user === undefined || user.includes('/')) return false;
+  const pieces = glob.split(USER).flatMap((part, index) => [...(index > 0 ? [user] : []), ...repositoryPieces(part)]);
+  return matches(pieces, name);
 }

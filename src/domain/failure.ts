@@ -18,6 +18,7 @@ export type FailureKind =
   | 'route-unknown'
   | 'method-unsupported'
   | 'size-mismatch'
+  | 'tag-immutable'
   | 'tags-too-many'
   | 'token-invalid'
   | 'token-request-invalid'

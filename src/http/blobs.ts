@@ -40,7 +40,7 @@ export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
 
   routes.delete('/v2/:name{.+}/blobs/:digest', needs('delete'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
-    checkDeletable(config);
+    checkDeletable(config, 'GET, HEAD');
     await keepGoing(c, blobs.delete(name, parseDigest(c.req.param('digest'))));
     return c.body(null, 202);
   });

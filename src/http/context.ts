@@ -44,7 +44,27 @@ export function keepGoing<T>(c: Context, work: Promise<T>): Promise<T> {
   return work;
 }
 
-/** @throws {Failure} method-unsupported where the operator has switched deleting off; cancelling an upload is always allowed */
-export function checkDeletable({ deleteEnabled }: Config): void {
-  if (!deleteEnabled) throw new Failure('method-unsupported', 'deleting is disabled', { headers: { Allow: 'GET, HEAD, PUT' } });
+/**
+ * To be asked by each route that changes anything, before all else.
+ *
+ * @param whatStays - the methods of the path that change nothing, for `Allow`; there may be none (RFC 9110, section 10.2.1)
+ * @throws {Failure} method-unsupported where the operator has made the registry read-only
+ */
+export function checkWritable({ readOnly }: Config, whatStays = 'GET, HEAD'): void {
+  if (readOnly) throw switchedOff('the registry is read-only at the moment', whatStays);
+}
+
+/**
+ * Cancelling an upload is no deleting.
+ *
+ * @param whatStays - the methods of the path that delete nothing
+ * @throws {Failure} method-unsupported where the operator has switched deleting off, or all writing
+ */
+export function checkDeletable(config: Config, whatStays: string): void {
+  checkWritable(config);
+  if (!config.deleteEnabled) throw switchedOff('deleting is disabled', whatStays);
+}
+
+function switchedOff(message: string, whatStays: string): Failure {
+  return new Failure('method-unsupported', message, { headers: { Allow: whatStays } });
 }

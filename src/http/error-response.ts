@@ -32,6 +32,7 @@ const WIRE = {
   'range-not-satisfiable': { code: 'UNSUPPORTED', status: 416 },
   'route-unknown': { code: 'UNSUPPORTED', status: 404 },
   'size-mismatch': { code: 'SIZE_INVALID', status: 400 },
+  'tag-immutable': { code: 'DENIED', status: 409 },
   'tags-too-many': { code: 'UNSUPPORTED', status: 414 },
   'token-invalid': { code: 'UNAUTHORIZED', status: 401 },
   'token-request-invalid': { code: 'UNSUPPORTED', status: 400 },

@@ -3,7 +3,7 @@ import { Failure } from '../domain/failure.ts';
 import { MAX_MANIFEST_BYTES } from '../domain/manifest.ts';
 import { parseNewReference, parseReference, parseRepositoryName, parseTag, type Tag } from '../domain/reference.ts';
 import { contentHeaders, isUnmodified, notModified } from './content-response.ts';
-import { type AppEnv, checkDeletable, keepGoing, type Services } from './context.ts';
+import { type AppEnv, checkDeletable, checkWritable, keepGoing, type Services } from './context.ts';
 import { warn } from './warning.ts';
 
 /** Each costs three storage operations, and a header of all their names must still pass through proxies. */
@@ -22,6 +22,7 @@ export function manifestRoutes({ config, manifests, locate, needs }: Services): 
   });
 
   routes.put('/v2/:name{.+}/manifests/:reference', needs('push'), async (c) => {
+    checkWritable(config);
     const name = parseRepositoryName(c.req.param('name'));
     const reference = parseNewReference(c.req.param('reference'));
     const moreTags = parseTags(c.req.queries('tag') ?? []);
@@ -40,7 +41,7 @@ export function manifestRoutes({ config, manifests, locate, needs }: Services): 
 
   routes.delete('/v2/:name{.+}/manifests/:reference', needs('delete'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
-    checkDeletable(config);
+    checkDeletable(config, 'GET, HEAD, PUT');
     await keepGoing(c, manifests.delete(name, parseReference(c.req.param('reference'))));
     return c.body(null, 202);
   });

@@ -3,7 +3,7 @@ import { algorithmOf, type Digest, parseAlgorithm, parseDigest } from '../domain
 import { Failure } from '../domain/failure.ts';
 import { findRepositoryName, parseRepositoryName, type RepositoryName } from '../domain/reference.ts';
 import { offsetOf, type UploadState } from '../domain/upload-session.ts';
-import { type AppEnv, keepGoing, type Services } from './context.ts';
+import { type AppEnv, checkWritable, keepGoing, type Services } from './context.ts';
 import { uploadBody } from './upload-request.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs */
@@ -37,6 +37,7 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Se
     c.get('caller').decide({ kind: 'repository', name: source, action: 'pull' }) === 'granted';
 
   routes.post('/v2/:name{.+}/blobs/uploads', needs('push'), async (c) => {
+    checkWritable(config, '');
     const name = parseRepositoryName(c.req.param('name'));
     const { mount, from, digest, 'digest-algorithm': announced } = c.req.query();
     const algorithm = parseAlgorithm(announced ?? 'sha256');
@@ -56,12 +57,14 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Se
   });
 
   routes.patch('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
+    checkWritable(config);
     const state = await openSession(c);
     const next = await whereToGoOn(c, state, uploads.append(state, uploadBody(c.req.raw)));
     return c.body(null, 202, await sessionHeaders(c, next));
   });
 
   routes.put('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
+    checkWritable(config);
     const state = await openSession(c);
     const digest = parseDigest(c.req.query('digest') ?? '');
     await whereToGoOn(c, state, uploads.finish(state, digest, uploadBody(c.req.raw)));
@@ -75,6 +78,7 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Se
   });
 
   routes.delete('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
+    checkWritable(config);
     const state = await openSession(c);
     await uploads.cancel(state);
     return c.body(null, 204, { 'Docker-Upload-UUID': state.session });

@@ -4,7 +4,7 @@ import { type Manifest, type ManifestReference, parseManifest } from '../domain/
 import type { Reference, RepositoryName, Tag } from '../domain/reference.ts';
 import { describeReferrer, subjectOf } from '../domain/referrer.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
-import { type Cell, deleteCell, readCell } from '../storage/cell.ts';
+import { type Cell, deleteCell, readCell, type StoredCell } from '../storage/cell.ts';
 import { blobKey, manifestKey } from '../storage/keys.ts';
 import { type ObjectStore, StoreError } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
@@ -79,7 +79,7 @@ export class Manifests {
    * Stores a manifest once everything it names is live here, then lets the tags name it.
    *
    * @param contentType - without parameters; undefined where the client sent none
-   * @throws {Failure} manifest-invalid, manifest-blob-unknown, digest-mismatch
+   * @throws {Failure} manifest-invalid, manifest-blob-unknown, digest-mismatch, tag-immutable
    */
   async put(name: RepositoryName, target: PutTarget, bytes: Uint8Array, contentType: string | undefined): Promise<PutManifest> {
     const manifest = parseManifest(bytes, contentType);
@@ -112,10 +112,10 @@ export class Manifests {
     const { mediaType, subject } = manifest;
     const cell: Cell = { state: 'live', digest, mediaType, size: bytes.length, bytes };
     const forEachTag = <T, R>(each: readonly T[], does: (one: T) => Promise<R>) => mapConcurrently(each, CONNECTIONS, does);
-    const [looks] = await Promise.all([
-      forEachTag(tags, async (tag) => ({ tag, seen: await this.#tags.lookAt(name, tag) })),
-      this.#requireAll(name, manifest.references),
-    ]);
+    const looking = forEachTag(tags, async (tag) => ({ tag, seen: await this.#tags.lookBeforeMove(name, tag, digest) }));
+    // By itself, since even relying on a link may write it anew: a push that is refused leaves nothing behind.
+    if (this.#tags.hasImmutable(name, tags)) await looking;
+    const [looks] = await Promise.all([looking, this.#requireAll(name, manifest.references)]);
     const [announced] = await Promise.all([
       forEachTag(looks, async (look) => ({ ...look, isNew: await this.#tags.announce(name, look.tag, digest, look.seen) })),
       this.#liveness.establish(manifestKey(name, digest), cell),
@@ -144,7 +144,7 @@ export class Manifests {
   /**
    * A tag's delete takes the tag alone. A digest's takes the manifest, and then those tags that still name it.
    *
-   * @throws {Failure} manifest-unknown
+   * @throws {Failure} manifest-unknown, tag-immutable
    */
   async delete(name: RepositoryName, reference: Reference): Promise<void> {
     const wasThere =
@@ -156,21 +156,36 @@ export class Manifests {
 
   /**
    * It leaves its subject's list before it goes, and is looked for there once more afterwards: somebody may have pushed
-   * it just before, and whoever pushes it again meanwhile keeps it all.
+   * it just before, and whoever pushes it again meanwhile keeps it all. Immutable tags are looked for twice, too: one
+   * that was given to it just before brings it back.
    */
   async #deleteManifest(name: RepositoryName, digest: Digest): Promise<boolean> {
     const key = manifestKey(name, digest);
     const isDead = async () => !(await this.#isThere(key));
     let subject: Digest | undefined;
-    const wasThere = await deleteCell(this.#store, key, async ({ bytes }) => {
-      subject = subjectOf(bytes);
+    let met: StoredCell | undefined;
+    const wasThere = await deleteCell(this.#store, key, async (cell) => {
+      await this.#tags.checkNotKept(name, digest);
+      met = cell;
+      subject = subjectOf(cell.bytes);
       if (subject !== undefined) await this.#referrers.remove(name, subject, digest, async () => true);
       return true;
     });
     this.#recent.delete(key);
+    if (met !== undefined) await this.#bringBackIfKept(name, met);
     if (subject !== undefined) await this.#referrers.remove(name, subject, digest, isDead);
     await this.#tags.deleteThoseOf(name, digest, isDead);
     return wasThere;
+  }
+
+  /** @throws {Failure} tag-immutable, once the manifest is there again */
+  async #bringBackIfKept(name: RepositoryName, { digest, bytes, mediaType }: StoredCell): Promise<void> {
+    try {
+      await this.#tags.checkNotKept(name, digest);
+    } catch (error) {
+      if (error instanceof Failure) await this.put(name, { digest, tags: [] }, bytes, mediaType);
+      throw error;
+    }
   }
 
   /** @throws {Failure} manifest-blob-unknown for the first reference that is not here */

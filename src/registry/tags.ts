@@ -1,7 +1,8 @@
 import type { Digest } from '../domain/digest.ts';
 import { Failure } from '../domain/failure.ts';
+import type { ImmutableTags } from '../domain/immutable-tags.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
-import { type Cell, deleteCell, lookAt, type Look, readCell, type StoredCell, updateCell } from '../storage/cell.ts';
+import { type Cell, type Change, deleteCell, lookAt, type Look, readCell, type StoredCell, updateCell } from '../storage/cell.ts';
 import { taggedKey, taggedPrefix, tagKey, tagsPrefix } from '../storage/keys.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import type { Catalog } from './catalog.ts';
@@ -12,10 +13,12 @@ import { listNames, type NamePage, type PageRequest } from './name-page.ts';
 export class Tags {
   readonly #store: ObjectStore;
   readonly #catalog: Catalog;
+  readonly #immutable: ImmutableTags;
 
-  constructor(store: ObjectStore, catalog: Catalog) {
+  constructor(store: ObjectStore, catalog: Catalog, immutable: ImmutableTags) {
     this.#store = store;
     this.#catalog = catalog;
+    this.#immutable = immutable;
   }
 
   /**
@@ -40,8 +43,18 @@ export class Tags {
     return readCell(this.#store, tagKey(name, tag));
   }
 
-  lookAt(name: RepositoryName, tag: Tag): Promise<Look> {
-    return lookAt(this.#store, tagKey(name, tag));
+  hasImmutable(name: RepositoryName, tags: readonly Tag[]): boolean {
+    return tags.some((tag) => this.#immutable.has(name, tag));
+  }
+
+  /**
+   * What stands where the tag shall name a manifest.
+   * @throws {Failure} tag-immutable
+   */
+  async lookBeforeMove(name: RepositoryName, tag: Tag, digest: Digest): Promise<Look> {
+    const look = await lookAt(this.#store, tagKey(name, tag));
+    this.#immutable.checkMove(name, tag, digest, look.cell?.digest);
+    return look;
   }
 
   /**
@@ -55,12 +68,15 @@ export class Tags {
 
   /**
    * Written also where it names this manifest already: to a delete of the manifest, on its way here, it must have changed.
+   *
    * @returns true where it stood as it was seen
+   * @throws {Failure} tag-immutable, also where somebody else was faster by no more than this write
    */
   async move(name: RepositoryName, tag: Tag, manifest: Cell, seen: Look): Promise<boolean> {
     let tries = 0;
-    const change = () => {
+    const change: Change = (current) => {
       tries += 1;
+      this.#immutable.checkMove(name, tag, manifest.digest, current?.digest);
       return manifest;
     };
     await updateCell(this.#store, tagKey(name, tag), change, seen);
@@ -90,22 +106,45 @@ export class Tags {
     });
   }
 
-  /** @returns false where there is no such tag */
+  /**
+   * @returns false where there is no such tag
+   * @throws {Failure} tag-immutable
+   */
   delete(name: RepositoryName, tag: Tag): Promise<boolean> {
-    return deleteCell(this.#store, tagKey(name, tag), async () => true);
+    return deleteCell(this.#store, tagKey(name, tag), async ({ digest }) => {
+      this.#immutable.checkDelete(name, tag, digest);
+      return true;
+    });
   }
 
   /**
-   * Deletes the tags that name a manifest. They are found by their hints, so the cost does not grow with the
-   * repository's other tags.
+   * Makes sure that no immutable tag names a manifest. No operation where there are none in the repository.
+   * @throws {Failure} tag-immutable
+   */
+  async checkNotKept(name: RepositoryName, digest: Digest): Promise<void> {
+    if (!this.#immutable.mayBeIn(name)) return;
+    for await (const tag of this.#hintedTags(name, digest)) {
+      if (!this.#immutable.has(name, tag)) continue;
+      if ((await this.read(name, tag))?.digest === digest) this.#immutable.checkDelete(name, tag, digest);
+    }
+  }
+
+  /**
+   * Deletes the tags that name a manifest, but for immutable ones. They are found by their hints, so the cost does not
+   * grow with the repository's other tags.
    *
    * @param stillWanted - asked of each just before it goes: one that moves on at this moment stays in any case
    */
   async deleteThoseOf(name: RepositoryName, digest: Digest, stillWanted: () => Promise<boolean>): Promise<void> {
-    const prefix = taggedPrefix(name, digest);
-    for await (const hint of listAll(this.#store, prefix)) {
-      const tag = hint.key.slice(prefix.length) as Tag;
+    for await (const tag of this.#hintedTags(name, digest)) {
+      if (this.#immutable.has(name, tag)) continue;
       await deleteCell(this.#store, tagKey(name, tag), async (cell) => cell.digest === digest && (await stillWanted()));
     }
+  }
+
+  /** Those that name a manifest, and others that did once. */
+  async *#hintedTags(name: RepositoryName, digest: Digest): AsyncGenerator<Tag> {
+    const prefix = taggedPrefix(name, digest);
+    for await (const { key } of listAll(this.#store, prefix)) yield key.slice(prefix.length) as Tag;
   }
 }

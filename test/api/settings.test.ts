@@ -22,6 +22,7 @@ test('REGISTRY_STORAGE_DELETE_ENABLED=false refuses to delete anything but an up
   const { digest, layerDigest } = await client.pushImage('a', 'latest');
   for (const path of ['manifests/latest', `manifests/${digest}`, `blobs/${layerDigest}`]) {
     const response = await client.request('DELETE', `/v2/a/${path}`);
+    expect(response.headers.get('Allow')).toBe(path.startsWith('blobs') ? 'GET, HEAD' : 'GET, HEAD, PUT');
     expect(await errorOf(response)).toMatchObject({ status: 405, code: 'UNSUPPORTED' });
     expect((await client.head(`/v2/a/${path}`)).status).toBe(200);
   }

@@ -20,7 +20,7 @@ export interface Finding {
 
 /** Sets the stage: what was there before is pushed by another isolate, undisturbed. */
 async function stage(scenario: Scenario, variant: Variant): Promise<World> {
-  const world = new World();
+  const world = new World(scenario.settings);
   await world.prepare();
   const isolates: Isolate[] = [];
   for (const { intent } of scenario.actors) {

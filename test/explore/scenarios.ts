@@ -50,6 +50,8 @@ export interface Scenario {
   readonly name: string;
   readonly before: readonly Actor[];
   readonly actors: readonly Actor[];
+  /** Of every isolate. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 const reference = (text: string): Reference =>
@@ -182,6 +184,17 @@ export const LAST_MOMENTS: readonly Scenario[] = [
     push(ONE, 'latest'),
     collectOnce,
   ]),
+  {
+    ...scenario('a tag pushed while retention gives it up', aged(push(ONE, 'latest')), [push(ONE, 'latest'), collectOnce]),
+    settings: { REGISTRY_RETENTION: '[{keepPushedWithin: 24h, untaggedAfter: 1s}]' },
+  },
+  {
+    ...scenario('a manifest tagged while it dies untagged', condemned(push(ONE, 'latest'), deleteTag('latest')), [
+      retag(ONE, 'stable'),
+      collectOnce,
+    ]),
+    settings: { REGISTRY_RETENTION: '[{keepPushedWithin: 24h, untaggedAfter: 1s}]' },
+  },
   scenario('two collections at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [collectOnce, collectOnce]),
 ];
 

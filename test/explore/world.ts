@@ -45,10 +45,15 @@ export type Breakage = (store: ObjectStore) => ObjectStore;
  */
 export class World {
   #nowMs = 0;
+  readonly #settings: Readonly<Record<string, string>>;
   readonly store = new MemoryStore(() => new Date(this.#nowMs));
   readonly #actors: { services: Services; history: string[]; state: 'active' | 'done' | 'failed' | 'crashed' }[] = [];
   #parked: Parked[] = [];
   #isOpen = true;
+
+  constructor(settings: Readonly<Record<string, string>> = {}) {
+    this.#settings = settings;
+  }
 
   /** Lets the bucket say of itself what the first push ever would have found out. */
   async prepare(): Promise<void> {
@@ -60,7 +65,7 @@ export class World {
     const actor = this.#actors.length;
     let ids = 0;
     const { services, collect } = compose(
-      parseConfig({ REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none', REGISTRY_LOG_LEVEL: 'error' }),
+      parseConfig({ REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none', REGISTRY_LOG_LEVEL: 'error', ...this.#settings }),
       {
         store: breakage(this.#viewOf(actor)),
         storeName: STORE_NAME,

@@ -121,6 +121,40 @@ test('untagged manifests stay, or go where that is asked for, but not what a kep
   expect(await run(true)).toEqual([true, true, true, false]);
 });
 
+test('a retention rule gives up tags, and then what only they needed; immutable ones stay', async () => {
+  const rules = [{ repositories: 'ci/**', keepNewest: 2, keepTags: 'v*', untaggedAfter: '48h' }];
+  const { client, collect, pass } = agingRegistry({
+    REGISTRY_RETENTION: JSON.stringify(rules),
+    REGISTRY_TAGS_IMMUTABLE: JSON.stringify([{ tags: 'release' }]),
+  });
+  const tagsOf = async (name: string) => (await (await client.get(`/v2/${name}/tags/list`)).json<{ tags: string[] }>()).tags;
+  for (const name of ['ci/app', 'app']) {
+    const config = await client.push(name, bytesOf('{}'));
+    for (const [n, tag] of ['a', 'v1', 'release', 'b', 'c', 'd'].entries()) {
+      await client.putManifest(name, tag, manifestOf(config, n));
+      pass(1000);
+    }
+  }
+  const dry = await collect({ isDryRun: true });
+  const report = await collect();
+  expect([dry.expiredTags, report.expiredTags]).toEqual([2, 2]);
+  expect(await tagsOf('ci/app')).toEqual(['c', 'd', 'release', 'v1']);
+  expect(await tagsOf('app')).toHaveLength(6);
+  const condemned = [];
+  for (let look = 0; look < 4; look += 1) {
+    pass(GRACE_MS);
+    const { condemnedManifests, deadManifests } = await collect();
+    condemned.push([condemnedManifests, deadManifests]);
+  }
+  // Two days untagged, then a grace period condemned.
+  expect(condemned).toEqual([
+    [0, 0],
+    [2, 0],
+    [0, 2],
+    [0, 0],
+  ]);
+});
+
 test('in slices it comes as far as in one run, and none takes much more than it may', async () => {
   const { client, collect, keys, pass, costOf } = agingRegistry();
   for (const name of ['a', 'b/c', 'b']) {

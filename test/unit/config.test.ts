@@ -132,11 +132,78 @@ describe('settings', () => {
     ['{who: a}', 'must be a list of rules'],
     ['- {who: a, actions: [pull]}\n- {who: b, actions: [fly]}', '(rule 2, actions, 0)'],
     ['- {who: a, actions: [pull], repos: x}', '(rule 1)'],
-    ['- {who: a, actions: [pull], repositories: "A b"}', '(rule 1, repositories)'],
+    ['- {who: a, actions: [pull], repositories: "A b"}', '(rule 1, repositories, 0) must be a repository name'],
+    ['- {who: a, actions: [pull], repositories: {}}', '(rule 1, repositories) must be a text or a list of texts'],
     ['- [', 'Flow sequence'],
   ])('of rules: %s is one line that says where', (text, place) => {
     const message = errorOf({ REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_OBJECT: 'htpasswd', REGISTRY_ACCESS: text });
     expect(message).toMatch(/^REGISTRY_ACCESS [^\n]+$/);
+    expect(message).toContain(place);
+  });
+
+  test.each([
+    ['- {repositories: "release/**", tags: ["v*", "[0-9]*"]}', [{ repositories: ['release/**'], tags: ['v*', '[0-9]*'] }]],
+    [
+      '[{"tags": "v*"}, {"repositories": ["a", "b/*"]}]',
+      [
+        { repositories: ['**'], tags: ['v*'] },
+        { repositories: ['a', 'b/*'], tags: ['*'] },
+      ],
+    ],
+  ])('of immutable tags: %s', (text, rules) => {
+    expect(parseConfig({ REGISTRY_TAGS_IMMUTABLE: text }).tags.immutable).toEqual(rules);
+  });
+
+  test.each([
+    ['v*', 'must be a list of rules'],
+    ['- {tag: v*}', '(rule 1) Unrecognized key'],
+    ['- {tags: v*}\n- {tags: []}', '(rule 2, tags)'],
+    ['- {tags: [v*, "a b"]}', '(rule 1, tags, 1) must be a tag with *'],
+    ['- {tags: "[]"}', '(rule 1, tags, 0) must be a tag with *'],
+    ['- {tags: "[9-0]"}', '(rule 1, tags, 0) has a range that runs backwards'],
+    ['- {tags: [1.0]}', '(rule 1, tags) must be a text'],
+    ['- {repositories: "{user}/*"}', '(rule 1, repositories, 0) must be a repository name'],
+  ])('of immutable tags: %s is one line that says where', (text, place) => {
+    const message = errorOf({ REGISTRY_TAGS_IMMUTABLE: text });
+    expect(message).toMatch(/^REGISTRY_TAGS_IMMUTABLE [^\n]+$/);
+    expect(message).toContain(place);
+  });
+
+  test('of immutable tags: none', () => {
+    expect(parseConfig({}).tags.immutable).toEqual([]);
+  });
+
+  test('of retention: every clause, in seconds; none', () => {
+    const text = `
+- {repositories: "ci/**", keepNewest: 10, keepTags: ["v*", latest], keepPushedWithin: 720h, untaggedAfter: 1h30m}
+- {keepTags: "[0-9]*"}`;
+    expect(parseConfig({ REGISTRY_RETENTION: text }).retention).toEqual([
+      {
+        repositories: ['ci/**'],
+        keepNewest: 10,
+        keepTags: ['v*', 'latest'],
+        keepPushedWithinSeconds: 2_592_000,
+        untaggedAfterSeconds: 5400,
+      },
+      { repositories: ['**'], keepTags: ['[0-9]*'] },
+    ]);
+    expect(parseConfig({}).retention).toBeUndefined();
+  });
+
+  test.each([
+    ['{keepNewest: 1}', 'must be a list of rules'],
+    ['- {}\n- {keepNewest: 0}', '(rule 2, keepNewest) must be a whole number from 1 on'],
+    ['- {keepNewest: 1.5}', '(rule 1, keepNewest) must be a whole number from 1 on'],
+    ['- {keepNewest: "3"}', '(rule 1, keepNewest) must be a whole number from 1 on'],
+    ['- {keepTags: []}', '(rule 1, keepTags)'],
+    ['- {keepPushedWithin: 30d}', '(rule 1, keepPushedWithin) must be a duration'],
+    ['- {keepPushedWithin: 0s}', '(rule 1, keepPushedWithin) must be 1s at least'],
+    ['- {untaggedAfter: 12}', '(rule 1, untaggedAfter)'],
+    ['- {repositories: "A"}', '(rule 1, repositories, 0) must be a repository name'],
+    ['- {keep: 1}', '(rule 1) Unrecognized key'],
+  ])('of retention: %s is one line that says where', (text, place) => {
+    const message = errorOf({ REGISTRY_RETENTION: text });
+    expect(message).toMatch(/^REGISTRY_RETENTION [^\n]+$/);
     expect(message).toContain(place);
   });
 

@@ -2,7 +2,11 @@ import { deleteCell, lookAt, type StoredCell, updateCell } from '../../storage/c
 import type { ObjectStore } from '../../storage/object-store.ts';
 
 /** What came of a cell that nothing needs: it was condemned, it died, or somebody wants it after all. */
-export type Aged = 'condemned' | 'dead' | 'left';
+export interface Aged {
+  readonly outcome: 'condemned' | 'dead' | 'left';
+  /** Of what the cell stands for, in bytes. */
+  readonly size: number;
+}
 
 export interface Ageing {
   readonly store: ObjectStore;
@@ -26,8 +30,9 @@ export async function age(
 ): Promise<Aged> {
   const look = await lookAt(store, key);
   const isOld = ({ state, lastModified }: StoredCell) => lastModified < (state === 'live' ? liveCutoff : cutoff);
-  if (look.cell === undefined || !isOld(look.cell)) return 'left';
-  if (isDryRun) return look.cell.state === 'live' ? 'condemned' : 'dead';
+  const size = look.cell?.size ?? 0;
+  if (look.cell === undefined || !isOld(look.cell)) return { outcome: 'left', size };
+  if (isDryRun) return { outcome: look.cell.state === 'live' ? 'condemned' : 'dead', size };
   if (look.cell.state === 'live') {
     let isCondemned = false;
     await updateCell(
@@ -39,12 +44,12 @@ export async function age(
       },
       look,
     );
-    return isCondemned ? 'condemned' : 'left';
+    return { outcome: isCondemned ? 'condemned' : 'left', size };
   }
   const isDead = await deleteCell(store, key, async (cell) => {
     if (cell.state !== 'condemned' || !isOld(cell)) return false;
     await beforeDeath();
     return true;
   });
-  return isDead ? 'dead' : 'left';
+  return { outcome: isDead ? 'dead' : 'left', size };
 }

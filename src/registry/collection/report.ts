@@ -9,6 +9,8 @@ export interface CollectionReport {
   deadManifests: number;
   condemnedLinks: number;
   deadLinks: number;
+  /** Of the blobs of those links; another repository may need them. */
+  unneededBytes: number;
   /** Objects that no link holds, and which have not been seen so for long enough. */
   unheldObjects: number;
   unheldBytes: number;
@@ -29,6 +31,7 @@ export function emptyReport(): CollectionReport {
     deadManifests: 0,
     condemnedLinks: 0,
     deadLinks: 0,
+    unneededBytes: 0,
     unheldObjects: 0,
     unheldBytes: 0,
     deletedObjects: 0,

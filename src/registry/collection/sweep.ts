@@ -1,6 +1,8 @@
 import type { Digest } from '../../domain/digest.ts';
 import { subjectOf } from '../../domain/referrer.ts';
-import type { RepositoryName } from '../../domain/reference.ts';
+import type { ImmutableTags } from '../../domain/immutable-tags.ts';
+import type { RepositoryName, Tag } from '../../domain/reference.ts';
+import { expiredTags, type RetentionRule, type RetentionRules } from '../../domain/retention.ts';
 import { deleteCell, readCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey, tagKey } from '../../storage/keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
@@ -30,8 +32,10 @@ export interface SweepOptions {
   readonly budget: Budget;
   readonly report: CollectionReport;
   readonly graceMs: number;
-  /** How long a manifest that no tag, kept index or kept subject needs is left alone; undefined: for ever. */
-  readonly untaggedMs: (name: RepositoryName) => number | undefined;
+  /** Whether manifests go that no tag, kept index or kept subject needs. */
+  readonly deleteUntagged: boolean;
+  readonly retention: RetentionRules | undefined;
+  readonly immutable: ImmutableTags;
   readonly isDryRun: boolean;
   /** Names in the catalog, as they were when the run began. */
   readonly listed: ReadonlySet<RepositoryName>;
@@ -43,6 +47,9 @@ export class Sweep {
   readonly #repository: ListedRepository;
   readonly #mark: Mark;
   readonly #cutoff: Date;
+  readonly #rule: RetentionRule | undefined;
+  /** Tags that the rule gives up, with the time at which they were listed. */
+  readonly #expired: ReadonlyMap<Tag, Date>;
   /** Manifests that were there when the repository was listed. */
   readonly #live: ReadonlySet<Digest>;
 
@@ -51,6 +58,8 @@ export class Sweep {
     this.#repository = repository;
     this.#mark = mark;
     this.#cutoff = new Date(mark.begunMs - options.graceMs);
+    this.#rule = options.retention?.ruleFor(repository.name);
+    this.#expired = this.#expiredTags();
     this.#live = new Set(repository.manifests.filter(({ isThere }) => isThere).map(({ digest }) => digest));
   }
 
@@ -71,6 +80,7 @@ export class Sweep {
   }
 
   *#steps(): Generator<Step> {
+    yield* this.#expireTags();
     yield* this.#ageManifests();
     yield* this.#ageLinks();
     yield* this.#dropHints();
@@ -80,18 +90,41 @@ export class Sweep {
     yield* this.#tidyCatalog();
   }
 
+  #expiredTags(): ReadonlyMap<Tag, Date> {
+    const { name, tags } = this.#repository;
+    const expired =
+      this.#rule === undefined
+        ? []
+        : expiredTags(this.#rule, tags, new Date(this.#mark.begunMs), (tag) => this.#options.immutable.has(name, tag));
+    const times = new Map(tags.map(({ tag, lastModified }) => [tag, lastModified]));
+    return new Map(expired.map((tag) => [tag, times.get(tag)!]));
+  }
+
+  *#expireTags(): Generator<Step> {
+    const { store, report, isDryRun } = this.#options;
+    const { name } = this.#repository;
+    for (const [tag, listed] of this.#expired) {
+      const work = async () => {
+        const isGone =
+          isDryRun || (await deleteCell(store, tagKey(name, tag), async ({ lastModified }) => lastModified <= listed));
+        report.expiredTags += Number(isGone);
+      };
+      yield { place: `0 ${tag}`, work };
+    }
+  }
+
   *#ageManifests(): Generator<Step> {
-    const { report, graceMs, untaggedMs } = this.#options;
-    const { name, manifests } = this.#repository;
-    const afterMs = untaggedMs(name);
-    if (afterMs === undefined) return;
-    const liveCutoff = new Date(this.#mark.begunMs - Math.max(graceMs, afterMs));
-    const kept = this.#mark.kept(() => true);
+    const { report, graceMs, deleteUntagged } = this.#options;
+    const { manifests } = this.#repository;
+    const afterSeconds = deleteUntagged ? 0 : this.#rule?.untaggedAfterSeconds;
+    if (afterSeconds === undefined) return;
+    const liveCutoff = new Date(this.#mark.begunMs - Math.max(graceMs, afterSeconds * 1000));
+    const kept = this.#mark.kept((tag) => !this.#expired.has(tag));
     for (const { digest } of manifests.filter((cell) => this.#isOldCell(cell) && !kept.has(cell.digest))) {
       const work = async () => {
-        const aged = await this.#ageManifest(digest, liveCutoff);
-        report.condemnedManifests += Number(aged === 'condemned');
-        report.deadManifests += Number(aged === 'dead');
+        const { outcome } = await this.#ageManifest(digest, liveCutoff);
+        report.condemnedManifests += Number(outcome === 'condemned');
+        report.deadManifests += Number(outcome === 'dead');
       };
       yield { place: `1 ${digest}`, work };
     }
@@ -103,9 +136,10 @@ export class Sweep {
     const named = this.#mark.named();
     for (const { digest } of blobs.filter((cell) => this.#isOldCell(cell) && !named.has(cell.digest))) {
       const work = async () => {
-        const aged = await age(this.#ageing(this.#cutoff), blobKey(name, digest));
-        report.condemnedLinks += Number(aged === 'condemned');
-        report.deadLinks += Number(aged === 'dead');
+        const { outcome, size } = await age(this.#ageing(this.#cutoff), blobKey(name, digest));
+        report.condemnedLinks += Number(outcome === 'condemned');
+        report.deadLinks += Number(outcome === 'dead');
+        report.unneededBytes += outcome === 'left' ? 0 : size;
       };
       yield { place: `2 ${digest}`, work };
     }
@@ -179,7 +213,7 @@ export class Sweep {
     const leaveList = async (stillWanted: () => Promise<boolean>) =>
       subject === undefined ? undefined : referrers.remove(name, subject, digest, stillWanted);
     const aged = await age(this.#ageing(liveCutoff), key, () => leaveList(async () => true));
-    if (aged === 'dead' && !isDryRun) await leaveList(() => this.#isGone(digest));
+    if (aged.outcome === 'dead' && !isDryRun) await leaveList(() => this.#isGone(digest));
     return aged;
   }
 

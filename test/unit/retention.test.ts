@@ -1,0 +1,101 @@
+/** Which tags a rule of REGISTRY_RETENTION lets go. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseRepositoryName, parseTag, type Tag } from '../../src/domain/reference.ts';
+import { expiredTags, type RetentionRule, RetentionRules, retentionRules, type WrittenTag } from '../../src/domain/retention.ts';
+
+const NOW = new Date('2026-11-24T00:00:00Z');
+const HOUR_MS = 3_600_000;
+
+const ruleOf = (text: object): RetentionRule => retentionRules.parse([text])[0]!;
+const written = (hoursAgo: Readonly<Record<string, number>>): WrittenTag[] =>
+  Object.entries(hoursAgo).map(([tag, hours]) => ({ tag: parseTag(tag), lastModified: new Date(+NOW - hours * HOUR_MS) }));
+const none = () => false;
+
+describe('a tag goes where', () => {
+  const tags = written({ v1: 50, old: 40, older: 41, latest: 30, young: 1, v2: 2 });
+
+  test.each([
+    ['no clause keeps it', { keepNewest: 2, keepTags: ['v*', 'latest'], keepPushedWithin: '40h' }, ['older']],
+    ['it is not among the newest', { keepNewest: 3 }, ['v1', 'old', 'older']],
+    ['it matches no pattern', { keepTags: '[vo]*' }, ['latest', 'young']],
+    ['its last push was longer ago', { keepPushedWithin: '2h' }, ['v1', 'old', 'older', 'latest']],
+    ['there is a clause: without one all stay', { untaggedAfter: '1h' }, []],
+  ])('%s', (_, rule, expired) => {
+    expect(expiredTags(ruleOf(rule), tags, NOW, none)).toEqual(expired);
+  });
+
+  test('its last push was a moment longer ago than the time', () => {
+    expect(expiredTags(ruleOf({ keepPushedWithin: '2h' }), written({ gone: 2.0001, kept: 2 }), NOW, none)).toEqual(['gone']);
+  });
+
+  test('it is not immutable, nor among the newest of those that are not', () => {
+    expect(expiredTags(ruleOf({ keepNewest: 2 }), tags, NOW, (tag) => tag.startsWith('v'))).toEqual(['old', 'older']);
+  });
+
+  test('fewer are newer than the newest that are kept: those of one moment stay together', () => {
+    const tied = written({ a: 3, b: 2, c: 2, d: 2, e: 1 });
+    expect(expiredTags(ruleOf({ keepNewest: 2 }), tied, NOW, none)).toEqual(['a']);
+  });
+});
+
+test('which tags go is what is said of each by itself', () => {
+  // Few times and few names, so that they meet.
+  const tags = fc.uniqueArray(
+    fc.record({
+      tag: fc.stringMatching(/^[av1]{1,4}$/).map((text) => text as Tag),
+      lastModified: fc.integer({ min: -1, max: 8 }).map((hours) => new Date(+NOW - hours * HOUR_MS)),
+    }),
+    { selector: ({ tag }) => tag, maxLength: 12 },
+  );
+  const rule = fc.record(
+    {
+      keepNewest: fc.integer({ min: 1, max: 13 }),
+      keepTags: fc.subarray(['v*', 'a', '[1v]a'], { minLength: 1 }),
+      keepPushedWithin: fc.integer({ min: 1, max: 9 }).map((hours) => `${hours}h`),
+      untaggedAfter: fc.constant('1h'),
+    },
+    { requiredKeys: [] },
+  );
+  const MEANT = { 'v*': /^v/, a: /^a$/, '[1v]a': /^(1|v)a$/ } as const;
+  const stays = (each: WrittenTag, all: readonly WrittenTag[], { keepNewest, keepTags, keepPushedWithin }: Rule) => {
+    if (keepNewest === undefined && keepTags === undefined && keepPushedWithin === undefined) return true;
+    const newer = all.filter(({ lastModified }) => lastModified > each.lastModified).length;
+    const hours = (+NOW - +each.lastModified) / HOUR_MS;
+    return (
+      (keepNewest !== undefined && newer < keepNewest) ||
+      (keepTags ?? []).some((glob) => MEANT[glob as keyof typeof MEANT].test(each.tag)) ||
+      (keepPushedWithin !== undefined && hours <= Number.parseInt(keepPushedWithin, 10))
+    );
+  };
+  fc.assert(
+    fc.property(rule, tags, fc.constantFrom('', '1', 'v'), (text, all, immutableEnd) => {
+      const isImmutable = (tag: string) => immutableEnd !== '' && tag.endsWith(immutableEnd);
+      const mutable = all.filter(({ tag }) => !isImmutable(tag));
+      const expired = mutable.filter((each) => !stays(each, mutable, text)).map(({ tag }) => tag);
+      expect(expiredTags(ruleOf(text), all, NOW, isImmutable)).toEqual(expired);
+      expect(expiredTags(ruleOf(text), all.toReversed(), NOW, isImmutable)).toEqual(expired.toReversed());
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+interface Rule {
+  readonly keepNewest?: number;
+  readonly keepTags?: readonly string[];
+  readonly keepPushedWithin?: string;
+}
+
+test('the first rule about a repository decides', () => {
+  const rules = new RetentionRules(
+    retentionRules.parse([
+      { repositories: 'ci/keep' },
+      { repositories: 'ci/**', keepNewest: 1 },
+      { repositories: ['*', 'ci/x'], keepNewest: 2 },
+    ]),
+  );
+  const newestOf = (name: string) => rules.ruleFor(parseRepositoryName(name))?.keepNewest;
+  expect(['ci/keep', 'ci/x', 'app'].map(newestOf)).toEqual([undefined, 1, 2]);
+  expect(rules.ruleFor(parseRepositoryName('ci/keep'))).toBeDefined();
+  expect(rules.ruleFor(parseRepositoryName('team/app'))).toBeUndefined();
+});
