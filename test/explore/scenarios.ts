@@ -185,15 +185,19 @@ export const LAST_MOMENTS: readonly Scenario[] = [
     collectOnce,
   ]),
   {
-    ...scenario('a tag pushed while retention gives it up', aged(push(ONE, 'latest')), [push(ONE, 'latest'), collectOnce]),
-    settings: { REGISTRY_RETENTION: '[{keepPushedWithin: 24h, untaggedAfter: 1s}]' },
+    ...scenario(
+      'a tag pushed while retention gives it up',
+      [...aged(push(ONE, 'latest')), push(TWO, 'two')],
+      [push(ONE, 'latest'), collectOnce],
+    ),
+    settings: { REGISTRY_RETENTION: '[{keepNewest: 1, untaggedAfter: 1s}]' },
   },
   {
     ...scenario('a manifest tagged while it dies untagged', condemned(push(ONE, 'latest'), deleteTag('latest')), [
       retag(ONE, 'stable'),
       collectOnce,
     ]),
-    settings: { REGISTRY_RETENTION: '[{keepPushedWithin: 24h, untaggedAfter: 1s}]' },
+    settings: { REGISTRY_RETENTION: '[{untaggedAfter: 1s}]' },
   },
   scenario('two collections at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [collectOnce, collectOnce]),
 ];
