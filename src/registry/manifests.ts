@@ -156,34 +156,40 @@ export class Manifests {
 
   /**
    * It leaves its subject's list before it goes, and is looked for there once more afterwards: somebody may have pushed
-   * it just before, and whoever pushes it again meanwhile keeps it all. Immutable tags are looked for twice, too: one
-   * that was given to it just before brings it back.
+   * it just before, and whoever pushes it again meanwhile keeps it all.
    */
   async #deleteManifest(name: RepositoryName, digest: Digest): Promise<boolean> {
-    const key = manifestKey(name, digest);
-    const isDead = async () => !(await this.#isThere(key));
-    let subject: Digest | undefined;
-    let met: StoredCell | undefined;
-    const wasThere = await deleteCell(this.#store, key, async (cell) => {
-      await this.#tags.checkNotKept(name, digest);
-      met = cell;
-      subject = subjectOf(cell.bytes);
-      if (subject !== undefined) await this.#referrers.remove(name, subject, digest, async () => true);
-      return true;
-    });
-    this.#recent.delete(key);
-    if (met !== undefined) await this.#bringBackIfKept(name, met);
+    const isDead = async () => !(await this.#isThere(manifestKey(name, digest)));
+    const gone = await this.#deleteUnlessKept(name, digest);
+    const subject = gone && subjectOf(gone.bytes);
     if (subject !== undefined) await this.#referrers.remove(name, subject, digest, isDead);
     await this.#tags.deleteThoseOf(name, digest, isDead);
-    return wasThere;
+    return gone !== undefined;
   }
 
-  /** @throws {Failure} tag-immutable, once the manifest is there again */
-  async #bringBackIfKept(name: RepositoryName, { digest, bytes, mediaType }: StoredCell): Promise<void> {
+  /**
+   * Immutable tags are looked for before the manifest goes and once more after: one that was given to it meanwhile
+   * brings it back, with whatever of it has gone.
+   *
+   * @returns the manifest that is gone now; undefined where there was none
+   * @throws {Failure} tag-immutable
+   */
+  async #deleteUnlessKept(name: RepositoryName, digest: Digest): Promise<StoredCell | undefined> {
+    const key = manifestKey(name, digest);
+    let met: StoredCell | undefined;
     try {
-      await this.#tags.checkNotKept(name, digest);
+      await deleteCell(this.#store, key, async (cell) => {
+        await this.#tags.checkNotKept(name, digest);
+        met = cell;
+        const subject = subjectOf(cell.bytes);
+        if (subject !== undefined) await this.#referrers.remove(name, subject, digest, async () => true);
+        return true;
+      });
+      this.#recent.delete(key);
+      if (met !== undefined) await this.#tags.checkNotKept(name, digest);
+      return met;
     } catch (error) {
-      if (error instanceof Failure) await this.put(name, { digest, tags: [] }, bytes, mediaType);
+      if (met !== undefined && error instanceof Failure) await this.put(name, { digest, tags: [] }, met.bytes, met.mediaType);
       throw error;
     }
   }

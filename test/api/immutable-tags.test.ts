@@ -4,8 +4,8 @@ import type { Digest } from '../../src/domain/digest.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import { manifestKey } from '../../src/storage/keys.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
-import { type ApiClient, bytesOf, digestOf, errorOf, imageManifest } from '../support/api-client.ts';
+import { type ObjectStore, readAll } from '../../src/storage/object-store.ts';
+import { type ApiClient, bytesOf, digestOf, errorOf, imageManifest, OCI_IMAGE } from '../support/api-client.ts';
 import { countingStore } from '../support/counting-store.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
@@ -141,16 +141,16 @@ describe('what it costs', () => {
   });
 });
 
-/** A store in which `meanwhile` happens just before a tombstone takes the place of the cell at `key`, once. */
-function beforeTombstone(store: ObjectStore, key: string, meanwhile: () => Promise<unknown>): ObjectStore {
+/** A store in which `meanwhile` happens just before a tombstone takes the place of a cell under `prefix`, once. */
+function beforeTombstone(store: ObjectStore, prefix: string, meanwhile: () => Promise<unknown>): ObjectStore {
   let isDone = false;
   return overriddenStore(store, {
-    put: async (at, bytes, condition) => {
-      if (at === key && bytes.length === 0 && !isDone) {
+    put: async (key, bytes, condition) => {
+      if (key.startsWith(prefix) && bytes.length === 0 && !isDone) {
         isDone = true;
         await meanwhile();
       }
-      return store.put(at, bytes, condition);
+      return store.put(key, bytes, condition);
     },
   });
 }
@@ -194,20 +194,43 @@ describe('at the same moment', () => {
     expect(answers.map(({ status }) => status)).toEqual([201, 201, 201]);
   });
 
-  test('a manifest that gets an immutable tag while it is deleted comes back, to its subject too', async () => {
-    const store = new MemoryStore();
-    const other = memoryRegistry(RULES, { store }).client;
-    const subject = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digestOf(bytesOf('s')), size: 1 };
-    const [manifest] = (await manifests(other, 1, { subject })) as [string];
-    await other.putManifest(NAME, 'latest', manifest);
-    const key = manifestKey(NAME as RepositoryName, digest(manifest));
-    const tagIt = async () => expect((await other.putManifest(NAME, 'v1', manifest)).status).toBe(201);
-    const { client } = memoryRegistry(RULES, { store: beforeTombstone(store, key, tagIt) });
-    expect(await errorOf(await remove(client, digest(manifest)))).toMatchObject({ status: 409, detail: { tag: 'v1' } });
-    const reader = memoryRegistry(RULES, { store }).client;
-    for (const reference of ['v1', 'latest', digest(manifest)]) expect(await named(reader, reference)).toBe(digest(manifest));
-    const referrers = await reader.get(`/v2/${NAME}/referrers/${subject.digest}`);
-    expect((await referrers.json<{ manifests: unknown[] }>()).manifests).toHaveLength(1);
+  describe('a manifest that gets an immutable tag while it is deleted', () => {
+    const onTheWay = async () => {
+      const store = new MemoryStore();
+      const { client } = memoryRegistry(RULES, { store });
+      const subject = { mediaType: OCI_IMAGE, digest: digestOf(bytesOf('s')), size: 1 };
+      const [manifest] = (await manifests(client, 1, { subject })) as [string];
+      await client.putManifest(NAME, 'latest', manifest);
+      const key = manifestKey(NAME as RepositoryName, digest(manifest));
+      return {
+        store,
+        key,
+        tagIt: async () => expect((await client.putManifest(NAME, 'v1', manifest)).status).toBe(201),
+        writeAnew: async () => store.put(key, await readAll((await store.get(key))!.body)),
+        deleteThrough: (seen: ObjectStore) => remove(memoryRegistry(RULES, { store: seen }).client, digest(manifest)),
+        expectWhole: async () => {
+          for (const reference of ['v1', 'latest', digest(manifest)])
+            expect(await named(client, reference)).toBe(digest(manifest));
+          const referrers = await client.get(`/v2/${NAME}/referrers/${subject.digest}`);
+          expect((await referrers.json<{ manifests: unknown[] }>()).manifests).toHaveLength(1);
+        },
+      };
+    };
+
+    test('comes back', async () => {
+      const { store, key, tagIt, deleteThrough, expectWhole } = await onTheWay();
+      const answer = await deleteThrough(beforeTombstone(store, key, tagIt));
+      expect(await errorOf(answer)).toMatchObject({ status: 409, detail: { tag: 'v1' } });
+      await expectWhole();
+    });
+
+    test('comes back to its subject, where it was written anew before it went', async () => {
+      const { store, key, tagIt, writeAnew, deleteThrough, expectWhole } = await onTheWay();
+      const tagged = beforeTombstone(store, `repositories/${NAME}/_referrers/`, tagIt);
+      const answer = await deleteThrough(beforeTombstone(tagged, key, writeAnew));
+      expect(await errorOf(answer)).toMatchObject({ status: 409, detail: { tag: 'v1' } });
+      await expectWhole();
+    });
   });
 
   test('an immutable tag outlives a delete that ended between manifest and tags, and is whole after the next push', async () => {
