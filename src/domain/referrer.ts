@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type Digest, findDigest } from './digest.ts';
+import { algorithmOf, type Digest, findDigest, hexOf } from './digest.ts';
 import type { Manifest } from './manifest.ts';
+import type { Tag } from './reference.ts';
 
 /**
  * A manifest with a subject, as a list of referrers tells of it:
@@ -42,4 +43,17 @@ export function decodeReferrer(digest: Digest, text: string): Referrer {
 export function subjectOf(manifest: Uint8Array): Digest | undefined {
   const { subject } = JSON.parse(new TextDecoder().decode(manifest)) as { subject?: { digest?: unknown } | null };
   return typeof subject?.digest === 'string' ? findDigest(subject.digest) : undefined;
+}
+
+/**
+ * The tag under which a client itself keeps what refers to a manifest, without the suffix that cosign adds:
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+ */
+export function subjectTag(subject: Digest): string {
+  return `${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`;
+}
+
+/** The `subjectTag` that a tag is, or begins with; undefined for a tag of another kind. */
+export function findSubjectTag(tag: Tag): string | undefined {
+  return /^(sha256|sha512)-[0-9a-f]{64}(?=$|\.)/.exec(tag)?.[0];
 }

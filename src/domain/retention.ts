@@ -48,28 +48,34 @@ export interface WrittenTag {
 }
 
 /**
+ * What a tag is to a rule: one that stays whatever it says, one under which a client kept what refers to a manifest that is
+ * gone, or one of all others.
+ */
+export type TagKind = 'kept' | 'orphan' | 'own';
+
+/**
  * Those of a repository's tags that may go: none of the rule's `keep...` says of them that they stay. Of tags that were
- * written at the same moment as the last of the newest, all count among the newest.
+ * written at the same moment as the last of the newest, all count among the newest. Orphans only stay by their name.
  *
  * @param tags - all of the repository's, for the newest are found among them
- * @param isImmutable - such tags stay in any case, and don't count among the newest
  */
 export function expiredTags(
   rule: RetentionRule,
   tags: readonly WrittenTag[],
   now: Date,
-  isImmutable: (tag: Tag) => boolean,
+  kindOf: (tag: Tag) => TagKind = () => 'own',
 ): Tag[] {
   const { keepNewest, keepTags, keepPushedWithinSeconds } = rule;
   if (keepNewest === undefined && keepTags === undefined && keepPushedWithinSeconds === undefined) return [];
-  const mutable = tags.filter(({ tag }) => !isImmutable(tag));
+  const ofKind = (kind: TagKind) => tags.filter(({ tag }) => kindOf(tag) === kind);
+  const own = ofKind('own');
   const since = Math.min(
-    keepNewest === undefined ? Infinity : timeOfNewest(mutable, keepNewest),
+    keepNewest === undefined ? Infinity : timeOfNewest(own, keepNewest),
     keepPushedWithinSeconds === undefined ? Infinity : now.getTime() - keepPushedWithinSeconds * 1000,
   );
-  return mutable
-    .filter(({ tag, lastModified }) => lastModified.getTime() < since && !isTagIn(keepTags ?? [], tag))
-    .map(({ tag }) => tag);
+  return [...own.filter(({ lastModified }) => lastModified.getTime() < since), ...ofKind('orphan')]
+    .map(({ tag }) => tag)
+    .filter((tag) => !isTagIn(keepTags ?? [], tag));
 }
 
 /** When the last of the `count` newest was written. */

@@ -40,6 +40,7 @@ function agingRegistry(settings: Record<string, string> = {}) {
   };
 }
 
+const signatureTag = (manifest: string) => `${digestOf(bytesOf(manifest)).replace(':', '-')}.sig`;
 const manifestOf = (config: string, n: number) => imageManifest(config, 2, [], { annotations: { n: `${n}` } });
 
 test('a blob that no manifest names goes in four looks, a grace period apart, and not sooner', async () => {
@@ -134,24 +135,27 @@ test('a retention rule gives up tags, and then what only they needed; immutable 
       await client.putManifest(name, tag, manifestOf(config, n));
       pass(1000);
     }
+    // The signatures of one image that stays, and of one that will be gone.
+    for (const n of [5, 0]) await client.putManifest(name, signatureTag(manifestOf(config, n)), manifestOf(config, 9));
   }
   const dry = await collect({ isDryRun: true });
   const report = await collect();
   expect([dry.expiredTags, report.expiredTags]).toEqual([2, 2]);
-  expect(await tagsOf('ci/app')).toEqual(['c', 'd', 'release', 'v1']);
-  expect(await tagsOf('app')).toHaveLength(6);
+  expect((await tagsOf('ci/app')).filter((tag) => !tag.endsWith('.sig'))).toEqual(['c', 'd', 'release', 'v1']);
+  expect(await tagsOf('ci/app')).toHaveLength(6);
+  expect(await tagsOf('app')).toHaveLength(8);
   const condemned = [];
   for (let look = 0; look < 4; look += 1) {
     pass(GRACE_MS);
-    const { condemnedManifests, deadManifests } = await collect();
-    condemned.push([condemnedManifests, deadManifests]);
+    const { expiredTags, condemnedManifests, deadManifests } = await collect();
+    condemned.push([condemnedManifests, deadManifests, expiredTags]);
   }
   // Two days untagged, then a grace period condemned.
   expect(condemned).toEqual([
-    [0, 0],
-    [2, 0],
-    [0, 2],
-    [0, 0],
+    [0, 0, 0],
+    [2, 0, 0],
+    [0, 2, 0],
+    [0, 0, 1],
   ]);
 });
 

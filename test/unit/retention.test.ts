@@ -10,7 +10,6 @@ const HOUR_MS = 3_600_000;
 const ruleOf = (text: object): RetentionRule => retentionRules.parse([text])[0]!;
 const written = (hoursAgo: Readonly<Record<string, number>>): WrittenTag[] =>
   Object.entries(hoursAgo).map(([tag, hours]) => ({ tag: parseTag(tag), lastModified: new Date(+NOW - hours * HOUR_MS) }));
-const none = () => false;
 
 describe('a tag goes where', () => {
   const tags = written({ v1: 50, old: 40, older: 41, latest: 30, young: 1, v2: 2 });
@@ -22,20 +21,30 @@ describe('a tag goes where', () => {
     ['its last push was longer ago', { keepPushedWithin: '2h' }, ['v1', 'old', 'older', 'latest']],
     ['there is a clause: without one all stay', { untaggedAfter: '1h' }, []],
   ])('%s', (_, rule, expired) => {
-    expect(expiredTags(ruleOf(rule), tags, NOW, none)).toEqual(expired);
+    expect(expiredTags(ruleOf(rule), tags, NOW)).toEqual(expired);
   });
 
   test('its last push was a moment longer ago than the time', () => {
-    expect(expiredTags(ruleOf({ keepPushedWithin: '2h' }), written({ gone: 2.0001, kept: 2 }), NOW, none)).toEqual(['gone']);
+    expect(expiredTags(ruleOf({ keepPushedWithin: '2h' }), written({ gone: 2.0001, kept: 2 }), NOW)).toEqual(['gone']);
+  });
+
+  test('it belongs to a manifest that is gone, and its name is not kept', () => {
+    const kindOf = (tag: string) => (tag.startsWith('sha256-') ? 'orphan' : 'own');
+    const both = written({ 'sha256-a.sig': 1, 'sha256-b.att': 1, old: 2, new: 1 });
+    expect(expiredTags(ruleOf({ keepNewest: 1, keepTags: '*.att' }), both, NOW, kindOf)).toEqual(['old', 'sha256-a.sig']);
+    expect(expiredTags(ruleOf({ untaggedAfter: '1h' }), both, NOW, kindOf)).toEqual([]);
   });
 
   test('it is not immutable, nor among the newest of those that are not', () => {
-    expect(expiredTags(ruleOf({ keepNewest: 2 }), tags, NOW, (tag) => tag.startsWith('v'))).toEqual(['old', 'older']);
+    expect(expiredTags(ruleOf({ keepNewest: 2 }), tags, NOW, (tag) => (tag.startsWith('v') ? 'kept' : 'own'))).toEqual([
+      'old',
+      'older',
+    ]);
   });
 
   test('fewer are newer than the newest that are kept: those of one moment stay together', () => {
     const tied = written({ a: 3, b: 2, c: 2, d: 2, e: 1 });
-    expect(expiredTags(ruleOf({ keepNewest: 2 }), tied, NOW, none)).toEqual(['a']);
+    expect(expiredTags(ruleOf({ keepNewest: 2 }), tied, NOW)).toEqual(['a']);
   });
 });
 
@@ -71,10 +80,11 @@ test('which tags go is what is said of each by itself', () => {
   fc.assert(
     fc.property(rule, tags, fc.constantFrom('', '1', 'v'), (text, all, immutableEnd) => {
       const isImmutable = (tag: string) => immutableEnd !== '' && tag.endsWith(immutableEnd);
+      const kindOf = (tag: string) => (isImmutable(tag) ? 'kept' : 'own');
       const mutable = all.filter(({ tag }) => !isImmutable(tag));
       const expired = mutable.filter((each) => !stays(each, mutable, text)).map(({ tag }) => tag);
-      expect(expiredTags(ruleOf(text), all, NOW, isImmutable)).toEqual(expired);
-      expect(expiredTags(ruleOf(text), all.toReversed(), NOW, isImmutable)).toEqual(expired.toReversed());
+      expect(expiredTags(ruleOf(text), all, NOW, kindOf)).toEqual(expired);
+      expect(expiredTags(ruleOf(text), all.toReversed(), NOW, kindOf)).toEqual(expired.toReversed());
     }),
     { numRuns: 5000 },
   );

@@ -1,8 +1,8 @@
 import type { Digest } from '../../domain/digest.ts';
-import { subjectOf } from '../../domain/referrer.ts';
+import { findSubjectTag, subjectOf, subjectTag } from '../../domain/referrer.ts';
 import type { ImmutableTags } from '../../domain/immutable-tags.ts';
 import type { RepositoryName, Tag } from '../../domain/reference.ts';
-import { expiredTags, type RetentionRule, type RetentionRules } from '../../domain/retention.ts';
+import { expiredTags, type RetentionRule, type RetentionRules, type TagKind } from '../../domain/retention.ts';
 import { deleteCell, readCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey, tagKey } from '../../storage/keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
@@ -58,9 +58,9 @@ export class Sweep {
     this.#repository = repository;
     this.#mark = mark;
     this.#cutoff = new Date(mark.begunMs - options.graceMs);
+    this.#live = new Set(repository.manifests.filter(({ isThere }) => isThere).map(({ digest }) => digest));
     this.#rule = options.retention?.ruleFor(repository.name);
     this.#expired = this.#expiredTags();
-    this.#live = new Set(repository.manifests.filter(({ isThere }) => isThere).map(({ digest }) => digest));
   }
 
   /**
@@ -92,12 +92,15 @@ export class Sweep {
 
   #expiredTags(): ReadonlyMap<Tag, Date> {
     const { name, tags } = this.#repository;
-    const expired =
-      this.#rule === undefined
-        ? []
-        : expiredTags(this.#rule, tags, new Date(this.#mark.begunMs), (tag) => this.#options.immutable.has(name, tag));
-    const times = new Map(tags.map(({ tag, lastModified }) => [tag, lastModified]));
-    return new Map(expired.map((tag) => [tag, times.get(tag)!]));
+    const subjects = new Set([...this.#live].map(subjectTag));
+    const kindOf = (tag: Tag): TagKind => {
+      const subject = findSubjectTag(tag);
+      if (this.#options.immutable.has(name, tag)) return 'kept';
+      if (subject === undefined) return 'own';
+      return subjects.has(subject) ? 'kept' : 'orphan';
+    };
+    const expired = new Set(this.#rule && expiredTags(this.#rule, tags, new Date(this.#mark.begunMs), kindOf));
+    return new Map(tags.filter(({ tag }) => expired.has(tag)).map(({ tag, lastModified }) => [tag, lastModified]));
   }
 
   *#expireTags(): Generator<Step> {
