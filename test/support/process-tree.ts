@@ -26,6 +26,7 @@ export function commandLine(pid: number): string {
 /** What it has used so far, its threads together, in user and kernel mode: proc(5) has it in hundredths of a second. */
 export function cpuMilliseconds(pid: number): number {
   const [utime, stime] = statOf(pid).slice(11, 13);
+  if (stime === undefined) throw new Error(`process ${pid} is gone`);
   return (Number(utime) + Number(stime)) * 10;
 }
 
