@@ -11,6 +11,7 @@ import { createAddressOf } from './http/client-address.ts';
 import type { Services } from './http/context.ts';
 import { createGuard } from './http/guard.ts';
 import { createLocate, createOriginOf } from './http/location.ts';
+import { storeAccess } from './http/store-access.ts';
 import { createLog, type Log } from './log.ts';
 import { BlobWriter } from './registry/blob-writer.ts';
 import { type BlobLink, Blobs } from './registry/blobs.ts';
@@ -24,7 +25,7 @@ import { RecentCache } from './recent-cache.ts';
 import { Referrers } from './registry/referrers.ts';
 import { SessionSeal } from './registry/session-seal.ts';
 import { Tags } from './registry/tags.ts';
-import { UploadPurge } from './registry/upload-purge.ts';
+import { type PurgeReport, UploadPurge } from './registry/upload-purge.ts';
 import { Uploads } from './registry/uploads.ts';
 import { BucketInfo } from './storage/bucket-record.ts';
 import type { ObjectStore, PresignGet } from './storage/object-store.ts';
@@ -38,6 +39,8 @@ export interface Registry {
   readonly services: Services;
   readonly log: Log;
   maintain(): Promise<void>;
+  /** Clears away every abandoned upload, or only counts them. */
+  readonly purgeUploads: (options: { readonly isDryRun: boolean }) => Promise<PurgeReport>;
   /** One run of garbage collection. */
   readonly collect: (options?: CollectOptions) => Promise<CollectionReport>;
 }
@@ -56,6 +59,8 @@ export interface Platform {
   readonly limit: ((key: string) => Promise<boolean>) | undefined;
   /** Whether this is the edge's emulator, which lets clients say whatever they like about where they are. */
   readonly isEmulated: boolean;
+  /** What opens the store to commands on the same machine; undefined: nothing does. */
+  readonly storeKey?: string | undefined;
 }
 
 /** What wrangler.toml binds. */
@@ -65,28 +70,36 @@ export interface Bindings {
   readonly LOGIN_LIMITER?: RateLimit;
   /** From the launcher behind `npm start`. */
   readonly BERTH_EMULATED?: string;
+  /** From the launcher as well, drawn at each start. */
+  readonly BERTH_STORE_KEY?: string;
 }
 
 /** Opens the storage that the settings name. */
 export function openPlatform(config: Config, bindings: Bindings): Platform {
-  const { kind, s3, rootDirectory, redirect } = config.storage;
-  const limiter = bindings.LOGIN_LIMITER;
-  const presign = s3 && redirect.enabled ? rootedPresign(s3PresignGet(s3, redirect.expiresInSeconds), rootDirectory) : undefined;
-  const system = {
-    presign,
+  const { kind, s3, rootDirectory } = config.storage;
+  if (kind === 's3' && s3 !== undefined)
+    return platformOn(rootedStore(new S3Store(s3), rootDirectory), s3.endpoint ?? `aws ${s3.region}`, config, bindings);
+  if (bindings.BUCKET === undefined)
+    throw new ConfigError('REGISTRY_STORAGE_S3_BUCKET is missing, and so is the R2 binding BUCKET');
+  return platformOn(rootedStore(new R2Store(bindings.BUCKET), rootDirectory), 'r2', config, bindings);
+}
+
+/** @param store - whose root is the root directory of the settings */
+export function platformOn(store: ObjectStore, storeName: string, config: Config, bindings: Bindings): Platform {
+  const { s3, rootDirectory, redirect } = config.storage;
+  const { LOGIN_LIMITER: limiter, BERTH_EMULATED: emulated, BERTH_STORE_KEY: storeKey } = bindings;
+  return {
+    store,
+    storeName,
+    presign: s3 && redirect.enabled ? rootedPresign(s3PresignGet(s3, redirect.expiresInSeconds), rootDirectory) : undefined,
     pool: new BufferPool(MAX_BUFFERED_BYTES),
     clock: () => new Date(),
     randomId: () => crypto.randomUUID(),
     wait: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
     limit: limiter && (async (key: string) => (await limiter.limit({ key })).success),
-    isEmulated: bindings.BERTH_EMULATED !== undefined,
+    isEmulated: emulated !== undefined,
+    storeKey: emulated === undefined ? undefined : storeKey,
   };
-  if (kind === 's3' && s3 !== undefined) {
-    return { ...system, store: rootedStore(new S3Store(s3), rootDirectory), storeName: s3.endpoint ?? `aws ${s3.region}` };
-  }
-  if (bindings.BUCKET === undefined)
-    throw new ConfigError('REGISTRY_STORAGE_S3_BUCKET is missing, and so is the R2 binding BUCKET');
-  return { ...system, store: rootedStore(new R2Store(bindings.BUCKET), rootDirectory), storeName: 'r2' };
 }
 
 /** What an isolate remembers of what it has read. */
@@ -95,7 +108,7 @@ const MANIFESTS_BYTES = 8 * 1024 * 1024;
 
 /** The only wiring. */
 export function compose(config: Config, platform: Platform): Registry {
-  const { store, storeName, presign, pool, clock, randomId, wait, limit, isEmulated } = platform;
+  const { store, storeName, presign, pool, clock, randomId, wait, limit, isEmulated, storeKey } = platform;
   const { partBytes, gracePeriodSeconds } = config.storage;
   const { secrets } = config.http;
   const log = createLog(config.log, clock);
@@ -133,9 +146,10 @@ export function compose(config: Config, platform: Platform): Registry {
   const purge = new UploadPurge({ store, chunked, clock, ...config.uploadPurging });
   const collect = collector(config, store, clock);
   return {
-    app: createApp(services, clock),
+    app: createApp(services, clock, storeKey === undefined ? undefined : storeAccess(store, storeKey)),
     services,
     log,
+    purgeUploads: ({ isDryRun }) => purge.runWhole(isDryRun),
     collect,
     maintain: maintenance(config, { purge, collect, log }),
   };

@@ -2,18 +2,31 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, CommandError, WRONG_USE } from './command.ts';
+import { ConfigError } from '../config/error.ts';
+import { StoreError } from '../storage/object-store.ts';
+import { garbageCollect } from './garbage-collect.ts';
 import { htpasswd } from './htpasswd.ts';
+import { LaunchError } from './launch-error.ts';
+import { serve } from './serve.ts';
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ htpasswd }));
+const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ serve, 'garbage-collect': garbageCollect, htpasswd }));
 
 const [name = '', ...args] = process.argv.slice(2);
 try {
   process.exitCode = await run();
 } catch (error) {
-  if (!(error instanceof CommandError)) throw error;
+  const exitCode = exitCodeOf(error);
+  if (exitCode === undefined) throw error;
   const teller = COMMANDS.has(name) ? `berth ${name}` : 'berth';
-  process.stderr.write(`${teller}: ${error.message}\n`);
-  process.exitCode = error.exitCode;
+  process.stderr.write(`${teller}: ${(error as Error).message}\n`);
+  process.exitCode = exitCode;
+}
+
+/** Undefined for what is nobody's mistake but this program's. */
+function exitCodeOf(error: unknown): number | undefined {
+  if (error instanceof CommandError) return error.exitCode;
+  if (error instanceof ConfigError || error instanceof LaunchError) return WRONG_USE;
+  return error instanceof StoreError ? 1 : undefined;
 }
 
 async function run(): Promise<number> {
@@ -36,13 +49,13 @@ function find(wanted: string): Command {
 }
 
 function help(): string {
-  const commands = [...COMMANDS].map(([each, { summary }]) => `  ${each.padEnd(12)}${summary}`);
+  const commands = [...COMMANDS].map(([each, { summary }]) => `  ${each.padEnd(17)}${summary}`);
   return [
     'Usage: berth <command> ...',
     '',
     ...commands,
-    '  help        tell about a command: berth help <command>',
-    '  version     tell the version',
+    '  help             tell about a command: berth help <command>',
+    '  version          tell the version',
   ].join('\n');
 }
 

@@ -1,3 +1,5 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
 /** What stands behind one word after `berth`. Each command is a file of its own, and a line in berth.ts. */
 export interface Command {
   /** For the list that `berth help` gives. */
@@ -23,4 +25,36 @@ export class CommandError extends Error {
     super(message, options);
     this.exitCode = exitCode;
   }
+}
+
+export function wrongUse(command: string, problem: string): CommandError {
+  return new CommandError(`${problem} (see berth help ${command})`, WRONG_USE);
+}
+
+/** @throws {CommandError} for a flag that the command doesn't have, or one without its value */
+export function parseFlags<T extends NonNullable<ParseArgsConfig['options']>>(
+  command: string,
+  args: readonly string[],
+  options: T,
+) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true });
+  } catch (error) {
+    if (!(error instanceof TypeError && 'code' in error)) throw error;
+    throw wrongUse(command, error.message.split('. ')[0]!);
+  }
+}
+
+/** For machines: one value on stdout. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+export function printLines(lines: readonly string[]): void {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+/** Whatever a person should know and no pipe shall get. */
+export function mention(text: string): void {
+  process.stderr.write(`${text}\n`);
 }

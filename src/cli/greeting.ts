@@ -5,16 +5,27 @@ import type { LaunchOptions } from './launch-options.ts';
 
 const ALL_ADDRESSES = ['0.0.0.0', '::'];
 
-export function greeting({ host, port, dataFolder }: LaunchOptions, { storage, auth }: Config, projectFolder: string): string {
-  const name = ALL_ADDRESSES.includes(host) ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+export function greeting(options: LaunchOptions, config: Config, projectFolder: string): string {
+  const { host, port } = options;
+  const name = reachableName(host);
   const image = `${name}:${port}/hello-world`;
-  const place = storage.kind === 's3' ? bucketPlace(storage.s3!) : `data in ${shortest(dataFolder, projectFolder)}/`;
   return [
-    `Berth is at http://${name}:${port} (${place})`,
+    `Berth is at http://${name}:${port} (${storagePlace(options, config, projectFolder)})`,
     `Try:  docker pull hello-world && docker tag hello-world ${image} && docker push ${image}`,
-    ...(auth.kind === 'none' ? [`Open: whoever reaches ${name}:${port} may pull, push and delete (REGISTRY_AUTH)`] : []),
+    ...(config.auth.kind === 'none' ? [`Open: whoever reaches ${name}:${port} may pull, push and delete (REGISTRY_AUTH)`] : []),
     '',
   ].join('\n');
+}
+
+/** By which the registry is reached from this machine, as URLs have it. */
+export function reachableName(host: string): string {
+  if (ALL_ADDRESSES.includes(host)) return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** What the registry's data is in. */
+export function storagePlace({ dataFolder }: LaunchOptions, { storage }: Config, projectFolder: string): string {
+  return storage.kind === 's3' ? bucketPlace(storage.s3!) : `data in ${shortest(dataFolder, projectFolder)}/`;
 }
 
 /** The host alone: an endpoint may hold a name and a password. */

@@ -17,12 +17,20 @@ export interface WranglerDevOptions {
   readonly port: number;
 }
 
+/** Who gets to hear what is printed, line by line. */
+export interface Listener {
+  readonly worker: (line: string) => void;
+  /** Errors mostly. */
+  readonly wrangler: (line: string) => void;
+}
+
 export class WranglerProcess {
-  readonly ready: Promise<void>;
+  /** The address it answers at. */
+  readonly ready: Promise<string>;
   readonly exited: Promise<unknown>;
   readonly #child: ChildProcess;
 
-  constructor(options: WranglerDevOptions, env: NodeJS.ProcessEnv) {
+  constructor(options: WranglerDevOptions, env: NodeJS.ProcessEnv, listener: Listener) {
     this.#child = fork(fileURLToPath(import.meta.resolve('wrangler')), wranglerArguments(options), {
       execArgv: ['--no-warnings', '--import', import.meta.resolve('./follow-launcher.ts')],
       env: wranglerEnvironment(env, options.dataFolder),
@@ -31,8 +39,8 @@ export class WranglerProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.exited = once(this.#child, 'exit');
-    passOn(this.#child.stderr!, process.stderr);
-    this.ready = passOnWorkerOutput(this.#child.stdout!);
+    passOn(this.#child.stderr!, listener.wrangler);
+    this.ready = passOnWorkerOutput(this.#child.stdout!, listener.worker);
   }
 
   /** Returns when nothing of it runs any more. */
@@ -81,26 +89,28 @@ function wranglerEnvironment(env: NodeJS.ProcessEnv, dataFolder: string): NodeJS
   };
 }
 
+const READY = '[wrangler:info] Ready on ';
+
 /** Passes on what the worker prints, without what wrangler says itself; resolves once the worker answers. */
-function passOnWorkerOutput(output: Readable): Promise<void> {
+function passOnWorkerOutput(output: Readable, tell: (line: string) => void): Promise<string> {
   return new Promise((resolve) => {
     let isReady = false;
     createInterface({ input: output }).on('line', (line) => {
-      if (line.startsWith('[wrangler:info] Ready on ')) {
+      if (line.startsWith(READY)) {
         isReady = true;
-        resolve();
+        resolve(line.slice(READY.length).trim());
       } else if (isReady && !line.startsWith('[wrangler:info] ') && !line.startsWith('⎔ ')) {
-        process.stdout.write(`${line}\n`);
+        tell(line);
       }
     });
   });
 }
 
 /** Wrangler sets its errors in colour and between blank lines, whether or not anyone can see it. */
-function passOn(output: Readable, target: NodeJS.WriteStream): void {
+function passOn(output: Readable, tell: (line: string) => void): void {
   createInterface({ input: output }).on('line', (line) => {
     const plain = stripVTControlCharacters(line);
-    if (plain.trim() !== '') target.write(`${withoutQueries(target.isTTY ? line : plain)}\n`);
+    if (plain.trim() !== '') tell(withoutQueries(plain));
   });
 }
 

@@ -26,7 +26,7 @@ export function readWranglerToml(path: string): WranglerConfig {
 }
 
 /**
- * The same worker for a local run, with other settings, to be written into any folder.
+ * The same worker for a local run, with other vars, to be written into any folder.
  *
  * Settings go this way because it is the only one that keeps them exact: an --env-file has its `$` expanded, and --var is
  * seen by every user of the machine in the list of processes.
@@ -39,7 +39,6 @@ export function localConfig(config: WranglerConfig, tomlPath: string, vars: Read
     ...rest,
     main: resolve(dirname(tomlPath), config.main),
     alias: Object.fromEntries(Object.entries(config.alias ?? {}).map(([name, path]) => [name, absolute(path)])),
-    // Nothing else tells the worker that it isn't at the edge, where a client's address can be believed.
-    vars: { ...vars, BERTH_EMULATED: 'true' },
+    vars,
   };
 }

@@ -1,4 +1,4 @@
-import { type Env, type ErrorHandler, Hono } from 'hono';
+import { type Env, type ErrorHandler, Hono, type MiddlewareHandler } from 'hono';
 import { Failure } from '../domain/failure.ts';
 import { accessLog } from './access-log.ts';
 import { blobRoutes } from './blobs.ts';
@@ -7,15 +7,18 @@ import { errorResponse } from './error-response.ts';
 import { listingRoutes } from './listings.ts';
 import { manifestRoutes } from './manifests.ts';
 import { referrerRoutes } from './referrers.ts';
+import { STORE_PATH } from './store-access.ts';
 import { tokenRoutes } from './tokens.ts';
 import { dropUnread } from './unread-body.ts';
 import { uploadRoutes } from './uploads.ts';
 
 /** The registry as a Hono app. */
-export function createApp(services: Services, clock: () => Date): Hono<AppEnv> {
+export function createApp(services: Services, clock: () => Date, storeAccess?: MiddlewareHandler): Hono<AppEnv> {
   const { config, log, needs, accounts, addressOf } = services;
   // Docker asks for `/v2/`, others for `/v2`: a slash at the end makes no difference, and routes are written without it.
   const app = new Hono<AppEnv>({ strict: false });
+  // Ahead of the access log, whose lines are of registry clients.
+  if (storeAccess !== undefined) app.use(`${STORE_PATH}/*`, storeAccess);
   if (config.log.accessLog) app.use(accessLog(log, clock));
   app.use(async (c, next) => {
     await next();

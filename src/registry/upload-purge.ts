@@ -1,5 +1,5 @@
 import { UPLOADS_PREFIX } from '../storage/keys.ts';
-import { type ObjectInfo, type ObjectStore, StoreError } from '../storage/object-store.ts';
+import { listAll, type ObjectInfo, type ObjectStore, StoreError } from '../storage/object-store.ts';
 import type { ChunkedBlob } from './chunked-blob.ts';
 
 export interface PurgeOptions {
@@ -46,6 +46,21 @@ export class UploadPurge {
     return { seen, purged: abandoned.length - failures.length, failures };
   }
 
+  /** Everything there is, session after session, in whatever time that takes. */
+  async runWhole(isDryRun: boolean): Promise<PurgeReport> {
+    const before = this.#options.clock().getTime() - this.#options.ageSeconds * 1000;
+    const failures: string[] = [];
+    let [seen, purged] = [0, 0];
+    for await (const session of sessions(listAll(this.#options.store, UPLOADS_PREFIX))) {
+      seen += session.length;
+      if (session.some(({ lastModified }) => lastModified.getTime() >= before)) continue;
+      const failed = isDryRun ? [] : await this.#purge(session.map(({ key }) => key));
+      purged += session.length - failed.length;
+      failures.push(...failed);
+    }
+    return { seen, purged, failures };
+  }
+
   async *#records(from: string): AsyncGenerator<ObjectInfo> {
     let startAfter: string | undefined = from;
     let wrapped = false;
@@ -87,6 +102,19 @@ export class UploadPurge {
     if (record === undefined || record.size === 0) return;
     await chunked.abort(record.body);
   }
+}
+
+/** Records of one session stand side by side. */
+async function* sessions(records: AsyncIterable<ObjectInfo>): AsyncGenerator<ObjectInfo[]> {
+  let current: ObjectInfo[] = [];
+  for await (const record of records) {
+    if (current[0] !== undefined && sessionOf(current[0].key) !== sessionOf(record.key)) {
+      yield current;
+      current = [];
+    }
+    current.push(record);
+  }
+  if (current.length > 0) yield current;
 }
 
 function sessionOf(key: string): string {

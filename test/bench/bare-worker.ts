@@ -18,7 +18,10 @@ export async function startBareWorker(name: 'patch' | 'put' | 'empty', vars: Rec
   const main = `./test/bench/workers/${name}.ts`;
   await writeFile(configPath, JSON.stringify(localConfig({ ...readWranglerToml(tomlPath), main }, tomlPath, vars)));
   const address = { host: 'localhost', port: await freePort() };
-  const wrangler = new WranglerProcess({ ...address, configPath, dataFolder }, process.env);
+  const wrangler = new WranglerProcess({ ...address, configPath, dataFolder }, process.env, {
+    worker: (line) => void process.stdout.write(`${line}\n`),
+    wrangler: (line) => void process.stderr.write(`${line}\n`),
+  });
   const stop = async () => {
     await wrangler.stop();
     await rm(dataFolder, { recursive: true, force: true });

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 
 const thisProject = join(import.meta.dirname, '../..');
 
-/** Tells what reached it: its bindings, its environment, and how often its schedule ran; not the launcher's own mark. */
+/** Tells what reached it: its bindings, its environment, and how often its schedule ran; not the launcher's own marks. */
 const PROBE_WORKER = `
 let crons = [];
-const withoutMark = ({ BERTH_EMULATED: _, ...others }) => others;
+const withoutMarks = ({ BERTH_EMULATED: _, BERTH_STORE_KEY: __, ...others }) => others;
 export default {
   fetch(request, env) {
-    const { BUCKET: _, BERTH_EMULATED: __, ...vars } = env;
+    const { BUCKET: _, ...vars } = env;
     console.log('asked for ' + new URL(request.url).pathname);
-    return Response.json({ vars, processEnv: withoutMark(process.env), crons });
+    return Response.json({ vars: withoutMarks(vars), processEnv: withoutMarks(process.env), crons });
   },
   scheduled(event) {
     crons.push(event.cron);

@@ -1,0 +1,52 @@
+/**
+ * The launcher behind `npm start` and `berth serve`: checks everything that can be wrong, then runs the worker under
+ * `wrangler dev` until told to stop. It exists because wrangler alone hands no shell variable to the worker, runs no schedule
+ * and outlives npm.
+ */
+import { forgetAccess, writeAccess } from './access-file.ts';
+import { holdDataFolder } from './data-folder.ts';
+import { greeting, reachableName } from './greeting.ts';
+import { assertUsersAreSafe } from './launch-options.ts';
+import { type LocalSetup, projectFolder } from './local-setup.ts';
+import { LocalWorker } from './local-worker.ts';
+import { assertPortIsFree } from './port.ts';
+import { runSchedule } from './schedule.ts';
+import { whenAskedToStop } from './stop-signals.ts';
+import { mentionUnreadFiles } from './unread-files.ts';
+
+/**
+ * Ends with the process.
+ * @throws {LaunchError}
+ */
+export async function launch(setup: LocalSetup): Promise<never> {
+  const { options, toml, config } = setup;
+  assertUsersAreSafe(options, config);
+  mentionUnreadFiles(projectFolder);
+  await assertPortIsFree(options.host, options.port);
+  holdDataFolder(options.dataFolder);
+  forgetAccess(options.dataFolder);
+  const worker = new LocalWorker(setup, {
+    worker: (line) => void process.stdout.write(`${line}\n`),
+    wrangler: (line) => void process.stderr.write(`${line}\n`),
+  });
+
+  let isStopping = false;
+  const end = async (exitCode: number) => {
+    if (isStopping) return;
+    isStopping = true;
+    forgetAccess(options.dataFolder);
+    await worker.stop();
+    process.exit(exitCode);
+  };
+  whenAskedToStop(() => void end(0));
+  void worker.exited.then(() => {
+    if (!isStopping) process.stderr.write('berth: wrangler dev ended by itself\n');
+    return end(1);
+  });
+
+  const { key } = await worker.ready();
+  const url = `http://${reachableName(options.host)}:${options.port}`;
+  if (config.storage.kind === 'r2') writeAccess(options.dataFolder, { url, key });
+  process.stdout.write(greeting(options, config, projectFolder));
+  return runSchedule({ ...options, cron: toml.triggers?.crons?.[0] ?? '' });
+}

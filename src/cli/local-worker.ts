@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LocalSetup } from './local-setup.ts';
+import type { StoreAccess } from './remote-store.ts';
+import { type Listener, WranglerProcess } from './wrangler-process.ts';
+import { localConfig } from './wrangler-toml.ts';
+
+/** The worker on this machine, on a data folder that this process holds. */
+export class LocalWorker {
+  readonly exited: Promise<unknown>;
+  readonly #wrangler: WranglerProcess;
+  readonly #configPath: string;
+  readonly #storeKey = randomBytes(32).toString('base64url');
+
+  /** @param listener - who gets to hear what it prints */
+  constructor({ options, toml, tomlPath, settings, config }: LocalSetup, listener: Listener) {
+    this.#configPath = join(options.dataFolder, 'wrangler.json');
+    this.#forgetSettings();
+    const marks = {
+      // Nothing else tells the worker that it isn't at the edge, where a client's address can be believed.
+      BERTH_EMULATED: 'true',
+      ...(config.storage.kind === 'r2' && { BERTH_STORE_KEY: this.#storeKey }),
+    };
+    const content = JSON.stringify(localConfig(toml, tomlPath, { ...settings, ...marks }));
+    writeFileSync(this.#configPath, content, { mode: 0o600, flag: 'wx' });
+    this.#wrangler = new WranglerProcess({ ...options, configPath: this.#configPath }, process.env, listener);
+    this.exited = this.#wrangler.exited;
+  }
+
+  /** Resolves once it answers, with how its store is reached: useless where the store is none of its own. */
+  async ready(): Promise<StoreAccess> {
+    const url = await this.#wrangler.ready;
+    this.#forgetSettings();
+    return { url, key: this.#storeKey };
+  }
+
+  /** Returns when nothing of it runs any more. */
+  async stop(): Promise<void> {
+    await this.#wrangler.stop();
+    this.#forgetSettings();
+  }
+
+  #forgetSettings(): void {
+    rmSync(this.#configPath, { force: true });
+  }
+}

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import type { ByteRange } from '../domain/byte-range.ts';
+import { OBJECT_HEADER, STORE_PATH } from '../http/store-access.ts';
+import { inTime } from '../storage/in-time.ts';
+import {
+  type ListOptions,
+  type ListPage,
+  MAX_KEYS,
+  type MultipartUpload,
+  type ObjectInfo,
+  type ObjectStore,
+  type PutCondition,
+  StoreError,
+  type StoredObject,
+  type Written,
+} from '../storage/object-store.ts';
+
+/** How a worker on this machine lets commands at its store. */
+export interface StoreAccess {
+  readonly url: string;
+  readonly key: string;
+}
+
+const facts = z.object({
+  size: z.number(),
+  etag: z.string(),
+  lastModified: z.iso.datetime().transform((text) => new Date(text)),
+});
+const page = z.object({ objects: z.array(facts.extend({ key: z.string() })), truncated: z.boolean() });
+const written = z.object({ etag: z.string() });
+const KINDS = ['unavailable', 'misconfigured', 'checksum', 'multipart-unknown', 'unexpected'] as const;
+const failure = z.object({ kind: z.enum(KINDS), message: z.string() });
+
+/** Longer than the worker itself tries anything but a body. */
+const ANSWER_WITHIN_MS = 120_000;
+
+/**
+ * The embedded store, through the worker that owns it (src/http/store-access.ts).
+ *
+ * It begins and feeds no multipart upload and hands no body on: only a push does that, and a push goes to the registry. All
+ * that a command does with what it finds is to read it, to write small objects, to delete, and to abort what others began.
+ */
+export class RemoteStore implements ObjectStore {
+  readonly #access: StoreAccess;
+
+  constructor(access: StoreAccess) {
+    this.#access = access;
+  }
+
+  async get(key: string, range?: ByteRange): Promise<StoredObject | undefined> {
+    const part = range && { offset: String(range.offset), length: String(range.length) };
+    const response = await this.#call('GET', 'object', { key, ...part });
+    if (response.status === 204) return undefined;
+    const object = facts.parse(JSON.parse(response.headers.get(OBJECT_HEADER)!));
+    return { key, ...object, body: response.body ?? new ReadableStream({ start: (controller) => controller.close() }) };
+  }
+
+  async head(key: string): Promise<ObjectInfo | undefined> {
+    const response = await this.#call('GET', 'info', { key });
+    return response.status === 204 ? undefined : { key, ...facts.parse(await response.json()) };
+  }
+
+  async list({ prefix, startAfter, limit = MAX_KEYS }: ListOptions): Promise<ListPage> {
+    const response = await this.#call('GET', 'objects', {
+      prefix,
+      limit: String(limit),
+      ...(startAfter !== undefined && { startAfter }),
+    });
+    return page.parse(await response.json());
+  }
+
+  async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined> {
+    const headers = condition && (condition.kind === 'absent' ? { 'If-None-Match': '*' } : { 'If-Match': condition.etag });
+    const response = await this.#call('PUT', 'object', { key }, { body: bytes as Uint8Array<ArrayBuffer>, headers });
+    return response.status === 412 ? undefined : written.parse(await response.json());
+  }
+
+  async putVerified(): Promise<void> {
+    throw new StoreError('unexpected', 'a command hands no body on to the embedded store');
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    await this.#call('POST', 'delete', {}, { body: JSON.stringify(keys) });
+  }
+
+  async createMultipart(): Promise<MultipartUpload> {
+    throw new StoreError('unexpected', 'a command begins no multipart upload on the embedded store');
+  }
+
+  resumeMultipart(key: string, multipartId: string): MultipartUpload {
+    const refuse = async () => {
+      throw new StoreError('unexpected', 'a command feeds no multipart upload on the embedded store');
+    };
+    const abort = async () => void (await this.#call('POST', 'abort', { key, multipartId }));
+    return { multipartId, uploadPart: refuse, complete: refuse, abort };
+  }
+
+  async #call(
+    method: string,
+    path: string,
+    query: Record<string, string>,
+    { body = null, headers }: { readonly body?: BodyInit | null; readonly headers?: Record<string, string> | undefined } = {},
+  ): Promise<Response> {
+    const response = await this.#fetch(`${path}?${new URLSearchParams(query)}`, {
+      method,
+      body,
+      // The worker's runtime would compress what is read, and unpack it here.
+      headers: { ...headers, Authorization: `Bearer ${this.#access.key}`, 'Accept-Encoding': 'identity' },
+    });
+    if (response.ok || response.status === 412) return response;
+    const told = failure.safeParse(await response.json().catch(() => undefined));
+    if (told.success) throw new StoreError(told.data.kind, told.data.message);
+    throw new StoreError('misconfigured', `the worker answers ${response.status} where its store should be`);
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    try {
+      return await inTime(fetch(`${this.#access.url}${STORE_PATH}/${path}`, init), ANSWER_WITHIN_MS);
+    } catch (cause) {
+      throw new StoreError('unavailable', `the worker at ${this.#access.url} doesn't answer: ${(cause as Error).message}`, cause);
+    }
+  }
+}
