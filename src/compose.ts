@@ -26,6 +26,8 @@ import { Referrers } from './registry/referrers.ts';
 import { SessionSeal } from './registry/session-seal.ts';
 import { Tags } from './registry/tags.ts';
 import { type PurgeReport, UploadPurge } from './registry/upload-purge.ts';
+import { Verification, type VerificationOptions } from './registry/verification/verification.ts';
+import type { VerificationReport } from './registry/verification/report.ts';
 import { Uploads } from './registry/uploads.ts';
 import { BucketInfo } from './storage/bucket-record.ts';
 import type { ObjectStore, PresignGet } from './storage/object-store.ts';
@@ -41,6 +43,8 @@ export interface Registry {
   maintain(): Promise<void>;
   /** Clears away every abandoned upload, or only counts them. */
   readonly purgeUploads: (options: { readonly isDryRun: boolean }) => Promise<PurgeReport>;
+  /** Reads all that manifests need. */
+  readonly verify: (options: Omit<VerificationOptions, 'store'>) => Promise<VerificationReport>;
   /** One run of garbage collection. */
   readonly collect: (options?: CollectOptions) => Promise<CollectionReport>;
 }
@@ -149,6 +153,7 @@ export function compose(config: Config, platform: Platform): Registry {
     app: createApp(services, clock, storeKey === undefined ? undefined : storeAccess(store, storeKey)),
     services,
     log,
+    verify: (options) => new Verification({ ...options, store }).run(),
     purgeUploads: ({ isDryRun }) => purge.runWhole(isDryRun),
     collect,
     maintain: maintenance(config, { purge, collect, log }),

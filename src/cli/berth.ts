@@ -8,8 +8,11 @@ import { garbageCollect } from './garbage-collect.ts';
 import { htpasswd } from './htpasswd.ts';
 import { LaunchError } from './launch-error.ts';
 import { serve } from './serve.ts';
+import { verify } from './verify.ts';
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ serve, 'garbage-collect': garbageCollect, htpasswd }));
+const COMMANDS: ReadonlyMap<string, Command> = new Map(
+  Object.entries({ serve, 'garbage-collect': garbageCollect, verify, htpasswd }),
+);
 
 const [name = '', ...args] = process.argv.slice(2);
 try {

@@ -49,15 +49,18 @@ export const garbageCollect: Command = {
     const config = withGrace(setup.config, graceSeconds(values['grace-period'], values.force));
     const isDryRun = values['dry-run'];
     const isQuiet = values.quiet || values.json;
+    const progress = commandProgress(isQuiet);
+    let done = 0;
+    const onRepository = () => progress.update({ what: 'repositories', done: (done += 1) });
     const report = await withRegistry(
       { ...setup, config },
       async ({ registry, place }) => {
         if (!isQuiet) mention(`${isDryRun ? 'Looking at' : 'Collecting in'} ${place}`);
         const uploads = await registry.purgeUploads({ isDryRun: isDryRun || config.uploadPurging.dryRun });
-        const collection = await registry.collect({ deleteUntagged: values['delete-untagged'], isDryRun });
+        const collection = await registry.collect({ deleteUntagged: values['delete-untagged'], isDryRun, onRepository });
         return { uploads, collection };
       },
-      commandProgress(isQuiet),
+      progress,
     );
     if (values.json) printJson({ isDryRun, ...report });
     else if (!values.quiet) printLines(told(report, isDryRun));

@@ -9,7 +9,6 @@ import { storagePlace } from './greeting.ts';
 import { LaunchError } from './launch-error.ts';
 import { type LocalSetup, projectFolder } from './local-setup.ts';
 import { LocalWorker } from './local-worker.ts';
-import { observedStore } from './observed-store.ts';
 import type { Progress } from './progress.ts';
 import { RemoteStore } from './remote-store.ts';
 import { whenInterrupted } from './stop-signals.ts';
@@ -40,9 +39,6 @@ export async function withRegistry<T>(
   let close = async () => {};
   whenInterrupted((exitCode) => void close().finally(() => process.exit(exitCode)));
   const place = storagePlace(options, config, projectFolder);
-  let done = 0;
-  const observed = (store: ObjectStore) =>
-    observedStore(store, () => progress.update({ what: 'storage operations', done: (done += 1) }));
   const platform = async (): Promise<Platform> => {
     if (config.storage.kind === 's3') return openPlatform(config, {});
     const embedded = await openEmbeddedStore(setup, (closing) => {
@@ -52,8 +48,7 @@ export async function withRegistry<T>(
   };
   try {
     const opened = await platform();
-    const store = observed(opened.store);
-    return await work({ registry: compose(config, { ...opened, store }), store, config, place });
+    return await work({ registry: compose(config, opened), store: opened.store, config, place });
   } finally {
     progress.end();
     await close();

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { type Digest, findDigest } from '../domain/digest.ts';
 import { decodeFrame, encodeFrame } from './frame.ts';
-import { type ObjectStore, type PutCondition, readAll, StoreError } from './object-store.ts';
+import { isStoreError, type ObjectStore, type PutCondition, readAll, StoreError } from './object-store.ts';
 
 const header = z.object({
   version: z.literal(1),
@@ -113,6 +113,26 @@ export async function deleteCell(
 /** Writes a cell that is most likely not there yet: one operation then. Where one stands, `change` decides. */
 export function createCell(store: ObjectStore, key: string, change: Change): Promise<void> {
   return updateCell(store, key, change, {});
+}
+
+/**
+ * Writes a cell over what stands there in its place, as long as that is still wrong, or can't be read at all. What somebody
+ * else writes meanwhile stands.
+ */
+export async function restoreCell(
+  store: ObjectStore,
+  key: string,
+  cell: Cell,
+  isWrong: (current: StoredCell | undefined) => boolean,
+): Promise<void> {
+  const look = await lookAt(store, key).catch((error: unknown) => {
+    if (isStoreError(error, 'unexpected')) return undefined;
+    throw error;
+  });
+  if (look !== undefined && !isWrong(look.cell)) return;
+  const etag = look === undefined ? (await store.head(key))?.etag : look.etag;
+  const { content } = encode(cell);
+  await store.put(key, content, etag === undefined ? { kind: 'absent' } : { kind: 'match', etag });
 }
 
 const TOMBSTONE = new Uint8Array(0);

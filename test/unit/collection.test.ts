@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { digestOf } from '../../src/domain/digest.ts';
-import { LinkIndex } from '../../src/registry/collection/link-index.ts';
+import { LinkIndex } from '../../src/registry/link-index.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { listAll } from '../../src/storage/object-store.ts';

@@ -3,7 +3,7 @@ import type { RepositoryName } from '../../domain/reference.ts';
 import { isStoreError } from '../../storage/object-store.ts';
 import { BudgetSpent } from './budget.ts';
 import { freeObjects } from './freeing.ts';
-import { LinkIndex } from './link-index.ts';
+import { LinkIndex } from '../link-index.ts';
 import { Mark } from './mark.ts';
 import {
   type CollectionRecord,
@@ -15,7 +15,7 @@ import {
   writeMark,
 } from './record.ts';
 import { type CollectionReport, emptyReport } from './report.ts';
-import { type ListedRepository, listRepositories } from './repository-listing.ts';
+import { type ListedRepository, listRepositories } from '../repository-listing.ts';
 import { Sweep, type SweepOptions } from './sweep.ts';
 
 /** Slices begin a round no sooner than this part of a grace period after the last began: nothing ages faster. */

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Budget } from './budget.ts';
-import type { LinkIndex } from './link-index.ts';
+import type { LinkIndex } from '../link-index.ts';
 import type { CollectionReport } from './report.ts';
 import { type UnheldObject, unheldObjects } from './unheld-objects.ts';
 

@@ -7,7 +7,7 @@ import { manifestKey, tagKey } from '../../storage/keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { CONNECTIONS, mapConcurrently } from '../map-concurrently.ts';
 import type { Budget } from './budget.ts';
-import type { ListedRepository } from './repository-listing.ts';
+import type { ListedRepository } from '../repository-listing.ts';
 
 /** What is read before the budget is looked at again. */
 const BATCH = 60;

@@ -13,7 +13,7 @@ import { age, type Aged, type Ageing } from './ageing.ts';
 import type { Budget } from './budget.ts';
 import type { Mark } from './mark.ts';
 import type { CollectionReport } from './report.ts';
-import type { ListedCell, ListedRepository } from './repository-listing.ts';
+import type { ListedCell, ListedRepository } from '../repository-listing.ts';
 
 /** So many hints go with one call. */
 const HINTS = 500;

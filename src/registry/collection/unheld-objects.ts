@@ -4,7 +4,7 @@ import { blobKey, OBJECTS_PREFIX, parseObjectKey } from '../../storage/keys.ts';
 import { listAll, type ObjectStore } from '../../storage/object-store.ts';
 import { CONNECTIONS, mapConcurrently } from '../map-concurrently.ts';
 import type { Budget } from './budget.ts';
-import type { LinkIndex } from './link-index.ts';
+import type { LinkIndex } from '../link-index.ts';
 
 export interface UnheldObject {
   readonly object: string;

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { algorithmOf, type Digest, hexOf } from '../../domain/digest.ts';
-import type { RepositoryName } from '../../domain/reference.ts';
+import { algorithmOf, type Digest, hexOf } from '../domain/digest.ts';
+import type { RepositoryName } from '../domain/reference.ts';
 import { Column } from './column.ts';
 
 /** Bytes of a digest that are kept. Two digests that begin alike are taken as one, so that each keeps what is the other's. */

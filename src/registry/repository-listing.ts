@@ -1,13 +1,7 @@
-import type { Digest } from '../../domain/digest.ts';
-import type { RepositoryName, Tag } from '../../domain/reference.ts';
-import {
-  behindRepository,
-  findRepositoryKey,
-  parseReferrerKey,
-  referrersPrefix,
-  REPOSITORIES_PREFIX,
-} from '../../storage/keys.ts';
-import { listAll, type ObjectStore } from '../../storage/object-store.ts';
+import type { Digest } from '../domain/digest.ts';
+import type { RepositoryName, Tag } from '../domain/reference.ts';
+import { behindRepository, findRepositoryKey, parseReferrerKey, referrersPrefix, REPOSITORIES_PREFIX } from '../storage/keys.ts';
+import { listAll, type ObjectStore } from '../storage/object-store.ts';
 
 export interface ListedCell {
   readonly digest: Digest;

@@ -1,0 +1,142 @@
+import type { Digest } from '../../domain/digest.ts';
+import { Failure } from '../../domain/failure.ts';
+import { type ManifestReference, parseManifest } from '../../domain/manifest.ts';
+import type { RepositoryName, Tag } from '../../domain/reference.ts';
+import { restoreCell, type StoredCell } from '../../storage/cell.ts';
+import { blobKey, manifestKey, tagKey } from '../../storage/keys.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { LinkIndex } from '../link-index.ts';
+import { CONNECTIONS, mapConcurrently } from '../map-concurrently.ts';
+import type { ListedRepository } from '../repository-listing.ts';
+import { type ExpectedObject, isOf } from './bytes.ts';
+import { type Examined, examineCell } from './examined.ts';
+import type { Finding } from './finding.ts';
+import { brokenLink, missingReference, problemOfLink } from './links.ts';
+
+export interface ExaminedRepository {
+  readonly findings: readonly Finding[];
+  /** What its links name. */
+  readonly objects: readonly ExpectedObject[];
+  readonly counts: { readonly manifests: number; readonly tags: number; readonly links: number };
+}
+
+/** Reads every manifest, tag and link of a repository: one operation each. */
+export async function examineRepository(
+  store: ObjectStore,
+  { name, manifests, tags, blobs }: ListedRepository,
+  links: LinkIndex,
+): Promise<ExaminedRepository> {
+  const findings: Finding[] = [];
+  const objects: ExpectedObject[] = [];
+  const live = manifests.filter(({ isThere }) => isThere);
+  const linked = blobs.filter(({ isThere }) => isThere);
+  const manifestsHere = new Set(live.map(({ digest }) => digest));
+  const blobsHere = new Set(linked.map(({ digest }) => digest));
+  const isHere = ({ digest, kind }: ManifestReference) =>
+    blobsHere.has(digest) || (kind === 'child' && manifestsHere.has(digest));
+
+  await mapConcurrently(live, CONNECTIONS, async ({ digest }) => {
+    const examined = await examineCell(store, manifestKey(name, digest));
+    const problem = problemOfManifest(digest, examined);
+    if (problem !== undefined) return void findings.push(brokenManifest(store, name, digest, tags, problem));
+    for (const reference of referencesOf(examined.cell))
+      if (!isHere(reference)) findings.push(missingReference(store, links, name, reference, digest));
+  });
+  await mapConcurrently(tags, CONNECTIONS, async ({ tag }) => {
+    const { cell, problem } = await examineCell(store, tagKey(name, tag));
+    if (cell === undefined && problem === undefined) return;
+    if (cell === undefined || !isOf(cell.digest, cell.bytes))
+      return void findings.push(brokenTag(store, name, tag, cell?.digest));
+    if (!manifestsHere.has(cell.digest)) findings.push(missingManifest(store, name, tag, cell));
+  });
+  await mapConcurrently(linked, CONNECTIONS, async ({ digest }) => {
+    const examined = await examineCell(store, blobKey(name, digest));
+    const problem = problemOfLink(digest, examined);
+    if (problem !== undefined) return void findings.push(brokenLink(store, links, name, digest, problem));
+    const { object, size } = examined.cell ?? {};
+    if (object !== undefined && size !== undefined) objects.push({ object, digest, size });
+  });
+  return { findings, objects, counts: { manifests: live.length, tags: tags.length, links: linked.length } };
+}
+
+function problemOfManifest(digest: Digest, { cell, problem }: Examined): string | undefined {
+  if (problem !== undefined) return problem;
+  if (cell === undefined) return undefined;
+  if (cell.digest !== digest || !isOf(digest, cell.bytes)) return 'its bytes have another digest';
+  try {
+    parseManifest(cell.bytes, cell.mediaType);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Failure) return error.message;
+    throw error;
+  }
+}
+
+function referencesOf(cell: StoredCell | undefined): readonly ManifestReference[] {
+  return cell === undefined ? [] : parseManifest(cell.bytes, cell.mediaType).references;
+}
+
+/** Restored from a tag that has its bytes once more. */
+function brokenManifest(
+  store: ObjectStore,
+  repository: RepositoryName,
+  digest: Digest,
+  tags: readonly { readonly tag: Tag }[],
+  problem: string,
+): Finding {
+  const key = manifestKey(repository, digest);
+  return {
+    repository,
+    kind: 'manifest',
+    name: digest,
+    problem,
+    category: 'corrupt',
+    stands: async () => problemOfManifest(digest, await examineCell(store, key)) !== undefined,
+    repair: async () => {
+      for (const { tag } of tags) {
+        const { cell } = await examineCell(store, tagKey(repository, tag));
+        if (cell?.digest === digest && isOf(digest, cell.bytes))
+          return restoreCell(store, key, cell, (current) => current !== undefined && !isOf(digest, current.bytes));
+      }
+    },
+  };
+}
+
+/** Restored from the manifest, where the tag still tells which. */
+function brokenTag(store: ObjectStore, repository: RepositoryName, tag: Tag, digest: Digest | undefined): Finding {
+  const key = tagKey(repository, tag);
+  const isBroken = (cell: StoredCell | undefined) => cell !== undefined && !isOf(cell.digest, cell.bytes);
+  return {
+    repository,
+    kind: 'tag',
+    name: tag,
+    problem: digest === undefined ? 'what stands there can not be read' : 'its bytes have another digest',
+    category: 'corrupt',
+    stands: async () => {
+      const { cell, problem } = await examineCell(store, key);
+      return problem !== undefined || isBroken(cell);
+    },
+    repair: async () => {
+      if (digest === undefined) return;
+      const { cell } = await examineCell(store, manifestKey(repository, digest));
+      if (cell !== undefined && isOf(digest, cell.bytes)) await restoreCell(store, key, cell, isBroken);
+    },
+  };
+}
+
+/** Restored from the tag that names it. */
+function missingManifest(store: ObjectStore, repository: RepositoryName, tag: Tag, seen: StoredCell): Finding {
+  const key = manifestKey(repository, seen.digest);
+  return {
+    repository,
+    kind: 'manifest',
+    name: seen.digest,
+    problem: `the tag ${tag} names it, and it is not here`,
+    category: 'missing',
+    stands: async () => {
+      const { cell } = await examineCell(store, tagKey(repository, tag));
+      return cell?.digest === seen.digest && !(await examineCell(store, key)).isThere;
+    },
+    repair: () => restoreCell(store, key, { ...seen, state: 'live' }, (current) => current === undefined),
+  };
+}

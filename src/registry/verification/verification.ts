@@ -1,0 +1,110 @@
+import { CONNECTIONS, mapConcurrently } from '../map-concurrently.ts';
+import { LinkIndex } from '../link-index.ts';
+import { type ListedRepository, listRepositories } from '../repository-listing.ts';
+import type { RepositoryName } from '../../domain/reference.ts';
+import { OBJECTS_PREFIX, parseObjectKey } from '../../storage/keys.ts';
+import { listAll, type ObjectStore } from '../../storage/object-store.ts';
+import { type ExpectedObject, type ObjectProblem, problemOfObject } from './bytes.ts';
+import { type Finding, problemOf } from './finding.ts';
+import { brokenObject } from './links.ts';
+import { examineRepository } from './repository.ts';
+import { emptyReport, type VerificationReport } from './report.ts';
+
+/** Objects that are read at once: what keeps the storage busy, with a hash to each. */
+const STREAMS = 4;
+
+export interface VerificationProgress {
+  readonly objects: number;
+  readonly bytes: number;
+  readonly totalObjects: number;
+  readonly totalBytes: number;
+}
+
+export interface VerificationOptions {
+  readonly store: ObjectStore;
+  readonly repair: boolean;
+  /** Undefined: all. */
+  readonly repositories: ReadonlySet<RepositoryName> | undefined;
+  readonly onProgress: (progress: VerificationProgress) => void;
+}
+
+/**
+ * Reads all that manifests need and compares it with what it should be, while people push, delete and collect: what seems
+ * wrong is looked at again before it is called so. Repair never deletes anything.
+ */
+export class Verification {
+  readonly #options: VerificationOptions;
+  readonly #report = emptyReport();
+  readonly #links = new LinkIndex();
+  readonly #objects = new Map<string, ExpectedObject>();
+  readonly #findings: Finding[] = [];
+
+  constructor(options: VerificationOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<VerificationReport> {
+    const { store } = this.#options;
+    for await (const repository of listRepositories(store, undefined)) await this.#examine(repository);
+    await this.#readObjects();
+    await this.#countUnreferenced();
+    for (const finding of this.#findings) await this.#settle(finding);
+    return this.#report;
+  }
+
+  /** Links of all are known, since any may hold what another lacks; only those asked for are examined. */
+  async #examine(repository: ListedRepository): Promise<void> {
+    const { store, repositories } = this.#options;
+    for (const { digest, isThere, lastModified } of repository.blobs)
+      this.#links.add(repository.name, digest, isThere, lastModified);
+    if (repositories !== undefined && !repositories.has(repository.name)) return;
+    const { findings, objects, counts } = await examineRepository(store, repository, this.#links);
+    this.#findings.push(...findings);
+    for (const object of objects) this.#objects.set(object.object, object);
+    this.#report.repositories += 1;
+    this.#report.manifests += counts.manifests;
+    this.#report.tags += counts.tags;
+    this.#report.links += counts.links;
+  }
+
+  async #readObjects(): Promise<void> {
+    const { store, onProgress } = this.#options;
+    const all = [...this.#objects.values()];
+    const totalBytes = all.reduce((sum, { size }) => sum + size, 0);
+    await mapConcurrently(all, STREAMS, async (expected) => {
+      const problem = await problemOfObject(store, expected);
+      if (problem !== undefined) this.#findings.push(...(await this.#brokenLinks(expected, problem)));
+      this.#report.objects += 1;
+      this.#report.bytes += expected.size;
+      onProgress({ objects: this.#report.objects, bytes: this.#report.bytes, totalObjects: all.length, totalBytes });
+    });
+  }
+
+  #brokenLinks(expected: ExpectedObject, problem: ObjectProblem): Promise<Finding[]> {
+    const { store, repositories } = this.#options;
+    const names = this.#links.repositoriesWith(expected.digest).toReversed();
+    const asked = names.filter((name) => repositories === undefined || repositories.has(name));
+    return mapConcurrently(asked, CONNECTIONS, async (name) => brokenObject(store, this.#links, name, expected, problem));
+  }
+
+  async #countUnreferenced(): Promise<void> {
+    if (this.#options.repositories !== undefined) return;
+    const { unreferenced } = this.#report;
+    for await (const { key, size } of listAll(this.#options.store, OBJECTS_PREFIX)) {
+      const { object, isMarker } = parseObjectKey(key);
+      if (isMarker || this.#objects.has(object)) continue;
+      unreferenced.objects += 1;
+      unreferenced.bytes += size;
+    }
+  }
+
+  async #settle(finding: Finding): Promise<void> {
+    const { missing, corrupt, repaired } = this.#report;
+    if (!(await finding.stands())) return;
+    if (this.#options.repair) {
+      await finding.repair();
+      if (!(await finding.stands())) return void repaired.push(problemOf(finding));
+    }
+    (finding.category === 'missing' ? missing : corrupt).push(problemOf(finding));
+  }
+}
