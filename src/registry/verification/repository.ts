@@ -26,36 +26,40 @@ export async function examineRepository(
   { name, manifests, tags, blobs }: ListedRepository,
   links: LinkIndex,
 ): Promise<ExaminedRepository> {
-  const findings: Finding[] = [];
   const objects: ExpectedObject[] = [];
-  const live = manifests.filter(({ isThere }) => isThere);
-  const linked = blobs.filter(({ isThere }) => isThere);
-  const manifestsHere = new Set(live.map(({ digest }) => digest));
-  const blobsHere = new Set(linked.map(({ digest }) => digest));
+  const live = manifests.filter(({ isThere }) => isThere).map(({ digest }) => digest);
+  const linked = blobs.filter(({ isThere }) => isThere).map(({ digest }) => digest);
+  const here = { manifests: new Set(live), blobs: new Set(linked) };
   const isHere = ({ digest, kind }: ManifestReference) =>
-    blobsHere.has(digest) || (kind === 'child' && manifestsHere.has(digest));
+    here.blobs.has(digest) || (kind === 'child' && here.manifests.has(digest));
 
-  await mapConcurrently(live, CONNECTIONS, async ({ digest }) => {
+  const examineManifest = async (digest: Digest): Promise<Finding[]> => {
     const examined = await examineCell(store, manifestKey(name, digest));
     const problem = problemOfManifest(digest, examined);
-    if (problem !== undefined) return void findings.push(brokenManifest(store, name, digest, tags, problem));
-    for (const reference of referencesOf(examined.cell))
-      if (!isHere(reference)) findings.push(missingReference(store, links, name, reference, digest));
-  });
-  await mapConcurrently(tags, CONNECTIONS, async ({ tag }) => {
-    const { cell, problem } = await examineCell(store, tagKey(name, tag));
-    if (cell === undefined && problem === undefined) return;
-    if (cell === undefined || !isOf(cell.digest, cell.bytes))
-      return void findings.push(brokenTag(store, name, tag, cell?.digest));
-    if (!manifestsHere.has(cell.digest)) findings.push(missingManifest(store, name, tag, cell));
-  });
-  await mapConcurrently(linked, CONNECTIONS, async ({ digest }) => {
+    if (problem !== undefined) return [brokenManifest(store, name, digest, tags, problem)];
+    const missing = referencesOf(examined.cell).filter((reference) => !isHere(reference));
+    return missing.map((reference) => missingReference(store, links, name, reference, digest));
+  };
+  const examineTag = async (tag: Tag): Promise<Finding[]> => {
+    const { cell, isThere } = await examineCell(store, tagKey(name, tag));
+    if (!isThere) return [];
+    if (cell === undefined || !isOf(cell.digest, cell.bytes)) return [brokenTag(store, name, tag, cell?.digest)];
+    return here.manifests.has(cell.digest) ? [] : [missingManifest(store, name, tag, cell)];
+  };
+  const examineLink = async (digest: Digest): Promise<Finding[]> => {
     const examined = await examineCell(store, blobKey(name, digest));
     const problem = problemOfLink(digest, examined);
-    if (problem !== undefined) return void findings.push(brokenLink(store, links, name, digest, problem));
+    if (problem !== undefined) return [brokenLink(store, links, name, digest, problem)];
     const { object, size } = examined.cell ?? {};
     if (object !== undefined && size !== undefined) objects.push({ object, digest, size });
-  });
+    return [];
+  };
+
+  const findings = [
+    ...(await mapConcurrently(live, CONNECTIONS, examineManifest)),
+    ...(await mapConcurrently(tags, CONNECTIONS, ({ tag }) => examineTag(tag))),
+    ...(await mapConcurrently(linked, CONNECTIONS, examineLink)),
+  ].flat();
   return { findings, objects, counts: { manifests: live.length, tags: tags.length, links: linked.length } };
 }
 
