@@ -26,6 +26,20 @@ export function berth(args: readonly string[], { cwd, input = '' }: BerthOptions
 }
 
 /**
+ * The same while others that live in this process are served, such as a proxy before the storage.
+ * @param env - beside PATH and HOME, all that it gets to see of a shell's variables
+ */
+export async function berthBeside(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Told> {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [BERTH, ...args], { env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const told = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => (told[name] += text));
+  const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { exitCode, ...told };
+}
+
+/**
  * Runs `berth ...` at a terminal, and types each text once the next question is there.
  * @returns all that the terminal has shown
  */

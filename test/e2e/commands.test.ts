@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ApiClient, bodyOf, bytesOf } from '../support/api-client.ts';
+import { berthBeside } from '../support/berth.ts';
+import { describeUnless, missingS3 } from '../support/needs.ts';
+import { openS3Place, type S3Place } from '../support/s3-place.ts';
+import { type Server, startServer } from '../support/server.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const TIMEOUT_MS = 180_000;
+/** No grace at all: what is unneeded goes in four runs. */
+const AT_ONCE = ['--force', '--grace-period', '0s', '--json'];
+
+interface Bucket {
+  readonly settings: Readonly<Record<string, string>>;
+  readonly dataFolder: string;
+}
+
+/** Pushes through a registry that runs; then commands work beside it, and after it has stopped. */
+function suite(open: () => Bucket) {
+  let server: Server;
+  const client = new ApiClient((path, init) => fetch(server.url + path, init));
+  const run = async (...args: string[]) => {
+    const { settings, dataFolder } = open();
+    return berthBeside(args, { ...settings, BERTH_DATA: dataFolder });
+  };
+  const report = async <T>(...args: string[]) => {
+    const { stdout, stderr, exitCode } = await run(...args);
+    expect(stderr).toBe('');
+    return { exitCode, report: JSON.parse(stdout) as T };
+  };
+  const start = async () => {
+    const { settings, dataFolder } = open();
+    server = await startServer({ env: settings, dataFolder });
+  };
+  let isRunning = false;
+  beforeAll(async () => {
+    await start();
+    isRunning = true;
+  }, TIMEOUT_MS);
+  afterAll(async () => {
+    if (isRunning) await server.stop();
+  }, TIMEOUT_MS);
+
+  interface Collected {
+    readonly collection: Readonly<
+      Record<'condemnedLinks' | 'deadLinks' | 'unheldObjects' | 'deletedObjects' | 'deletedBytes', number>
+    >;
+  }
+  const collectOnce = async (...more: string[]) => {
+    const { exitCode, report: told } = await report<Collected>('garbage-collect', ...AT_ONCE, ...more);
+    expect(exitCode).toBe(0);
+    return told.collection;
+  };
+
+  test('garbage goes while the registry runs, and while it does not; what is needed stays', { timeout: TIMEOUT_MS }, async () => {
+    const image = await client.pushImage('app', 'latest', bytesOf('a layer'));
+    await client.push('app', bytesOf('never named'));
+    // The storage's times may have no more than seconds.
+    const pass = () => new Promise((resolve) => setTimeout(resolve, 1100));
+    await pass();
+    expect(await collectOnce('--dry-run')).toMatchObject({ condemnedLinks: 1 });
+    expect(await collectOnce()).toMatchObject({ condemnedLinks: 1, deadLinks: 0 });
+    await pass();
+    expect(await collectOnce()).toMatchObject({ deadLinks: 1, deletedObjects: 0 });
+    await server.stop();
+    isRunning = false;
+    await pass();
+    expect(await collectOnce()).toMatchObject({ unheldObjects: 1 });
+    await pass();
+    expect(await collectOnce()).toMatchObject({ deletedObjects: 1, deletedBytes: 'never named'.length });
+    const verified = await report<object>('verify', '--json');
+    expect(verified).toMatchObject({
+      exitCode: 0,
+      report: { objects: 2, missing: [], corrupt: [], unreferenced: { objects: 0 } },
+    });
+    await start();
+    isRunning = true;
+    expect(await bodyOf(await client.pull('app', image.layerDigest))).toEqual(bytesOf('a layer'));
+    expect((await report<object>('verify', '--json', 'app')).report).toMatchObject({ repositories: 1 });
+  });
+
+  test('for people it is lines, and what was wrong is the exit code', { timeout: TIMEOUT_MS }, async () => {
+    const told = await run('garbage-collect', '-d');
+    expect(told.exitCode).toBe(0);
+    expect(told.stdout).toMatch(/^Seen: \d+ repositor(y|ies), .*\nWould delete: .*\nWould wait .*\n$/);
+    const read = await run('verify');
+    expect(read).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/\nMissing: 0, corrupt: 0, repaired: 0\n/) });
+  });
+}
+
+describe('commands on the embedded store', () => {
+  const folder = temporaryFolder();
+  suite(() => ({ settings: {}, dataFolder: folder('data') }));
+});
+
+describeUnless(missingS3(), 'commands on a bucket, MinIO', () => {
+  const folder = temporaryFolder();
+  let place: S3Place;
+  beforeAll(async () => void (place = await openS3Place()), TIMEOUT_MS);
+  afterAll(() => place.close(), TIMEOUT_MS);
+  suite(() => ({ settings: place.settings, dataFolder: folder('data') }));
+
+  test('what was lost in the bucket is found, and told in lines', { timeout: TIMEOUT_MS }, async () => {
+    const { objects } = await place.store.list({ prefix: 'objects/' });
+    await place.store.delete(objects.slice(0, 1).map(({ key }) => key));
+    const { exitCode, stderr } = await berthBeside(['verify', '--repair', '-q'], place.settings);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^missing: app: blob sha256:[0-9a-f]{64}: its bytes are gone\n$/);
+  });
+});
+
+test.each([
+  [['garbage-collect', '--bogus'], {}],
+  [['garbage-collect', '--grace-period', '1m'], {}],
+  [['garbage-collect', '--grace-period', 'soon'], {}],
+  [['verify', 'NOT-A-NAME'], {}],
+  [['verify'], { REGISTRY_NONSENSE: '1' }],
+  [['verify'], { REGISTRY_STORAGE_S3_BUCKET: 'bucket' }],
+])('%s with %o is one line and exit 2', async (args, env) => {
+  const { exitCode, stdout, stderr } = await berthBeside(args, env);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  expect(stderr).toMatch(/^berth [a-z-]+: .+\n$/);
+});
