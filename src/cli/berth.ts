@@ -24,6 +24,8 @@ try {
   process.stderr.write(`${teller}: ${(error as Error).message}\n`);
   process.exitCode = exitCode;
 }
+// Time limits of calls that have long been answered would hold it up.
+process.exit();
 
 /** Undefined for what is nobody's mistake but this program's. */
 function exitCodeOf(error: unknown): number | undefined {

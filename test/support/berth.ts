@@ -25,13 +25,15 @@ export function berth(args: readonly string[], { cwd, input = '' }: BerthOptions
   return { exitCode: status, stdout, stderr };
 }
 
-/**
- * The same while others that live in this process are served, such as a proxy before the storage.
- * @param env - beside PATH and HOME, all that it gets to see of a shell's variables
- */
-export async function berthBeside(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Told> {
+/** @param env - beside PATH and HOME, all that it gets to see of a shell's variables */
+export function startBerth(args: readonly string[], env: Readonly<Record<string, string>>) {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [BERTH, ...args], { env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(process.execPath, [BERTH, ...args], { env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Runs it to its end while others that live in this process are served, such as a proxy before the storage. */
+export async function berthBeside(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Told> {
+  const child = startBerth(args, env);
   const told = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (text: string) => (told[name] += text));
