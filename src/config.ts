@@ -141,6 +141,11 @@ export function isSettingName(name: string): boolean {
   return name.startsWith('REGISTRY_');
 }
 
+/** True for one of this version's. */
+export function isKnownSetting(name: string): boolean {
+  return Object.hasOwn(SETTINGS, name);
+}
+
 /**
  * Reads the settings from an environment, a worker's bindings or a shell's variables alike; names that are not
  * settings are passed over.
@@ -151,7 +156,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
   const all = Object.entries(env).filter(([name]) => isSettingName(name));
   const given = Object.fromEntries(all.filter(([name]) => !name.startsWith(HEADERS_PREFIX)));
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(SETTINGS, name))
+    if (!isKnownSetting(name))
       throw new ConfigError(`${name} is not a setting of this version (docs/configuration.md lists them)`);
   }
   const parsed = z.object(SETTINGS).safeParse(given);

@@ -12,7 +12,7 @@ import { counted, humanBytes } from './units.ts';
 const NAME = 'garbage-collect';
 const FLOOR_SECONDS = 3600;
 
-const USAGE = `Usage: berth garbage-collect [-dmq] [--grace-period 24h] [--force] [--json]
+const USAGE = `Usage: berth garbage-collect [-dmq] [--grace-period 24h] [--force] [--json] [config.yml]
 
 Takes what nothing needs any more: first what abandoned uploads left, then links, manifests and objects. People may push
 and pull meanwhile. Nothing is deleted before it was seen unneeded twice, a grace period apart: the first run only marks.
@@ -25,7 +25,7 @@ and pull meanwhile. Nothing is deleted before it was seen unneeded twice, a grac
                          that takes longer than the grace period may lose its layers before its manifest comes
       --json             the report as JSON
 
-The settings are the registry's own: wrangler.toml, then the shell. Interrupted, it leaves nothing that the next run
+The settings are the registry's own: wrangler.toml, a config.yml of registry:2 where one is named, then the shell. Interrupted, it leaves nothing that the next run
 doesn't take up.
 
 Exit codes: 0 done, 1 something could not be looked at or deleted, 2 a wrong flag or setting, 130 interrupted.`;
@@ -44,8 +44,8 @@ export const garbageCollect: Command = {
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parseFlags(NAME, args, FLAGS);
-    if (positionals.length > 0) throw wrongUse(NAME, 'too many arguments');
-    const setup = readLocalSetup();
+    if (positionals.length > 1) throw wrongUse(NAME, 'too many arguments');
+    const setup = readLocalSetup(positionals[0]);
     const config = withGrace(setup.config, graceSeconds(values['grace-period'], values.force));
     const isDryRun = values['dry-run'];
     const isQuiet = values.quiet || values.json;
