@@ -92,7 +92,7 @@ function flatten(prefix: string, mapping: Record<string, unknown>): [string, str
     const name = `${prefix}_${part}`;
     if (value === null || value === undefined) return [];
     if (isMapping(value)) return flatten(name, value);
-    return [[name, Array.isArray(value) ? JSON.stringify(value) : String(value as string | number | boolean)]];
+    return [[name, typeof value === 'string' ? value : JSON.stringify(value)]];
   });
 }
 

@@ -23,10 +23,10 @@ function suite(open: () => Bucket) {
     const { settings, dataFolder } = open();
     return berthBeside(args, { ...settings, BERTH_DATA: dataFolder });
   };
-  const report = async <T>(...args: string[]) => {
+  const report = async (...args: string[]) => {
     const { stdout, stderr, exitCode } = await run(...args);
     expect(stderr).toBe('');
-    return { exitCode, report: JSON.parse(stdout) as T };
+    return { exitCode, report: JSON.parse(stdout) as unknown };
   };
   const start = async () => {
     const { settings, dataFolder } = open();
@@ -47,9 +47,9 @@ function suite(open: () => Bucket) {
     >;
   }
   const collectOnce = async (...more: string[]) => {
-    const { exitCode, report: told } = await report<Collected>('garbage-collect', ...AT_ONCE, ...more);
+    const { exitCode, report: told } = await report('garbage-collect', ...AT_ONCE, ...more);
     expect(exitCode).toBe(0);
-    return told.collection;
+    return (told as Collected).collection;
   };
 
   test('garbage goes while the registry runs, and while it does not; what is needed stays', { timeout: TIMEOUT_MS }, async () => {
@@ -68,7 +68,7 @@ function suite(open: () => Bucket) {
     expect(await collectOnce()).toMatchObject({ unheldObjects: 1 });
     await pass();
     expect(await collectOnce()).toMatchObject({ deletedObjects: 1, deletedBytes: 'never named'.length });
-    const verified = await report<object>('verify', '--json');
+    const verified = await report('verify', '--json');
     expect(verified).toMatchObject({
       exitCode: 0,
       report: { objects: 2, missing: [], corrupt: [], unreferenced: { objects: 0 } },
@@ -76,13 +76,18 @@ function suite(open: () => Bucket) {
     await start();
     isRunning = true;
     expect(await bodyOf(await client.pull('app', image.layerDigest))).toEqual(bytesOf('a layer'));
-    expect((await report<object>('verify', '--json', 'app')).report).toMatchObject({ repositories: 1 });
+    expect((await report('verify', '--json', 'app')).report).toMatchObject({ repositories: 1 });
   });
 
   test('for people it is lines, and what was wrong is the exit code', { timeout: TIMEOUT_MS }, async () => {
     const told = await run('garbage-collect', '-d');
     expect(told.exitCode).toBe(0);
     expect(told.stdout).toMatch(/^Seen: \d+ repositor(y|ies), .*\nWould delete: .*\nWould wait .*\n$/);
+    const used = await run('du');
+    expect(used).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^ +9 B {2}app {2}\(1 tag, 1 manifest, 2 blobs\)\n/),
+    });
     const read = await run('verify');
     expect(read).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/\nMissing: 0, corrupt: 0, repaired: 0\n/) });
   });
@@ -114,6 +119,8 @@ test.each([
   [['garbage-collect', '--grace-period', '1m'], {}],
   [['garbage-collect', '--grace-period', 'soon'], {}],
   [['verify', 'NOT-A-NAME'], {}],
+  [['garbage-collect', '/nowhere/config.yml'], {}],
+  [['du', '--bogus'], {}],
   [['verify'], { REGISTRY_NONSENSE: '1' }],
   [['verify'], { REGISTRY_STORAGE_S3_BUCKET: 'bucket' }],
 ])('%s with %o is one line and exit 2', async (args, env) => {

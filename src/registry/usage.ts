@@ -1,0 +1,49 @@
+import type { Digest } from '../domain/digest.ts';
+import type { RepositoryName } from '../domain/reference.ts';
+import { OBJECTS_PREFIX, parseObjectKey } from '../storage/keys.ts';
+import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listRepositories } from './repository-listing.ts';
+
+export interface RepositoryUsage {
+  readonly name: RepositoryName;
+  readonly tags: number;
+  readonly manifests: number;
+  readonly blobs: number;
+  /** Of those blobs, also where other repositories have them too. */
+  readonly bytes: number;
+}
+
+export interface Usage {
+  readonly repositories: readonly RepositoryUsage[];
+  /** All that is stored, each once, whoever has it, and whether or not anybody does. */
+  readonly objects: number;
+  readonly bytes: number;
+}
+
+/** What is stored, as listings alone tell it: one for a thousand keys. */
+export async function measureUsage(store: ObjectStore): Promise<Usage> {
+  const sizes = new Map<Digest, number>();
+  let [objects, bytes, size] = [0, 0, 0];
+  for await (const listed of listAll(store, OBJECTS_PREFIX)) {
+    const { digest, isMarker } = parseObjectKey(listed.key);
+    if (!isMarker) {
+      size = listed.size;
+      objects += 1;
+      bytes += size;
+    }
+    // A marker stands behind its object.
+    if (digest !== undefined) sizes.set(digest, size);
+  }
+  const repositories: RepositoryUsage[] = [];
+  for await (const { name, tags, manifests, blobs } of listRepositories(store, undefined)) {
+    const links = blobs.filter(({ isThere }) => isThere);
+    repositories.push({
+      name,
+      tags: tags.length,
+      manifests: manifests.filter(({ isThere }) => isThere).length,
+      blobs: links.length,
+      bytes: links.reduce((sum, { digest }) => sum + (sizes.get(digest) ?? 0), 0),
+    });
+  }
+  return { repositories, objects, bytes };
+}
