@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Command, CommandError, WRONG_USE } from './command.ts';
 import { ConfigError } from '../config/error.ts';
 import { StoreError } from '../storage/object-store.ts';
+import { bucket } from './bucket.ts';
 import { du } from './du.ts';
 import { garbageCollect } from './garbage-collect.ts';
 import { htpasswd } from './htpasswd.ts';
@@ -12,7 +13,7 @@ import { serve } from './serve.ts';
 import { verify } from './verify.ts';
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map(
-  Object.entries({ serve, 'garbage-collect': garbageCollect, verify, du, htpasswd }),
+  Object.entries({ serve, 'garbage-collect': garbageCollect, verify, du, bucket, htpasswd }),
 );
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -25,6 +25,8 @@ try {
 
 function deploy(args: readonly string[]): void {
   const vars = varsToDeploy(args);
+  const ofTheLauncher = Object.keys(vars).find((name) => name.startsWith('BERTH_'));
+  if (ofTheLauncher !== undefined) throw new LaunchError(`${ofTheLauncher} under [vars] in wrangler.toml is for npm start alone`);
   parseConfig(withSecrets(vars));
   if (vars['REGISTRY_AUTH'] === undefined && process.env['REGISTRY_AUTH'] !== 'none')
     throw new LaunchError(

@@ -179,7 +179,7 @@ export function s3PresignGet(config: S3Config, expiresInSeconds: number): Presig
     });
 }
 
-function createClient(config: S3Config, endpoint: string | undefined): S3Client {
+export function createClient(config: S3Config, endpoint: string | undefined): S3Client {
   return new S3Client({
     region: config.region,
     ...(endpoint !== undefined && { endpoint }),
@@ -251,7 +251,7 @@ async function orAbsent<T>(call: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function translated<T>(call: () => Promise<T>): Promise<T> {
+export async function translated<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
@@ -259,7 +259,7 @@ async function translated<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-function isNamed(error: unknown, names: readonly string[]): boolean {
+export function isNamed(error: unknown, names: readonly string[]): boolean {
   return error instanceof Error && names.includes(error.name);
 }
 

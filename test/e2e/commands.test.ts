@@ -112,6 +112,12 @@ describeUnless(missingS3(), 'commands on a bucket, MinIO', () => {
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^missing: app: blob sha256:[0-9a-f]{64}: its bytes are gone\n$/);
   });
+
+  test('a storage without rules against abandoned uploads is told of', { timeout: TIMEOUT_MS }, async () => {
+    const { exitCode, stdout, stderr } = await berthBeside(['bucket', 'init'], place.settings);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
+    expect(stderr).toMatch(/^bucket .+: this storage keeps no such rule\. .+\n$/);
+  });
 });
 
 test.each([
@@ -121,6 +127,8 @@ test.each([
   [['verify', 'NOT-A-NAME'], {}],
   [['garbage-collect', '/nowhere/config.yml'], {}],
   [['du', '--bogus'], {}],
+  [['bucket'], {}],
+  [['bucket', 'init'], {}],
   [['verify'], { REGISTRY_NONSENSE: '1' }],
   [['verify'], { REGISTRY_STORAGE_S3_BUCKET: 'bucket' }],
 ])('%s with %o is one line and exit 2', async (args, env) => {

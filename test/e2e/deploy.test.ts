@@ -77,6 +77,14 @@ test('refuses a wrong setting, and takes S3 keys for given, which are secrets', 
   expect(await deploy({ vars: `${s3}REGISTRY_LOG_LEVEL = "loud"` })).toEqual({ exitCode: 1, stdout: '', stderr });
 });
 
+test('refuses what only the launcher may tell a worker', async () => {
+  const { exitCode, stderr } = await deploy({ vars: '[vars]\nREGISTRY_AUTH = "none"\nBERTH_STORE_KEY = "k"' });
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: 'berth: BERTH_STORE_KEY under [vars] in wrangler.toml is for npm start alone\n',
+  });
+});
+
 test('names the settings that stay behind in the shell', async () => {
   const { stderr } = await deploy({ env: { REGISTRY_AUTH: 'none', REGISTRY_LOG_LEVEL: 'warn' } });
   expect(stderr).toContain("berth: not deployed, being the shell's: REGISTRY_LOG_LEVEL (");

@@ -1,0 +1,53 @@
+import {
+  GetBucketLifecycleConfigurationCommand,
+  type LifecycleRule,
+  PutBucketLifecycleConfigurationCommand,
+} from '@aws-sdk/client-s3';
+import { createClient, isNamed, type S3Config, translated } from './s3.ts';
+
+export interface UploadRule {
+  /** Of the keys it is about; empty: all. */
+  readonly prefix: string;
+  readonly days: number;
+}
+
+const RULE_ID = 'berth-abandoned-uploads';
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Has the bucket itself abort multipart uploads that nobody completed, and leaves its other rules as they are.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html
+ *
+ * @returns whether the rule stands: some storages refuse it (MinIO), some take it and forget it
+ * @throws {StoreError}
+ */
+export async function setUploadRule(config: S3Config, { prefix, days }: UploadRule): Promise<boolean> {
+  const client = createClient(config, config.endpoint);
+  const Bucket = config.bucket;
+  const readRules = () =>
+    translated(async () => {
+      try {
+        const output = await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket }), { requestTimeout: TIMEOUT_MS });
+        return output.Rules ?? [];
+      } catch (error) {
+        if (isNamed(error, ['NoSuchLifecycleConfiguration'])) return [];
+        throw error;
+      }
+    });
+  const rule: LifecycleRule = {
+    ID: RULE_ID,
+    Status: 'Enabled',
+    Filter: { Prefix: prefix },
+    AbortIncompleteMultipartUpload: { DaysAfterInitiation: days },
+  };
+  const others = (await readRules()).filter(({ ID }) => ID !== RULE_ID);
+  const command = new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules: [...others, rule] } });
+  try {
+    await client.send(command, { requestTimeout: TIMEOUT_MS });
+  } catch (error) {
+    if (isNamed(error, ['MalformedXML', 'InvalidArgument', 'InvalidRequest', 'NotImplemented'])) return false;
+    return translated(() => Promise.reject(error as Error));
+  }
+  const kept = (await readRules()).find(({ ID }) => ID === RULE_ID);
+  return kept?.AbortIncompleteMultipartUpload?.DaysAfterInitiation === days;
+}
