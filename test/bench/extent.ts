@@ -13,7 +13,7 @@ export interface Extent {
   readonly imageRounds: number;
 }
 
-/** Ten minutes on two cores that do nothing else. */
+/** A quarter of an hour on two cores that do nothing else. */
 export const FULL: Extent = {
   layerMib: 256,
   pushRounds: 14,
