@@ -30,6 +30,8 @@ export interface Scene {
   readonly isHandedOn?: boolean;
   /** What it leaves is a blob that no manifest names, which collection may take. */
   readonly isCollectable?: boolean;
+  /** What it deletes is gone where an earlier try did that, its answer lost: then 404 is fine. */
+  readonly isDelete?: boolean;
 }
 
 /** @param location - where the step before said that it goes on */
@@ -46,18 +48,26 @@ export class Walk {
     this.scene = scene;
   }
 
-  /** True when all steps are done, false where one was refused: answered 503. */
-  async goOn(client: ApiClient): Promise<boolean> {
-    for (; this.#next < this.scene.steps.length; this.#next += 1) {
+  /**
+   * @param onLost - where a push may begin anew because its session is unknown by now: told of each
+   * @returns true when all steps are done, false where one was refused: answered 503
+   */
+  async goOn(client: ApiClient, onLost?: () => void): Promise<boolean> {
+    while (this.#next < this.scene.steps.length) {
       const isRepeated = this.#isRepeating;
       this.#isRepeating = true;
       const response = await this.#take(client);
       if (response === undefined) return false;
-      // What was to be deleted may be gone since the first time.
-      const isGone = response.status === 404 && isRepeated;
-      if (!isGone) expect([201, 202], `step ${this.#next + 1}`).toContain(response.status);
       this.#isRepeating = false;
+      if (response.status === 404 && isRepeated && onLost !== undefined && this.#next > 0) {
+        onLost();
+        this.#next = 0;
+        continue;
+      }
+      const isGone = response.status === 404 && isRepeated && this.scene.isDelete === true;
+      if (!isGone) expect([201, 202], `step ${this.#next + 1}`).toContain(response.status);
       if (response.status === 202 && response.headers.has('Location')) this.#location = locationOf(response);
+      this.#next += 1;
     }
     return true;
   }
@@ -210,6 +220,7 @@ export const ACTIONS: readonly Action[] = [
       const { digest } = await client.pushImage(name, 'latest');
       return {
         steps: [remove(`/v2/${name}/manifests/latest`)],
+        isDelete: true,
         verify: async (client) => {
           await expectGone(client, `/v2/${name}/manifests/latest`);
           expect((await client.head(`/v2/${name}/manifests/${digest}`)).status).toBe(200);
@@ -226,6 +237,7 @@ export const ACTIONS: readonly Action[] = [
       await client.putManifest(name, 'stable', manifest);
       return {
         steps: [remove(`/v2/${name}/manifests/${digest}`)],
+        isDelete: true,
         dying: digest,
         verify: async (client) => {
           for (const reference of [digest, 'latest', 'stable']) await expectGone(client, `/v2/${name}/manifests/${reference}`);
@@ -244,6 +256,7 @@ export const ACTIONS: readonly Action[] = [
       const digest = await client.push(name, randomBytes(1000));
       return {
         steps: [remove(`/v2/${name}/blobs/${digest}`)],
+        isDelete: true,
         verify: (client) => expectGone(client, `/v2/${name}/blobs/${digest}`),
       };
     },
