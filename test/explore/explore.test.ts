@@ -1,16 +1,26 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type ListPage, type ObjectInfo, type ObjectStore, readAll } from '../../src/storage/object-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 import { contentOf } from './contents.ts';
 import { exploreAll, exploreOnce, type Finding, type Variant } from './explore.ts';
-import { COLLECTED, COLLECTED_CROWDS, CROWDS, type Intent, LAST_MOMENTS, PAIRS } from './scenarios.ts';
+import {
+  COLLECTED,
+  COLLECTED_CROWDS,
+  CROWDS,
+  IMMUTABLE,
+  IMMUTABLE_CROWDS,
+  type Intent,
+  LAST_MOMENTS,
+  PAIRS,
+} from './scenarios.ts';
 
 const TIMEOUT_MS = 300_000;
-const byName = (name: string) =>
-  [...PAIRS, ...CROWDS, ...LAST_MOMENTS, ...COLLECTED, ...COLLECTED_CROWDS].find((scenario) => scenario.name === name)!;
+const IN_EVERY_ORDER = [...PAIRS, ...LAST_MOMENTS, ...IMMUTABLE];
+const AT_RANDOM = [...PAIRS, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS, ...IMMUTABLE, ...IMMUTABLE_CROWDS];
+const byName = (name: string) => [...IN_EVERY_ORDER, ...AT_RANDOM].find((scenario) => scenario.name === name)!;
 
 describe('in every order of two', () => {
-  test.each([...PAIRS, ...LAST_MOMENTS])('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
+  test.each(IN_EVERY_ORDER)('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
     const { states, finding } = await exploreAll(scenario);
     expect(finding).toBeUndefined();
     expect(states).toBeGreaterThan(20);
@@ -22,10 +32,14 @@ const RUNS = Number(process.env['EXPLORE_RUNS'] ?? 150);
 const SEED = process.env['EXPLORE_SEED'];
 const seeds = SEED === undefined ? Array.from({ length: RUNS }, (_, index) => index + 1) : [Number(SEED)];
 
-describe('in orders drawn at random, with crashes, failures and lost answers', () => {
-  test.each([...PAIRS, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS])('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
+describe('in orders drawn at random, with crashes, failures, lost answers and clocks that differ', () => {
+  let taken = 0;
+  afterAll(() => console.log(`${taken} steps`));
+
+  test.each(AT_RANDOM)('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
     for (const seed of seeds) {
-      const { finding } = await exploreOnce(scenario, seed, seed % 2 === 0 ? 0.1 : 0.02);
+      const { steps, finding } = await exploreOnce(scenario, seed, seed % 2 === 0 ? 0.1 : 0.02);
+      taken += steps;
       expect(finding, `EXPLORE_SEED=${seed}`).toBeUndefined();
     }
   });
@@ -53,6 +67,16 @@ describe('a registry that', () => {
       'writes without conditions',
       'a tag moved on while what it named is deleted',
       { breakage: (store) => overriddenStore(store, { put: (key, bytes) => store.put(key, bytes) }) },
+    ],
+    [
+      'gives an immutable tag to whoever comes last',
+      'two images pushed to one immutable tag',
+      {
+        breakage: (store) =>
+          overriddenStore(store, {
+            put: (key, bytes, condition) => store.put(key, bytes, key.includes('/_tags/') ? undefined : condition),
+          }),
+      },
     ],
     [
       'writes the hint of a tag after it',

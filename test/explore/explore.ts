@@ -1,15 +1,12 @@
 import { randomFrom } from '../support/random-from.ts';
 import { garbage, rewrittenData, Snapshot, violations } from './invariants.ts';
-import { judge } from './judge.ts';
+import { judge, judgeImmutable } from './judge.ts';
 import type { Intent, Scenario } from './scenarios.ts';
-import { type Breakage, type Fate, FATES, type Isolate, World } from './world.ts';
+import { type Entry, type Fate, FATES, GRACE_MS, type Isolate, World } from './world.ts';
 
-export interface Variant {
-  readonly breakage?: Breakage;
+export interface Variant extends Pick<Entry, 'breakage' | 'randomId'> {
   /** Whose store is broken; everybody's, where left out. */
   readonly broken?: (intent: Intent) => boolean;
-  /** How object names and sessions are drawn, where not as they should be. */
-  readonly randomId?: () => string;
 }
 
 export interface Finding {
@@ -19,13 +16,14 @@ export interface Finding {
 }
 
 /** Sets the stage: what was there before is pushed by another isolate, undisturbed. */
-async function stage(scenario: Scenario, variant: Variant): Promise<World> {
+async function stage(scenario: Scenario, variant: Variant, skewOf = () => 0): Promise<World> {
   const world = new World(scenario.settings);
   await world.prepare();
   const isolates: Isolate[] = [];
   for (const { intent } of scenario.actors) {
     const isBroken = variant.broken?.(intent) ?? true;
-    isolates.push(await world.enter(isBroken ? variant.breakage : undefined, variant.randomId));
+    const { breakage, randomId } = variant;
+    isolates.push(await world.enter({ breakage: isBroken ? breakage : undefined, randomId, skewMs: skewOf() }));
   }
   const earlier = await world.enter();
   for (const { run } of scenario.before) await run(earlier);
@@ -52,7 +50,11 @@ async function look(scenario: Scenario, world: World): Promise<string[]> {
   );
   const collects = scenario.actors.some(({ intent }) => intent.kind === 'collect');
   const areHintsUnsettled = collects && unfinished.some(({ kind }) => kind === 'collect' || kind === 'push');
-  const wrong = [...rewrittenData(snapshot), ...violations(snapshot, { dying, areHintsUnsettled })];
+  const wrong = [
+    ...rewrittenData(snapshot),
+    ...violations(snapshot, { dying, areHintsUnsettled }),
+    ...judgeImmutable(scenario, world, snapshot),
+  ];
   if (world.choices.length > 0) return wrong;
   wrong.push(...judge(scenario, world, snapshot));
   if (!collects) return wrong;
@@ -82,7 +84,10 @@ export async function exploreAll(scenario: Scenario, variant: Variant = {}): Pro
   return { states: seen.size };
 }
 
-/** One run in an order, and with faults, that the seed decides: the same seed is the same run. */
+/** Clocks differ from the storage's by this at most, either way. */
+const SKEW_MS = GRACE_MS / 4;
+
+/** One run in an order, with clocks and with faults that the seed decides: the same seed is the same run. */
 export async function exploreOnce(
   scenario: Scenario,
   seed: number,
@@ -90,7 +95,7 @@ export async function exploreOnce(
   variant: Variant = {},
 ): Promise<{ steps: number; finding?: Finding }> {
   const random = randomFrom(seed);
-  const world = await stage(scenario, variant);
+  const world = await stage(scenario, variant, () => (2 * random() - 1) * SKEW_MS);
   const taken: string[] = [];
   for (let steps = 0; ; steps += 1) {
     const wrong = await look(scenario, world);

@@ -20,6 +20,25 @@ export function judge(scenario: Scenario, world: World, snapshot: Snapshot): str
   return wrong;
 }
 
+/** What must be true at every moment: whoever was told that an immutable tag is theirs keeps it, with its manifest. */
+export function judgeImmutable({ actors, immutable }: Scenario, world: World, snapshot: Snapshot): string[] {
+  const pushes = actors.flatMap(({ intent }, actor) =>
+    intent.kind === 'push' && intent.tag === immutable ? [{ ...intent, state: world.stateOf(actor) }] : [],
+  );
+  const wrong: string[] = [];
+  for (const { repository, tag, digest, subject } of pushes.filter(({ state }) => state === 'done')) {
+    if (snapshot.tag(repository, tag) !== digest) wrong.push(`${tag} is immutable, and names another than ${digest}`);
+    // A delete that is refused brings back what it has taken.
+    if (world.choices.length > 0 || world.isDisturbed) continue;
+    if (!snapshot.has(repository, 'manifests', digest)) wrong.push(`${tag} is immutable, and its manifest is gone`);
+    if (subject !== undefined && !snapshot.has(repository, 'referrers', digest))
+      wrong.push(`${tag} is immutable, and no referrer any more`);
+  }
+  const allFailed = pushes.length > 0 && pushes.every(({ state }) => state === 'failed');
+  if (allFailed && !world.isDisturbed) wrong.push(`${immutable} was free, and nobody got it`);
+  return wrong;
+}
+
 interface Other {
   readonly intent: Intent;
   readonly state: ReturnType<World['stateOf']>;

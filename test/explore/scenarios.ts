@@ -1,5 +1,7 @@
 import { type Digest, digestOf } from '../../src/domain/digest.ts';
 import type { Reference, RepositoryName, Tag } from '../../src/domain/reference.ts';
+import { Failure } from '../../src/domain/failure.ts';
+import { StoreError } from '../../src/storage/object-store.ts';
 import { GRACE_MS, type Isolate } from './world.ts';
 import { bytesOf, imageManifest, OCI_IMAGE, streamOf } from '../support/api-client.ts';
 
@@ -52,6 +54,8 @@ export interface Scenario {
   readonly actors: readonly Actor[];
   /** Of every isolate. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** The one tag that the settings make so. */
+  readonly immutable?: string;
 }
 
 const reference = (text: string): Reference =>
@@ -94,6 +98,24 @@ const deleteIn = (repository: RepositoryName, { digest }: Image): Actor => ({
 });
 const deleteManifest = (image: Image) => deleteIn(REPOSITORY, image);
 const deleteElsewhere = (image: Image) => deleteIn(ELSEWHERE, image);
+
+/** Whoever was refused tries again: a delete may then find that it was done. */
+const again = ({ intent, run }: Actor): Actor => ({
+  intent,
+  run: async (services) => {
+    for (let tries = 0; tries < 5; tries += 1) {
+      try {
+        return await run(services);
+      } catch (error) {
+        const isGone = error instanceof Failure && error.kind === 'manifest-unknown';
+        if (tries > 0 && isGone) return;
+        if (!(error instanceof StoreError)) throw error;
+        await services.rest();
+      }
+    }
+    throw new Error('refused time and again');
+  },
+});
 
 /** From where it may be mounted at this moment. */
 const deleteBlob = ({ configDigest, digest }: Image): Actor => ({
@@ -202,6 +224,39 @@ export const LAST_MOMENTS: readonly Scenario[] = [
   scenario('two collections at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [collectOnce, collectOnce]),
 ];
 
+const immutable = (name: string, before: readonly Actor[], actors: readonly Actor[]): Scenario => ({
+  ...scenario(name, before, actors),
+  settings: { REGISTRY_TAGS_IMMUTABLE: '- {tags: v1}' },
+  immutable: 'v1',
+});
+
+export const IMMUTABLE: readonly Scenario[] = [
+  immutable('two images pushed to one immutable tag', [], [push(ONE, 'v1'), push(TWO, 'v1')]),
+  immutable('one image pushed twice to an immutable tag', [], [push(ONE, 'v1'), push(ONE, 'v1')]),
+  immutable('an immutable tag set on what is deleted', [push(ONE, 'latest')], [retag(ONE, 'v1'), deleteManifest(ONE)]),
+  immutable(
+    'an immutable tag set on a referrer that is deleted',
+    [push(SIGNATURE, 'latest')],
+    [retag(SIGNATURE, 'v1'), deleteManifest(SIGNATURE)],
+  ),
+  immutable('an immutable tag pushed while it is deleted', [push(ONE, 'latest')], [retag(ONE, 'v1'), deleteTag('v1')]),
+];
+
+export const IMMUTABLE_CROWDS: readonly Scenario[] = [
+  immutable('an immutable tag that two want, on what is deleted', BOTH, [
+    retag(ONE, 'v1'),
+    retag(TWO, 'v1'),
+    deleteManifest(ONE),
+    deleteManifest(TWO),
+  ]),
+  immutable('an immutable tag beside collection', aged(push(ONE, 'latest')), [
+    retag(ONE, 'v1'),
+    push(TWO, 'v1'),
+    deleteManifest(ONE),
+    collect,
+  ]),
+];
+
 export const COLLECTED: readonly Scenario[] = [
   scenario('a push beside collection', [], [push(ONE, 'latest'), collect]),
   scenario('a push of what was deleted long ago', aged(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collect]),
@@ -224,6 +279,17 @@ export const COLLECTED: readonly Scenario[] = [
 ];
 
 export const COLLECTED_CROWDS: readonly Scenario[] = [
+  scenario('a push and a delete, each tried again, beside collection', aged(push(ONE, 'latest')), [
+    again(push(ONE, 'latest')),
+    again(deleteManifest(ONE)),
+    collect,
+  ]),
+  scenario('deletes tried again', aged(push(SIGNATURE, 'a'), push(ONE, 'latest')), [
+    again(deleteManifest(SIGNATURE)),
+    again(deleteTag('latest')),
+    push(SIGNATURE, 'b'),
+    collect,
+  ]),
   scenario('a push beside collection in slices', aged(push(ONE, 'latest'), push(TWO, 'two'), pushElsewhere(ONE)), [
     push(ONE, 'latest'),
     deleteManifest(ONE),

@@ -39,6 +39,14 @@ const STORE_NAME = 'memory';
 /** Changes how an actor sees the store: how a broken variant of the registry is made. */
 export type Breakage = (store: ObjectStore) => ObjectStore;
 
+export interface Entry {
+  readonly breakage?: Breakage | undefined;
+  /** How object names and sessions are drawn, where not as they should be. */
+  readonly randomId?: (() => string) | undefined;
+  /** How far its clock is ahead of the storage's. */
+  readonly skewMs?: number;
+}
+
 /**
  * One bucket and several actors, each an isolate of its own that runs the real code. Every storage operation waits to
  * be chosen, so that whoever holds the world decides their order.
@@ -50,6 +58,7 @@ export class World {
   readonly #actors: { services: Services; history: string[]; state: 'active' | 'done' | 'failed' | 'crashed' }[] = [];
   #parked: Parked[] = [];
   #isOpen = true;
+  #isDisturbed = false;
 
   constructor(settings: Readonly<Record<string, string>> = {}) {
     this.#settings = settings;
@@ -61,7 +70,7 @@ export class World {
   }
 
   /** Makes an actor, its isolate warm: it has read what the bucket says of itself. */
-  async enter(breakage: Breakage = (store) => store, randomId?: () => string): Promise<Isolate> {
+  async enter({ breakage = (store) => store, randomId, skewMs = 0 }: Entry = {}): Promise<Isolate> {
     const actor = this.#actors.length;
     let ids = 0;
     const { services, collect } = compose(
@@ -71,7 +80,7 @@ export class World {
         storeName: STORE_NAME,
         presign: undefined,
         pool: new BufferPool(1),
-        clock: () => new Date(this.#nowMs),
+        clock: () => new Date(this.#nowMs + skewMs),
         wait: async () => undefined,
         limit: undefined,
         isEmulated: false,
@@ -119,7 +128,13 @@ export class World {
     return this.#actors[actor]!.state;
   }
 
+  /** Whether anything has gone otherwise than it should. */
+  get isDisturbed(): boolean {
+    return this.#isDisturbed;
+  }
+
   async choose(index: number, fate: Fate = 'run'): Promise<void> {
+    this.#isDisturbed ||= fate !== 'run';
     const chosen = this.#open[index]!;
     this.#parked.splice(this.#parked.indexOf(chosen), 1);
     const { actor, label, run, resolve, reject } = chosen;
