@@ -108,7 +108,7 @@ const again = ({ intent, run }: Actor): Actor => ({
         return await run(services);
       } catch (error) {
         const isGone = error instanceof Failure && error.kind === 'manifest-unknown';
-        if (tries > 0 && isGone) return;
+        if (tries > 0 && isGone) return undefined;
         if (!(error instanceof StoreError)) throw error;
         await services.rest();
       }
