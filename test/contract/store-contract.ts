@@ -11,8 +11,12 @@ export interface OpenStore {
   readonly remaining: () => Promise<readonly string[]>;
 }
 
-/** What every ObjectStore must do. Each test has a prefix of its own and clears it; at the end nothing is left. */
-export function objectStoreContract(name: string, open: () => Promise<OpenStore>): void {
+/**
+ * What every ObjectStore must do. Each test has a prefix of its own and clears it; at the end nothing is left.
+ *
+ * @param takesBlobs - false for one that only commands use, which writes nothing but small objects
+ */
+export function objectStoreContract(name: string, open: () => Promise<OpenStore>, { takesBlobs = true } = {}): void {
   describe(name, () => {
     let opened: OpenStore;
     let store: ObjectStore;
@@ -148,6 +152,8 @@ export function objectStoreContract(name: string, open: () => Promise<OpenStore>
         expect(await textAt(`${prefix}a`)).toBe(`${winners[0]}`);
       });
     });
+
+    if (!takesBlobs) return;
 
     describe('a body handed on', () => {
       scratch('is stored when it has the declared hash', async (prefix) => {

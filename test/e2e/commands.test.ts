@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ApiClient, bodyOf, bytesOf } from '../support/api-client.ts';
-import { berthBeside } from '../support/berth.ts';
+import { berthBeside, startBerth } from '../support/berth.ts';
 import { describeUnless, missingS3 } from '../support/needs.ts';
+import { processTree, survivorsAfter } from '../support/process-tree.ts';
 import { openS3Place, type S3Place } from '../support/s3-place.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -96,7 +98,29 @@ function suite(open: () => Bucket) {
 describe('commands on the embedded store', () => {
   const folder = temporaryFolder();
   suite(() => ({ settings: {}, dataFolder: folder('data') }));
+
+  test('interrupted while they open it, they leave nothing running and nothing locked', { timeout: TIMEOUT_MS }, async () => {
+    const settings = { BERTH_DATA: folder('of its own') };
+    const collecting = startBerth(['garbage-collect'], settings);
+    // Wrangler, and what that starts in its turn.
+    await vi.waitUntil(() => processTree(collecting.pid!).length > 2, { timeout: 20_000, interval: 5 });
+    const processes = processTree(collecting.pid!);
+    expect((await interrupted(collecting)).exitCode).toBe(130);
+    expect(await survivorsAfter(0, processes)).toEqual([]);
+    expect((await berthBeside(['garbage-collect'], settings)).exitCode).toBe(0);
+  });
 });
+
+/** Ctrl-C, where anything is named as soon as that is told on stderr. */
+async function interrupted(command: ReturnType<typeof startBerth>, when = /^/): Promise<{ exitCode: number | null }> {
+  let told = '';
+  command.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
+  const exited = once(command, 'exit');
+  await vi.waitUntil(() => when.test(told), { timeout: 20_000, interval: 5 });
+  command.kill('SIGINT');
+  const [exitCode] = (await exited) as [number | null];
+  return { exitCode };
+}
 
 describeUnless(missingS3(), 'commands on a bucket, MinIO', () => {
   const folder = temporaryFolder();
@@ -104,6 +128,14 @@ describeUnless(missingS3(), 'commands on a bucket, MinIO', () => {
   beforeAll(async () => void (place = await openS3Place()), TIMEOUT_MS);
   afterAll(() => place.close(), TIMEOUT_MS);
   suite(() => ({ settings: place.settings, dataFolder: folder('data') }));
+
+  test('interrupted, it ends at once with 130, and the next run does the whole', { timeout: TIMEOUT_MS }, async () => {
+    place.traffic?.ofApp.delayBy(1000);
+    const { exitCode } = await interrupted(startBerth(['garbage-collect'], place.settings), /Collecting in/);
+    place.traffic?.ofApp.delayBy(0);
+    expect(exitCode).toBe(130);
+    expect((await berthBeside(['garbage-collect'], place.settings)).exitCode).toBe(0);
+  });
 
   test('what was lost in the bucket is found, and told in lines', { timeout: TIMEOUT_MS }, async () => {
     const { objects } = await place.store.list({ prefix: 'objects/' });
