@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,18 +15,65 @@ export interface DockerRegistry {
 /** Debian's docker-registry on the same bucket, as its own configuration has it but for the storage. */
 export async function startDockerRegistry(
   program: string,
-  { s3 }: Storage,
+  storage: Storage,
   endpoint: string,
   options: { readonly cache: boolean },
 ): Promise<DockerRegistry> {
-  const folder = await mkdtemp(join(tmpdir(), 'berth-peer-'));
   const address = `127.0.0.1:${await freePort()}`;
   const url = `http://${address}`;
-  // JSON is YAML.
+  const { folder, file, remove } = await writeConfiguration(storage, endpoint, { ...options, address });
+  try {
+    const server = await startInBackground(program, ['serve', file], {
+      env: bareEnvironment(folder),
+      ready: async () => (await fetch(`${url}/v2/`, { signal: AbortSignal.timeout(2000) })).ok,
+      readyWithinSeconds: 30,
+    });
+    const stop = async () => {
+      await server.stop();
+      await remove();
+    };
+    return { url, stop };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Its garbage collection, to the end. */
+export async function collectAsDockerRegistry(
+  program: string,
+  storage: Storage,
+  endpoint: string,
+  options: { readonly isDryRun: boolean },
+): Promise<void> {
+  const { folder, file, remove } = await writeConfiguration(storage, endpoint, { cache: true, address: '127.0.0.1:0' });
+  try {
+    const args = ['garbage-collect', ...(options.isDryRun ? ['--dry-run'] : []), file];
+    // It tells of every blob.
+    const collecting = spawn(program, args, { env: bareEnvironment(folder), stdio: 'ignore' });
+    const [exitCode] = (await once(collecting, 'exit')) as [number | null];
+    if (exitCode !== 0) throw new Error(`docker-registry garbage-collect exited with ${exitCode}`);
+  } finally {
+    await remove();
+  }
+}
+
+/** Nothing of the shell's: it takes settings from there, and its S3 driver panics where AWS_CA_BUNDLE is set. */
+function bareEnvironment(folder: string): Record<string, string> {
+  return { HOME: folder };
+}
+
+async function writeConfiguration(
+  { s3 }: Storage,
+  endpoint: string,
+  { cache, address }: { readonly cache: boolean; readonly address: string },
+): Promise<{ folder: string; file: string; remove: () => Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-peer-'));
+  const file = join(folder, 'config.yml');
   const configuration = {
     version: '0.1',
     storage: {
-      ...(options.cache && { cache: { blobdescriptor: 'inmemory' } }),
+      ...(cache && { cache: { blobdescriptor: 'inmemory' } }),
       s3: {
         region: s3.region,
         regionendpoint: endpoint,
@@ -39,22 +88,7 @@ export async function startDockerRegistry(
     },
     http: { addr: address, secret: 'of a benchmark' },
   };
-  await writeFile(join(folder, 'config.yml'), JSON.stringify(configuration));
-  const removeFolder = () => rm(folder, { recursive: true, force: true });
-  try {
-    const server = await startInBackground(program, ['serve', join(folder, 'config.yml')], {
-      // Nothing of the shell's: it takes settings from there, and its S3 driver panics where AWS_CA_BUNDLE is set.
-      env: { HOME: folder },
-      ready: async () => (await fetch(`${url}/v2/`, { signal: AbortSignal.timeout(2000) })).ok,
-      readyWithinSeconds: 30,
-    });
-    const stop = async () => {
-      await server.stop();
-      await removeFolder();
-    };
-    return { url, stop };
-  } catch (error) {
-    await removeFolder();
-    throw error;
-  }
+  // JSON is YAML.
+  await writeFile(file, JSON.stringify(configuration));
+  return { folder, file, remove: () => rm(folder, { recursive: true, force: true }) };
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench`, and `npm run bench -- --short` for a first look. What it prints is docs/benchmarks.md's tables. It
+ * `npm run bench`, `npm run bench -- --short` for a first look, `npm run bench -- collecting` for a part. What it prints is docs/benchmarks.md's tables. It
  * fails on a wrong byte or status, never on a time.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -13,11 +13,12 @@ import { findProgram } from '../support/programs.ts';
 import { againstFloors } from './against-floors.ts';
 import { againstOpen } from './against-open.ts';
 import { againstPeer } from './against-peer.ts';
+import { collecting } from './collecting.ts';
 import { FULL, SHORT } from './extent.ts';
 import { describeMachine } from './machine.ts';
 import { startStorage, type Storage } from './storage.ts';
 
-const { values } = parseArgs({ options: { short: { type: 'boolean', default: false } } });
+const { values, positionals } = parseArgs({ options: { short: { type: 'boolean', default: false } }, allowPositionals: true });
 const extent = values.short ? SHORT : FULL;
 
 const minio = findMinio();
@@ -26,6 +27,21 @@ if (minio === undefined) {
   process.exit(1);
 }
 const dockerRegistry = findProgram('docker-registry');
+
+const PARTS: Readonly<Record<string, (storage: Storage) => Promise<string>>> = {
+  floors: (storage) => againstFloors(storage, extent),
+  users: (storage) => againstOpen(storage, extent),
+  peer: async (storage) =>
+    dockerRegistry === undefined
+      ? `not compared: ${missingProgram('docker-registry', 'docker-registry')}\n`
+      : againstPeer(storage, dockerRegistry, extent),
+  collecting: (storage) => collecting(storage, dockerRegistry, extent),
+};
+const unknown = positionals.find((name) => !Object.hasOwn(PARTS, name));
+if (unknown !== undefined) {
+  process.stderr.write(`there is no part ${unknown}, only ${Object.keys(PARTS).join(', ')}\n`);
+  process.exit(2);
+}
 
 // Gigabytes: whatever is started keeps its files in here.
 const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
@@ -49,13 +65,8 @@ process.exit(0);
 
 async function measureOn(storage: Storage): Promise<void> {
   try {
-    process.stdout.write(`${await againstFloors(storage, extent)}\n`);
-    process.stdout.write(`${await againstOpen(storage, extent)}\n`);
-    const peer =
-      dockerRegistry === undefined
-        ? `not compared: ${missingProgram('docker-registry', 'docker-registry')}\n`
-        : await againstPeer(storage, dockerRegistry, extent);
-    process.stdout.write(peer);
+    for (const [name, measure] of Object.entries(PARTS))
+      if (positionals.length === 0 || positionals.includes(name)) process.stdout.write(`${await measure(storage)}\n`);
   } finally {
     await storage.stop();
   }
