@@ -23,6 +23,9 @@ export interface Entry extends ObjectInfo {
 /** A bucket in memory, for unit tests: it gives the answers of the strictest of the real stores. */
 export class MemoryStore implements ObjectStore {
   readonly #entries = new Map<string, Entry>();
+  /** The keys in their order, some of which may have been deleted since; and those that are yet to be sorted in. */
+  #sorted: readonly string[] = [];
+  #unsorted = new Set<string>();
   readonly #multiparts = new Map<string, Map<number, { etag: string; bytes: Uint8Array }>>();
   readonly #clock: () => Date;
   /** How often each key was written: with the key, what a write is known by. */
@@ -56,10 +59,42 @@ export class MemoryStore implements ObjectStore {
   }
 
   async list({ prefix, startAfter = '', limit = MAX_KEYS }: ListOptions): Promise<ListPage> {
-    // Keys are ASCII, so code units sort as bytes do.
-    const keys = [...this.#entries.keys()].filter((key) => key.startsWith(prefix) && key > startAfter).sort();
-    const objects = keys.slice(0, limit).map((key) => info(this.#entries.get(key)!));
-    return { objects, truncated: keys.length > limit };
+    this.#sortIn();
+    const objects: ObjectInfo[] = [];
+    for (let at = this.#placeBehind(startAfter < prefix ? prefix : startAfter, startAfter < prefix); ; at += 1) {
+      const key = this.#sorted[at];
+      if (key === undefined || !key.startsWith(prefix)) return { objects, truncated: false };
+      const entry = this.#entries.get(key);
+      if (entry === undefined) continue;
+      if (objects.length === limit) return { objects, truncated: true };
+      objects.push(info(entry));
+    }
+  }
+
+  /** Keys are ASCII, so code units sort as bytes do. */
+  #sortIn(): void {
+    if (this.#unsorted.size === 0) return;
+    const added = [...this.#unsorted].sort();
+    const merged: string[] = [];
+    let at = 0;
+    for (const key of this.#sorted) {
+      for (; at < added.length && added[at]! < key; at += 1) merged.push(added[at]!);
+      if (this.#entries.has(key) && !this.#unsorted.has(key)) merged.push(key);
+    }
+    this.#sorted = [...merged, ...added.slice(at)];
+    this.#unsorted = new Set();
+  }
+
+  /** The place of the first key behind `text`, or of the text itself where that counts too. */
+  #placeBehind(text: string, isIncluded: boolean): number {
+    let [low, high] = [0, this.#sorted.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const key = this.#sorted[middle]!;
+      if (key < text || (key === text && !isIncluded)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined> {
@@ -127,6 +162,7 @@ export class MemoryStore implements ObjectStore {
     const version = (this.#versions.get(key) ?? 0) + 1;
     this.#versions.set(key, version);
     const entry = { key, size: bytes.length, etag: `"${version}"`, lastModified: this.#clock(), bytes: bytes.slice() };
+    if (!this.#entries.has(key)) this.#unsorted.add(key);
     this.#entries.set(key, entry);
     return entry;
   }
