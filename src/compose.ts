@@ -14,7 +14,7 @@ import { createLocate, createOriginOf } from './http/location.ts';
 import { storeAccess } from './http/store-access.ts';
 import { createLog, type Log } from './log.ts';
 import { BlobWriter } from './registry/blob-writer.ts';
-import { type BlobLink, Blobs } from './registry/blobs.ts';
+import { type BlobLink, Blobs, type BrokenLink } from './registry/blobs.ts';
 import { BufferPool, MAX_BUFFERED_BYTES } from './registry/buffer-pool.ts';
 import { Catalog } from './registry/catalog.ts';
 import { ChunkedBlob } from './registry/chunked-blob.ts';
@@ -119,7 +119,11 @@ export function compose(config: Config, platform: Platform): Registry {
   const bucket = new BucketInfo(store, storeName);
   const liveness = new Liveness(store, clock, gracePeriodSeconds);
   const remember = <T>(maxBytes: number) => new RecentCache<T>(clock, config.storage.cacheAgeSeconds, maxBytes);
-  const blobs = new Blobs({ store, bucket, liveness, presign, recent: remember<BlobLink>(LINKS_BYTES) });
+  const onBroken = (link: BrokenLink) =>
+    log('error', 'the bytes of a blob are missing: its link goes, so that a push brings them back', { ...link });
+  const recentLinks = remember<BlobLink>(LINKS_BYTES);
+  const isReadOnly = config.readOnly;
+  const blobs = new Blobs({ store, bucket, liveness, presign, recent: recentLinks, isReadOnly, onBroken });
   const writer = new BlobWriter({ store, pool, partBytes, randomId });
   const chunked = new ChunkedBlob(writer);
   const uploads = new Uploads({ store, bucket, blobs, writer, chunked });

@@ -16,7 +16,8 @@ Reads every manifest, tag and blob of the repositories, or of all, and compares 
 delete meanwhile. Each object is read once, however many repositories have it.
 
       --repair   restore what another place still holds: a blob from another repository's link to it, a manifest from its
-                 tag, a tag from its manifest. Nothing is ever deleted
+                 tag, a tag from its manifest. A link whose bytes are gone everywhere is removed: clients do not push
+                 what they find. Nothing else is ever deleted
   -q, --quiet    tell nothing but what is wrong
       --json     the report as JSON
 

@@ -14,7 +14,8 @@ export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
   routes.get('/v2/:name{.+}/blobs/:digest', needs('pull'), async (c) => {
-    const link = await blobs.resolve(parseRepositoryName(c.req.param('name')), parseDigest(c.req.param('digest')));
+    const name = parseRepositoryName(c.req.param('name'));
+    const link = await blobs.resolve(name, parseDigest(c.req.param('digest')));
     const headers = {
       ...contentHeaders(link.digest, OCTET_STREAM, link.size),
       'Accept-Ranges': 'bytes',
@@ -28,7 +29,7 @@ export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
     if (url !== undefined)
       return c.body(null, 307, { Location: url, 'Docker-Content-Digest': link.digest, 'Content-Type': OCTET_STREAM });
     const range = parseRange(rangeHeader(c.req.raw, link.digest), link.size);
-    const body = await blobs.open(link, range);
+    const body = await blobs.open(name, link, range);
     if (range === undefined) return c.body(body, 200, headers);
     const last = range.offset + range.length - 1;
     return c.body(body, 206, {

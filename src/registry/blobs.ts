@@ -3,9 +3,9 @@ import type { ByteRange } from '../domain/byte-range.ts';
 import { Failure } from '../domain/failure.ts';
 import type { RepositoryName } from '../domain/reference.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
-import { deleteCell, readCell } from '../storage/cell.ts';
+import { type Cell, deleteCell, readCell, updateCell } from '../storage/cell.ts';
 import { blobKey } from '../storage/keys.ts';
-import { type ObjectStore, type PresignGet, StoreError } from '../storage/object-store.ts';
+import type { ObjectStore, PresignGet } from '../storage/object-store.ts';
 import type { Liveness } from './liveness.ts';
 import type { RecentCache } from '../recent-cache.ts';
 
@@ -17,13 +17,25 @@ export interface BlobLink {
   readonly object: string;
 }
 
-/** Which blobs a repository has. A repository sees only its own links: knowing a digest is not enough to read it. */
+/** A link whose bytes are gone. */
+export interface BrokenLink extends Pick<BlobLink, 'digest' | 'object'> {
+  readonly repository: RepositoryName;
+}
+
+/**
+ * Which blobs a repository has. A repository sees only its own links: knowing a digest is not enough to read it.
+ *
+ * Clients ask for a blob before they push it, and do not push what they find. So a link whose bytes are found missing is
+ * removed: the next push brings them back.
+ */
 export class Blobs {
   readonly #store: ObjectStore;
   readonly #bucket: BucketInfo;
   readonly #liveness: Liveness;
   readonly #presign: PresignGet | undefined;
   readonly #recent: RecentCache<BlobLink>;
+  readonly #isReadOnly: boolean;
+  readonly #onBroken: (link: BrokenLink) => void;
 
   constructor(options: {
     store: ObjectStore;
@@ -31,12 +43,17 @@ export class Blobs {
     liveness: Liveness;
     presign: PresignGet | undefined;
     recent: RecentCache<BlobLink>;
+    isReadOnly: boolean;
+    /** Told of each link whose bytes are found missing. */
+    onBroken: (link: BrokenLink) => void;
   }) {
     this.#store = options.store;
     this.#bucket = options.bucket;
     this.#liveness = options.liveness;
     this.#presign = options.presign;
     this.#recent = options.recent;
+    this.#isReadOnly = options.isReadOnly;
+    this.#onBroken = options.onBroken;
   }
 
   /** @throws {Failure} blob-unknown */
@@ -51,8 +68,10 @@ export class Blobs {
     return link;
   }
 
+  /** Whether the repository has the blob, bytes and all: two operations. */
   async has(name: RepositoryName, digest: Digest): Promise<boolean> {
-    return (await readCell(this.#store, blobKey(name, digest))) !== undefined;
+    const cell = await readCell(this.#store, blobKey(name, digest));
+    return cell?.object !== undefined && this.#hasBytes(name, { digest, object: cell.object });
   }
 
   /** Where a client can read the bytes itself; undefined where they must pass through here. */
@@ -60,22 +79,56 @@ export class Blobs {
     return this.#presign?.(link.object);
   }
 
-  async open(link: BlobLink, range: ByteRange | undefined): Promise<ReadableStream<Uint8Array>> {
-    const object = await this.#store.get(link.object, range);
-    if (object === undefined)
-      throw new StoreError('unexpected', `${link.object} is missing, though ${link.digest} is linked to it`);
-    return object.body;
+  /** @throws {Failure} blob-unknown where the bytes are gone */
+  async open(name: RepositoryName, link: BlobLink, range: ByteRange | undefined): Promise<ReadableStream<Uint8Array>> {
+    const opened = await this.#store.get(link.object, range);
+    if (opened !== undefined) return opened.body;
+    await this.#dropBroken(name, link);
+    // What was remembered may be older than a push that brought the bytes back.
+    const { object } = await this.resolve(name, link.digest);
+    const other = object === link.object ? undefined : await this.#store.get(object, range);
+    if (other === undefined) throw unknownBlob(link.digest);
+    return other.body;
   }
 
   /**
-   * Makes verified bytes a blob of the repository. Where it has the blob already, that one stays. What stands is
-   * remembered: many clients look at once for what they have pushed.
+   * Makes verified bytes a blob of the repository. Where it has the blob already, with its bytes, that one stays. What stands
+   * is remembered: many clients look at once for what they have pushed.
    */
   async link(name: RepositoryName, { digest, size, object }: BlobLink): Promise<void> {
     const key = blobKey(name, digest);
-    const cell = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
-    const standing = await this.#liveness.establish(key, cell);
-    if (standing.object !== undefined) this.#recent.set(key, { digest, size, object: standing.object }, LINK_BYTES);
+    const own = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
+    const { object: standing } = await this.#liveness.establish(key, own);
+    const linked = standing === undefined || standing === object ? object : await this.#replaceBroken(name, own, standing);
+    this.#recent.set(key, { digest, size, object: linked }, LINK_BYTES);
+  }
+
+  /** @returns the object that is linked now */
+  async #replaceBroken(name: RepositoryName, own: Omit<Cell, 'state'> & BlobLink, standing: string): Promise<string> {
+    if ((await this.#store.head(standing)) !== undefined) return standing;
+    this.#onBroken({ repository: name, digest: own.digest, object: standing });
+    let linked = own.object;
+    await updateCell(this.#store, blobKey(name, own.digest), (current) => {
+      const isBroken = current?.object === undefined || current.object === standing;
+      linked = isBroken ? own.object : current.object;
+      return isBroken ? { ...own, state: 'live' } : undefined;
+    });
+    return linked;
+  }
+
+  async #hasBytes(name: RepositoryName, link: Pick<BlobLink, 'digest' | 'object'>): Promise<boolean> {
+    if ((await this.#store.head(link.object)) !== undefined) return true;
+    await this.#dropBroken(name, link);
+    return false;
+  }
+
+  /** Objects never come back, so a link to one that is missing is of no use. A link to another stands. */
+  async #dropBroken(name: RepositoryName, { digest, object }: Pick<BlobLink, 'digest' | 'object'>): Promise<void> {
+    const key = blobKey(name, digest);
+    this.#recent.delete(key);
+    if (this.#isReadOnly) return;
+    const isDropped = await deleteCell(this.#store, key, async (cell) => cell.object === object);
+    if (isDropped) this.#onBroken({ repository: name, digest, object });
   }
 
   /**
@@ -89,11 +142,11 @@ export class Blobs {
     if (!wasThere) throw unknownBlob(digest);
   }
 
-  /** Makes another repository's blob one of this repository's too. False where the other does not have it. */
+  /** Makes another repository's blob one of this repository's too. False where the other does not have it, bytes and all. */
   async mount(name: RepositoryName, digest: Digest, from: RepositoryName): Promise<boolean> {
     await this.#bucket.abilities();
     const source = await this.#liveness.rely(blobKey(from, digest));
-    if (source?.object === undefined) return false;
+    if (source?.object === undefined || !(await this.#hasBytes(from, { digest, object: source.object }))) return false;
     await this.link(name, { digest, size: source.size, object: source.object });
     return true;
   }

@@ -184,7 +184,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     name: 'a mount',
-    operations: 2,
+    operations: 3,
     prepare: async (client) => {
       const [source, target, content] = [freshName(), freshName(), randomBytes(1000)];
       const digest = await client.push(source, content);

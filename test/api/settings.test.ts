@@ -106,7 +106,7 @@ describe('what is older than half the grace period', () => {
     now += 13 * HOUR_MS;
     take();
     await client.request('POST', `/v2/c/blobs/uploads/?mount=${digest}&from=b`);
-    expect(take()).toEqual(['get', 'put', 'put']);
+    expect(take()).toEqual(['get', 'put', 'head', 'put']);
   });
 
   test('ends an upload session', async () => {

@@ -84,13 +84,18 @@ test.each(DAMAGE)('%s is found, and restored from elsewhere', async (_, damage, 
   expect(await (await copies.client.get('/v2/app/manifests/latest')).text()).toBe(copies.image.manifest);
 });
 
-test('what no other place holds stays wrong, and is said to be', async () => {
+test('what no other place holds stays wrong, and is said to be; a push can bring missing bytes back', async () => {
   const { memory, keys, verify, client } = await twoCopies();
   const { layerDigest } = await client.pushImage('alone', 'latest', bytesOf('nobody else has this'));
   await memory.delete([await objectOf(memory, `repositories/alone/_blobs/${layerDigest.replace(':', '/')}`)]);
   await memory.put(keys.tag, bytesOf('rubbish'));
   const { missing, corrupt, repaired } = await verify(true);
-  expect(missing).toEqual([expect.objectContaining({ repository: 'alone', name: layerDigest })]);
+  expect(missing).toEqual([
+    expect.objectContaining({ repository: 'alone', name: layerDigest, problem: expect.stringMatching(/its link: a push/) }),
+  ]);
+  expect((await client.head(`/v2/alone/blobs/${layerDigest}`)).status).toBe(404);
+  await client.push('alone', bytesOf('nobody else has this'));
+  expect((await client.pull('alone', layerDigest)).status).toBe(200);
   expect(corrupt).toEqual([expect.objectContaining({ repository: 'app', kind: 'tag', name: 'latest' })]);
   expect(repaired).toEqual([]);
 });

@@ -5,8 +5,11 @@ export interface Finding extends Problem {
   readonly category: 'missing' | 'corrupt';
   /** Looks again. */
   readonly stands: () => Promise<boolean>;
-  /** Writes what another place still holds, where there is any. Anything that others write meanwhile stands. */
-  readonly repair: () => Promise<void>;
+  /**
+   * Writes what another place still holds, where there is any. Anything that others write meanwhile stands.
+   * @returns what is to be told instead of the problem, where that could not be solved, but something was done about it
+   */
+  readonly repair: () => Promise<string | void>;
 }
 
 export function problemOf({ repository, kind, name, problem }: Finding): Problem {

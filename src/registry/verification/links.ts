@@ -1,6 +1,6 @@
 import type { Digest } from '../../domain/digest.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
-import { type Cell, restoreCell, type StoredCell } from '../../storage/cell.ts';
+import { type Cell, deleteCell, restoreCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey } from '../../storage/keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { LinkIndex } from '../link-index.ts';
@@ -34,7 +34,10 @@ export function brokenLink(
   };
 }
 
-/** A link whose object is gone or has other bytes. Objects never change, so only another link to it is news. */
+/**
+ * A link whose object is gone or has other bytes. Objects never change, so only another link to it is news. A link to nothing
+ * goes where nothing can be restored: clients push what they do not find.
+ */
 export function brokenObject(
   store: ObjectStore,
   links: LinkIndex,
@@ -49,7 +52,12 @@ export function brokenObject(
     name: digest,
     ...problem,
     stands: async () => (await examineCell(store, key)).cell?.object === object,
-    repair: () => restoreLink(store, links, repository, digest, (current) => current?.object === object),
+    repair: async () => {
+      await restoreLink(store, links, repository, digest, (current) => current?.object === object);
+      if (problem.category === 'corrupt') return undefined;
+      const isDropped = await deleteCell(store, key, async (cell) => cell.object === object);
+      return isDropped ? 'its bytes are gone, and now its link: a push brings it back' : undefined;
+    },
   };
 }
 

@@ -30,7 +30,7 @@ export interface VerificationOptions {
 
 /**
  * Reads all that manifests need and compares it with what it should be, while people push, delete and collect: what seems
- * wrong is looked at again before it is called so. Repair never deletes anything.
+ * wrong is looked at again before it is called so. Repair deletes nothing but links whose bytes are gone.
  */
 export class Verification {
   readonly #options: VerificationOptions;
@@ -102,7 +102,8 @@ export class Verification {
     const { missing, corrupt, repaired } = this.#report;
     if (!(await finding.stands())) return;
     if (this.#options.repair) {
-      await finding.repair();
+      const told = await finding.repair();
+      if (typeof told === 'string') return void missing.push({ ...problemOf(finding), problem: told });
       if (!(await finding.stands())) return void repaired.push(problemOf(finding));
     }
     (finding.category === 'missing' ? missing : corrupt).push(problemOf(finding));

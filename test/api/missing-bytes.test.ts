@@ -1,0 +1,90 @@
+/** A link whose bytes are gone, as a fault of the storage or of an operator leaves it: it must not stay in the way of a push. */
+import { randomBytes } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { MemoryStore } from '../../src/storage/memory.ts';
+import { type ApiClient, bodyOf, digestOf, errorOf, locationOf } from '../support/api-client.ts';
+import { countingStore } from '../support/counting-store.ts';
+import { memoryRegistry } from '../support/memory-registry.ts';
+
+const COLD = { REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none' };
+const content = randomBytes(100);
+const digest = digestOf(content);
+
+describe('a blob whose bytes are gone', () => {
+  let store: MemoryStore;
+  const registryWith = (settings: Record<string, string> = COLD) => memoryRegistry(settings, { store }).client;
+  const loseObjects = async () => {
+    const { objects } = await store.list({ prefix: 'objects/' });
+    await store.delete(objects.map(({ key }) => key));
+  };
+  const statusOf = async (client: ApiClient, name = 'a') => (await client.head(`/v2/${name}/blobs/${digest}`)).status;
+
+  beforeEach(async () => {
+    store = new MemoryStore();
+    await registryWith().push('a', content);
+    await loseObjects();
+  });
+
+  test('is unknown to a GET, from then on to a HEAD, and is back with the next push', async () => {
+    const client = registryWith();
+    expect(await statusOf(client)).toBe(200);
+    expect(await errorOf(await client.pull('a', digest))).toMatchObject({ status: 404, code: 'BLOB_UNKNOWN' });
+    expect(await statusOf(client)).toBe(404);
+    await client.push('a', content);
+    expect(await bodyOf(await client.pull('a', digest))).toEqual(new Uint8Array(content));
+  });
+
+  test('is not mounted: the client is told to upload, and the source has it no longer', async () => {
+    const client = registryWith();
+    const response = await client.request('POST', `/v2/b/blobs/uploads/?mount=${digest}&from=a`);
+    expect(response.status).toBe(202);
+    expect([await statusOf(client, 'a'), await statusOf(client, 'b')]).toEqual([404, 404]);
+  });
+
+  test.each([
+    ['in one PUT', (client: ApiClient) => client.push('a', content)],
+    ['mounted from elsewhere', mountFromElsewhere],
+  ])('is there after a push %s by a client that did not ask before', async (_, push) => {
+    const client = registryWith();
+    await push(client);
+    expect(await bodyOf(await client.pull('a', digest))).toEqual(new Uint8Array(content));
+  });
+
+  test('does not make an upload that nobody knows a success', async () => {
+    const client = registryWith();
+    const location = locationOf(await client.chunk(await client.begin('a'), content.subarray(0, 50), 0));
+    await client.request('DELETE', location);
+    const closed = await client.finish(location, digest);
+    expect(await errorOf(closed)).toMatchObject({ status: 404, code: 'BLOB_UPLOAD_UNKNOWN' });
+    expect(await statusOf(client)).toBe(404);
+  });
+
+  test('keeps its link while the registry is read-only, and is unknown to a GET all the same', async () => {
+    const client = registryWith({ ...COLD, REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: 'true' });
+    expect((await client.pull('a', digest)).status).toBe(404);
+    expect(await statusOf(client)).toBe(200);
+  });
+
+  test('is served by an isolate that remembers where its bytes were, once another has taken a push of it', async () => {
+    const [remembering, other] = [registryWith({}), registryWith()];
+    expect(await statusOf(remembering)).toBe(200);
+    await other.pull('a', digest);
+    await other.push('a', content);
+    expect(await bodyOf(await remembering.pull('a', digest))).toEqual(new Uint8Array(content));
+  });
+});
+
+async function mountFromElsewhere(client: ApiClient): Promise<void> {
+  await client.push('b', content);
+  const response = await client.request('POST', `/v2/a/blobs/uploads/?mount=${digest}&from=b`);
+  expect(response.status).toBe(201);
+}
+
+test('a push of what the repository has costs one look at the bytes that stay', async () => {
+  const { store, take } = countingStore(new MemoryStore());
+  const { client } = memoryRegistry(COLD, { store });
+  await client.push('a', content);
+  take();
+  await client.push('a', content);
+  expect(take()).toEqual(['putVerified', 'put', 'get', 'head']);
+});
