@@ -3,7 +3,9 @@ import { duration } from './duration.ts';
 import { isRepositoryIn, isTagIn, oneOrMore, repositoryGlob, tagGlob } from './glob.ts';
 import type { RepositoryName, Tag } from './reference.ts';
 
-const COUNT = 'must be a whole number from 1 on';
+/** Collection keeps as many times between its runs. */
+const MAX_NEWEST = 20_000;
+const COUNT = `must be a whole number from 1 to ${MAX_NEWEST}`;
 // Nothing would be kept by a clause of no time, which nobody means.
 const age = duration.refine((seconds) => seconds > 0, 'must be 1s at least');
 
@@ -12,7 +14,7 @@ export const retentionRules = z.array(
   z
     .strictObject({
       repositories: oneOrMore(repositoryGlob).default(['**']),
-      keepNewest: z.int(COUNT).min(1, COUNT).optional(),
+      keepNewest: z.int(COUNT).min(1, COUNT).max(MAX_NEWEST, COUNT).optional(),
       keepTags: oneOrMore(tagGlob).optional(),
       keepPushedWithin: age.optional(),
       untaggedAfter: age.optional(),
@@ -53,33 +55,64 @@ export interface WrittenTag {
  */
 export type TagKind = 'kept' | 'orphan' | 'own';
 
+/** Times that are kept before they are cut back to the newest. */
+const SLACK = 1000;
+
 /**
- * Those of a repository's tags that may go: none of the rule's `keep...` says of them that they stay. Of tags that were
- * written at the same moment as the last of the newest, all count among the newest. Orphans only stay by their name.
- *
- * @param tags - all of the repository's, for the newest are found among them
+ * Which of a repository's tags may go: none of the rule's `keep...` says of them that they stay. It is told of every tag
+ * first, for the newest are found among them, and then asked of each. Of tags that were written at the same moment as the
+ * last of the newest, all count among the newest. Orphans only stay by their name.
  */
-export function expiredTags(
-  rule: RetentionRule,
-  tags: readonly WrittenTag[],
-  now: Date,
-  kindOf: (tag: Tag) => TagKind = () => 'own',
-): Tag[] {
-  const { keepNewest, keepTags, keepPushedWithinSeconds } = rule;
-  if (keepNewest === undefined && keepTags === undefined && keepPushedWithinSeconds === undefined) return [];
-  const ofKind = (kind: TagKind) => tags.filter(({ tag }) => kindOf(tag) === kind);
-  const own = ofKind('own');
-  const since = Math.min(
-    keepNewest === undefined ? Infinity : timeOfNewest(own, keepNewest),
-    keepPushedWithinSeconds === undefined ? Infinity : now.getTime() - keepPushedWithinSeconds * 1000,
-  );
-  return [...own.filter(({ lastModified }) => lastModified.getTime() < since), ...ofKind('orphan')]
-    .map(({ tag }) => tag)
-    .filter((tag) => !isTagIn(keepTags ?? [], tag));
+export class TagExpiry {
+  readonly #rule: RetentionRule;
+  readonly #now: Date;
+  readonly #kindOf: (tag: Tag) => TagKind;
+  /** When the repository's own tags were written, of many the newest; in milliseconds. */
+  #times: number[];
+  #sinceMs: number | undefined;
+
+  /** @param times - what `times` was of another that has been told of some of the tags */
+  constructor(rule: RetentionRule, now: Date, kindOf: (tag: Tag) => TagKind, times: readonly number[] = []) {
+    this.#rule = rule;
+    this.#now = now;
+    this.#kindOf = kindOf;
+    this.#times = [...times];
+  }
+
+  /** Whether any tag may go. */
+  get isActive(): boolean {
+    const { keepNewest, keepTags, keepPushedWithinSeconds } = this.#rule;
+    return keepNewest !== undefined || keepTags !== undefined || keepPushedWithinSeconds !== undefined;
+  }
+
+  get times(): readonly number[] {
+    return this.#times;
+  }
+
+  note({ tag, lastModified }: WrittenTag): void {
+    const { keepNewest } = this.#rule;
+    if (keepNewest === undefined || this.#kindOf(tag) !== 'own') return;
+    this.#times.push(lastModified.getTime());
+    if (this.#times.length >= 2 * keepNewest + SLACK) this.#times = newest(this.#times, keepNewest);
+  }
+
+  isExpired({ tag, lastModified }: WrittenTag): boolean {
+    if (!this.isActive || isTagIn(this.#rule.keepTags ?? [], tag)) return false;
+    const kind = this.#kindOf(tag);
+    this.#sinceMs ??= this.#since();
+    return kind === 'orphan' || (kind === 'own' && lastModified.getTime() < this.#sinceMs);
+  }
+
+  /** What was written since stays. */
+  #since(): number {
+    const { keepNewest, keepPushedWithinSeconds } = this.#rule;
+    return Math.min(
+      keepNewest === undefined ? Infinity : (newest(this.#times, keepNewest)[keepNewest - 1] ?? -Infinity),
+      keepPushedWithinSeconds === undefined ? Infinity : this.#now.getTime() - keepPushedWithinSeconds * 1000,
+    );
+  }
 }
 
-/** When the last of the `count` newest was written. */
-function timeOfNewest(tags: readonly WrittenTag[], count: number): number {
-  const times = tags.map(({ lastModified }) => lastModified.getTime()).sort((one, other) => other - one);
-  return times[count - 1] ?? -Infinity;
+function newest(times: readonly number[], count: number): number[] {
+  return times.toSorted((one, other) => other - one).slice(0, count);
 }

@@ -10,7 +10,7 @@ import {
   type UploadStored,
 } from '../domain/upload-session.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
-import { cancelledKey, chunkKey, isStreamed, streamedDigestKey } from '../storage/keys.ts';
+import { cancelledKey, chunkKey, digestMarkerKey, parseObjectKey } from '../storage/keys.ts';
 import { isStoreError, MAX_SINGLE_PUT_BYTES, type ObjectStore, StoreError } from '../storage/object-store.ts';
 import { type BlobWriter, digestMismatch, type WrittenBlob } from './blob-writer.ts';
 import type { Blobs } from './blobs.ts';
@@ -81,7 +81,8 @@ export class Uploads {
       throw error;
     });
     if (written === undefined) return;
-    if (isStreamed(written.object)) await this.#store.put(streamedDigestKey(written.object, digest), NO_BYTES);
+    if (parseObjectKey(written.object).digest !== digest)
+      await this.#store.put(digestMarkerKey(written.object, digest), NO_BYTES);
     await this.#blobs.link(state.repository, { digest, size: written.size, object: written.object });
     // Only saves space: what stays behind is purged later.
     if (state.stage === 'chunked') await this.#dropRecords(state).catch(ignoreStoreError);

@@ -3,7 +3,7 @@
  *
  *     objects/<alg>/<hex>/<uuid>                       blob bytes whose digest was known before they were written
  *     objects/streamed/<uuid>                          blob bytes from a multipart upload: digest known only at its end
- *     objects/streamed/<uuid>!<alg>:<hex>              empty, written at commit: a listing tells the digest
+ *     <object>!<alg>:<hex>                             empty, written at commit where the object's key does not tell this digest
  *     repositories/<name>/_blobs/<alg>/<hex>           cell: this repository has the blob, and where its bytes are
  *     repositories/<name>/_manifests/<alg>/<hex>       cell + manifest bytes
  *     repositories/<name>/_tags/<tag>                  cell + manifest bytes once more: a pull by tag is one read
@@ -13,8 +13,8 @@
  *     uploads/<session>/<uuid>                         what one chunk left: object, multipart id, parts, tail
  *     uploads/<session>/cancelled                      empty: the client cancelled the session
  *     system/registry.json                             layout version, generated secret, what the store can do
- *     system/collection.json                           what one run of collection leaves to the next
- *     system/collection-mark.json                      what it has read so far of a repository that takes several runs
+ *     system/collection-state                          what one run of collection leaves to the next
+ *     system/collection.json                           written by each run, to learn the storage's time
  *     system/probe/<uuid>                              what a probe of the store wrote, and deletes
  *
  * No key is another key's parent path, for MinIO hides one of such a pair from its listings; hence the `!`, which sorts
@@ -33,7 +33,7 @@ const STREAMED_PREFIX = 'objects/streamed/';
 export const OBJECTS_PREFIX = 'objects/';
 export const REPOSITORIES_PREFIX = 'repositories/';
 export const COLLECTION_KEY = 'system/collection.json';
-export const MARK_KEY = 'system/collection-mark.json';
+export const COLLECTION_STATE_KEY = 'system/collection-state';
 export const CATALOG_PREFIX = 'catalog/';
 export const UPLOADS_PREFIX = 'uploads/';
 export const SYSTEM_KEY = 'system/registry.json';
@@ -45,18 +45,22 @@ const DESCRIPTION_SEGMENT = /.{1,252}/g;
 
 export const objectKey = (digest: Digest, uuid: string) => `objects/${path(digest)}/${uuid}`;
 export const streamedObjectKey = (uuid: string) => `${STREAMED_PREFIX}${uuid}`;
-export const isStreamed = (objectKey: string) => objectKey.startsWith(STREAMED_PREFIX);
-export const streamedDigestKey = (objectKey: string, digest: Digest) => `${objectKey}!${digest}`;
+const isStreamed = (objectKey: string) => objectKey.startsWith(STREAMED_PREFIX);
+/** Of a marker: it stands behind its object in a listing. */
+export const digestMarkerKey = (objectKey: string, digest: Digest) => `${objectKey}!${digest}`;
 
-export const blobKey = (name: RepositoryName, digest: Digest) => `repositories/${name}/_blobs/${path(digest)}`;
+export const blobsPrefix = (name: RepositoryName) => `repositories/${name}/_blobs/`;
+export const blobKey = (name: RepositoryName, digest: Digest) => `${blobsPrefix(name)}${path(digest)}`;
 export const manifestsPrefix = (name: RepositoryName) => `repositories/${name}/_manifests/`;
 export const manifestKey = (name: RepositoryName, digest: Digest) => `repositories/${name}/_manifests/${path(digest)}`;
 export const tagsPrefix = (name: RepositoryName) => `repositories/${name}/_tags/`;
 export const tagKey = (name: RepositoryName, tag: Tag) => `${tagsPrefix(name)}${tag}`;
-export const taggedPrefix = (name: RepositoryName, digest: Digest) => `repositories/${name}/_tagged/${path(digest)}/`;
+export const hintsPrefix = (name: RepositoryName) => `repositories/${name}/_tagged/`;
+export const taggedPrefix = (name: RepositoryName, digest: Digest) => `${hintsPrefix(name)}${path(digest)}/`;
 export const taggedKey = (name: RepositoryName, digest: Digest, tag: Tag) => `${taggedPrefix(name, digest)}${tag}`;
 
-export const referrersPrefix = (name: RepositoryName, subject: Digest) => `repositories/${name}/_referrers/${path(subject)}/`;
+export const allReferrersPrefix = (name: RepositoryName) => `repositories/${name}/_referrers/`;
+export const referrersPrefix = (name: RepositoryName, subject: Digest) => `${allReferrersPrefix(name)}${path(subject)}/`;
 export const referrerPrefix = (name: RepositoryName, subject: Digest, digest: Digest) =>
   `${referrersPrefix(name, subject)}${path(digest)}/`;
 
@@ -113,9 +117,9 @@ export function findRepositoryKey(key: string): RepositoryKey | undefined {
   return { name: name as RepositoryName, kind, digest: findDigest(`${algorithm}:${hex}`), tag };
 }
 
-/** An object's key without what tells its digest, and the digest where the key tells it. */
+/** An object's key, and the digest that this key tells: the object's own, or a marker's. */
 export function parseObjectKey(key: string): { object: string; digest: Digest | undefined; isMarker: boolean } {
-  if (!isStreamed(key)) return { object: key, digest: findDigest(key.split('/').slice(1, 3).join(':')), isMarker: false };
-  const [object = '', digest] = key.split('!');
-  return { object, digest: digest === undefined ? undefined : findDigest(digest), isMarker: digest !== undefined };
+  const [object = '', marked] = key.split('!');
+  if (marked !== undefined) return { object, digest: findDigest(marked), isMarker: true };
+  return { object, digest: isStreamed(key) ? undefined : findDigest(key.split('/').slice(1, 3).join(':')), isMarker: false };
 }

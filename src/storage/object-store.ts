@@ -127,9 +127,9 @@ const READ_TIMEOUT_MS = 10_000;
  * Reads a small object to its end.
  * @throws {StoreError} unavailable
  */
-export async function readAll(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+export async function readAll(body: ReadableStream<Uint8Array>, timeoutMs = READ_TIMEOUT_MS): Promise<Uint8Array> {
   try {
-    return new Uint8Array(await inTime(new Response(body).arrayBuffer(), READ_TIMEOUT_MS));
+    return new Uint8Array(await inTime(new Response(body).arrayBuffer(), timeoutMs));
   } catch (cause) {
     throw new StoreError('unavailable', 'an object could not be read to its end', cause);
   }

@@ -11,12 +11,13 @@ import {
   IMMUTABLE_CROWDS,
   type Intent,
   LAST_MOMENTS,
+  LOST,
   PAIRS,
 } from './scenarios.ts';
 
 const TIMEOUT_MS = 300_000;
-const IN_EVERY_ORDER = [...PAIRS, ...LAST_MOMENTS, ...IMMUTABLE];
-const AT_RANDOM = [...PAIRS, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS, ...IMMUTABLE, ...IMMUTABLE_CROWDS];
+const IN_EVERY_ORDER = [...PAIRS, ...LOST, ...LAST_MOMENTS, ...IMMUTABLE];
+const AT_RANDOM = [...PAIRS, ...LOST, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS, ...IMMUTABLE, ...IMMUTABLE_CROWDS];
 const byName = (name: string) => [...IN_EVERY_ORDER, ...AT_RANDOM].find((scenario) => scenario.name === name)!;
 
 describe('in every order of two', () => {
@@ -115,6 +116,17 @@ describe('a registry that', () => {
         breakage: (store) =>
           overriddenStore(store, {
             put: (key, bytes, condition) => store.put(key, bytes, key.includes('/_referrers/') ? undefined : condition),
+          }),
+      },
+    ],
+    [
+      'takes a link for what it was, though its bytes are gone',
+      'two pushes of what has lost its bytes',
+      {
+        breakage: (store) =>
+          overriddenStore(store, {
+            head: async (key) =>
+              key.startsWith('objects/') ? { key, size: 1, etag: '', lastModified: new Date(0) } : store.head(key),
           }),
       },
     ],

@@ -17,7 +17,7 @@ export interface Finding {
 
 /** Sets the stage: what was there before is pushed by another isolate, undisturbed. */
 async function stage(scenario: Scenario, variant: Variant, skewOf = () => 0): Promise<World> {
-  const world = new World(scenario.settings);
+  const world = new World(scenario.settings, scenario.pageKeys);
   await world.prepare();
   const isolates: Isolate[] = [];
   for (const { intent } of scenario.actors) {
@@ -52,7 +52,7 @@ async function look(scenario: Scenario, world: World): Promise<string[]> {
   const areHintsUnsettled = collects && unfinished.some(({ kind }) => kind === 'collect' || kind === 'push');
   const wrong = [
     ...rewrittenData(snapshot),
-    ...violations(snapshot, { dying, areHintsUnsettled }),
+    ...violations(snapshot, { dying, areHintsUnsettled, lost: scenario.lost }),
     ...judgeImmutable(scenario, world, snapshot),
   ];
   if (world.choices.length > 0) return wrong;
@@ -60,7 +60,12 @@ async function look(scenario: Scenario, world: World): Promise<string[]> {
   if (!collects) return wrong;
   await world.collectAll();
   const after = new Snapshot(world.store.objects());
-  return [...wrong, ...violations(after, { dying: [] }), ...judge(scenario, world, after), ...garbage(after)];
+  return [
+    ...wrong,
+    ...violations(after, { dying: [], lost: scenario.lost }),
+    ...judge(scenario, world, after),
+    ...garbage(after),
+  ];
 }
 
 /** Every order of the actors' operations, each state once. */

@@ -49,6 +49,14 @@ export class Snapshot {
     return this.objects.has(`catalog/${repository}!`);
   }
 
+  /** Whether the repository has the blob, bytes and all. */
+  isReadable(repository: string, digest: Digest): boolean {
+    const link = this.cells.find(
+      (cell) => cell.repository === repository && cell.kind === 'blobs' && cell.header.digest === digest,
+    );
+    return link !== undefined && this.objects.has(link.header.object!);
+  }
+
   has(repository: string, kind: 'blobs' | 'manifests' | 'referrers', digest: Digest): boolean {
     return this.cells.some((cell) => cell.repository === repository && cell.kind === kind && cell.header.digest === digest);
   }
@@ -75,13 +83,15 @@ export interface Exceptions {
   readonly dying: readonly Digest[];
   /** Whether collection is tidying hints, or somebody who pushed beside it has not looked for theirs. */
   readonly areHintsUnsettled?: boolean;
+  /** A blob whose bytes a fault has taken: its links may be broken, or gone. */
+  readonly lost?: Digest | undefined;
 }
 
 /**
  * docs/architecture.md, "Invariants", as far as they hold at every moment.
  * @returns what is wrong
  */
-export function violations(snapshot: Snapshot, { dying, areHintsUnsettled = false }: Exceptions): string[] {
+export function violations(snapshot: Snapshot, { dying, areHintsUnsettled = false, lost }: Exceptions): string[] {
   const wrong: string[] = [];
   for (const { repository, kind, name, header, bytes } of snapshot.cells) {
     const where = `${repository} ${kind} ${name}`;
@@ -91,12 +101,14 @@ export function violations(snapshot: Snapshot, { dying, areHintsUnsettled = fals
       continue;
     }
     const content = kind === 'blobs' ? snapshot.objects.get(header.object!)?.bytes : bytes;
-    if (content === undefined) wrong.push(`${where}: its bytes are missing`);
-    else if (digestOf(content, algorithmOf(header.digest)) !== header.digest)
+    if (content === undefined) {
+      if (header.digest !== lost) wrong.push(`${where}: its bytes are missing`);
+    } else if (digestOf(content, algorithmOf(header.digest)) !== header.digest)
       wrong.push(`${where}: its bytes have another digest`);
     if (kind === 'manifests') {
       for (const reference of parseManifest(bytes, header.mediaType).references)
-        if (!snapshot.has(repository, 'blobs', reference.digest)) wrong.push(`${where}: ${reference.digest} is missing`);
+        if (reference.digest !== lost && !snapshot.has(repository, 'blobs', reference.digest))
+          wrong.push(`${where}: ${reference.digest} is missing`);
     }
     if (kind === 'tags') {
       const hint = `repositories/${repository}/_tagged/${header.digest.replace(':', '/')}/${name}`;
@@ -115,12 +127,18 @@ export function violations(snapshot: Snapshot, { dying, areHintsUnsettled = fals
   return wrong;
 }
 
-/** What is there although nothing needs it. */
-export function garbage(snapshot: Snapshot): string[] {
+/**
+ * What is there although nothing needs it.
+ * @param lost - a blob of which a link may be broken: its only other object is then taken as the one that is held
+ */
+export function garbage(snapshot: Snapshot, lost?: Digest): string[] {
   const links = snapshot.cells.filter(({ kind }) => kind === 'blobs');
   const held = new Set(links.map(({ header }) => header.object));
   const objects = [...snapshot.objects.keys()].filter((key) => key.startsWith('objects/'));
-  const unheld = objects.filter((key) => !held.has(key.split('!')[0])).map((key) => `${key} is left, and nothing holds it`);
+  const isLost = (key: string) => lost !== undefined && key.includes(lost.replace(':', '/'));
+  const unheld = objects
+    .filter((key) => !held.has(key.split('!')[0]) && !isLost(key))
+    .map((key) => `${key} is left, and nothing holds it`);
   const needed = new Set(
     snapshot.cells
       .filter(({ kind }) => kind === 'manifests' || kind === 'tags')

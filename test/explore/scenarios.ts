@@ -41,6 +41,7 @@ export type Intent =
     }
   | { readonly kind: 'delete tag'; readonly repository: string; readonly tag: string }
   | { readonly kind: 'collect'; readonly repository: string }
+  | { readonly kind: 'read'; readonly repository: string }
   | { readonly kind: 'delete manifest'; readonly repository: string; readonly digest: Digest };
 
 export interface Actor {
@@ -56,6 +57,10 @@ export interface Scenario {
   readonly settings?: Readonly<Record<string, string>>;
   /** The one tag that the settings make so. */
   readonly immutable?: string;
+  /** A blob whose bytes a fault took before: every push here brings them, without asking whether they are there. */
+  readonly lost?: Digest;
+  /** What a page of a listing holds, where it is so little that others come in between. */
+  readonly pageKeys?: number;
 }
 
 const reference = (text: string): Reference =>
@@ -86,6 +91,44 @@ const mount = (image: Image, tag: string) =>
   tagging(image, tag, REPOSITORY, async (services) => {
     if (!(await services.blobs.mount(REPOSITORY, image.configDigest, ELSEWHERE))) await upload(services, REPOSITORY, image);
   });
+
+/** From where it was mounted before, or is mounted at this moment. */
+const mountElsewhere = (image: Image) =>
+  tagging(image, 'latest', ELSEWHERE, async (services) => {
+    if (!(await services.blobs.mount(ELSEWHERE, image.configDigest, REPOSITORY))) await upload(services, ELSEWHERE, image);
+  });
+
+/** Stores the bytes in one request, links them in another, moves the link to another repository, and pushes the image there. */
+const wander = (image: Image) =>
+  tagging(image, 'latest', ELSEWHERE, async (services) => {
+    const { uploads, blobs, rest } = services;
+    const body = { stream: streamOf(image.config), length: undefined, range: undefined };
+    const nothing = { stream: null, length: 0, range: undefined };
+    const stored = await uploads.append(uploads.begin(REPOSITORY, 'sha256'), body);
+    await rest();
+    await uploads.finish(stored, image.configDigest, nothing);
+    await rest();
+    const isMounted = await blobs.mount(ELSEWHERE, image.configDigest, REPOSITORY);
+    await blobs.delete(REPOSITORY, image.configDigest).catch(() => undefined);
+    if (!isMounted) await upload(services, ELSEWHERE, image);
+  });
+
+const lose = ({ configDigest }: Image): Actor => ({
+  intent: { kind: 'read', repository: '' },
+  run: ({ loseBytes }) => loseBytes(configDigest),
+});
+
+/** Through the app; what is gone may be unknown. */
+const pullFrom = (repository: RepositoryName, { configDigest }: Image): Actor => ({
+  intent: { kind: 'read', repository },
+  run: async ({ blobs }) => {
+    try {
+      await blobs.open(repository, await blobs.resolve(repository, configDigest), undefined);
+    } catch (error) {
+      if (!(error instanceof Failure && error.kind === 'blob-unknown')) throw error;
+    }
+  },
+});
 
 const deleteTag = (tag: string): Actor => ({
   intent: { kind: 'delete tag', repository: REPOSITORY, tag },
@@ -142,8 +185,8 @@ const collect: Actor = {
 const collectInSlices: Actor = {
   intent: { kind: 'collect', repository: '' },
   run: async (isolate) => {
-    for (let slice = 0; slice < 24; slice += 1) {
-      await isolate.collect({ slice: { operations: 8, seconds: 60 } });
+    for (let slice = 0; slice < 40; slice += 1) {
+      await isolate.collect({ slice: { operations: 7, seconds: 60 } });
       await isolate.pass(GRACE_MS * 0.2);
     }
   },
@@ -169,6 +212,22 @@ export const PAIRS: readonly Scenario[] = [
   scenario('an image and its tag deleted', BOTH, [deleteManifest(ONE), deleteTag('latest')]),
   scenario('a blob mounted while it is pushed elsewhere', [], [mount(ONE, 'latest'), pushElsewhere(ONE)]),
   scenario('a blob mounted while the same image is pushed', [pushElsewhere(ONE)], [mount(ONE, 'latest'), push(ONE, 'latest')]),
+];
+
+const lost = (name: string, before: readonly Actor[], actors: readonly Actor[]): Scenario => ({
+  ...scenario(name, [...before, lose(ONE)], actors),
+  lost: ONE.configDigest,
+});
+
+/** A link whose bytes are gone stands in nobody's way. */
+export const LOST: readonly Scenario[] = [
+  lost(
+    'a push of what has lost its bytes, beside a pull',
+    [push(ONE, 'latest')],
+    [push(ONE, 'latest'), pullFrom(REPOSITORY, ONE)],
+  ),
+  lost('two pushes of what has lost its bytes', [push(ONE, 'latest')], [push(ONE, 'latest'), push(ONE, 'stable')]),
+  lost('a mount of what has lost its bytes', [pushElsewhere(ONE)], [mount(ONE, 'latest'), pullFrom(ELSEWHERE, ONE)]),
 ];
 
 const collectOnce: Actor = {
@@ -279,6 +338,29 @@ export const COLLECTED: readonly Scenario[] = [
 ];
 
 export const COLLECTED_CROWDS: readonly Scenario[] = [
+  {
+    ...scenario(
+      'a blob that wanders beside collection in slices',
+      [push(TWO, 'two'), pushElsewhere(TWO)],
+      [wander(ONE), collectInSlices],
+    ),
+    pageKeys: 3,
+  },
+  {
+    ...scenario('a blob mounted to and fro beside collection in slices', aged(pushElsewhere(ONE), deleteElsewhere(ONE)), [
+      mount(ONE, 'a'),
+      mountElsewhere(ONE),
+      collectInSlices,
+    ]),
+    pageKeys: 3,
+  },
+  {
+    ...lost(
+      'a push of what has lost its bytes, beside collection',
+      [push(ONE, 'latest')],
+      [push(ONE, 'latest'), pullFrom(REPOSITORY, ONE), collect],
+    ),
+  },
   scenario('a push and a delete, each tried again, beside collection', aged(push(ONE, 'latest')), [
     again(push(ONE, 'latest')),
     again(deleteManifest(ONE)),

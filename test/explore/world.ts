@@ -1,13 +1,15 @@
 import { compose, type Registry } from '../../src/compose.ts';
 import { parseConfig } from '../../src/config.ts';
+import type { Digest } from '../../src/domain/digest.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import type { Services } from '../../src/http/context.ts';
 import { BufferPool } from '../../src/registry/buffer-pool.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { BucketInfo } from '../../src/storage/bucket-record.ts';
 import { SYSTEM_KEY } from '../../src/storage/keys.ts';
-import { type ObjectStore, StoreError } from '../../src/storage/object-store.ts';
+import { MAX_KEYS, type ObjectStore, StoreError } from '../../src/storage/object-store.ts';
 import { interceptedStore } from '../support/intercepted-store.ts';
+import { overriddenStore } from '../support/overridden-store.ts';
 import { contentOf, digestOfText } from './contents.ts';
 
 /** What can happen to a storage operation: `lose` does it and tells nobody; a crash ends its actor for good. */
@@ -21,6 +23,8 @@ export interface Isolate extends Services {
   readonly rest: () => Promise<void>;
   /** Lets time pass, which nobody's request outlasts. */
   readonly pass: (ms: number) => Promise<void>;
+  /** Takes a blob's bytes from under its links, as a fault of the storage would. */
+  readonly loseBytes: (digest: Digest) => Promise<void>;
 }
 
 interface Parked {
@@ -54,14 +58,17 @@ export interface Entry {
 export class World {
   #nowMs = 0;
   readonly #settings: Readonly<Record<string, string>>;
+  readonly #pageKeys: number;
   readonly store = new MemoryStore(() => new Date(this.#nowMs));
   readonly #actors: { services: Services; history: string[]; state: 'active' | 'done' | 'failed' | 'crashed' }[] = [];
   #parked: Parked[] = [];
   #isOpen = true;
   #isDisturbed = false;
 
-  constructor(settings: Readonly<Record<string, string>> = {}) {
+  /** @param pageKeys - what a page of a listing holds at most */
+  constructor(settings: Readonly<Record<string, string>> = {}, pageKeys = MAX_KEYS) {
     this.#settings = settings;
+    this.#pageKeys = pageKeys;
   }
 
   /** Lets the bucket say of itself what the first push ever would have found out. */
@@ -92,7 +99,12 @@ export class World {
     ids = 0;
     const rest = () => this.#park(actor, 'rest', async () => undefined, { isIdle: true });
     const pass = (ms: number) => this.#park(actor, 'time passes', async () => void (this.#nowMs += ms), { passes: true });
-    return { ...services, collect, rest, pass };
+    return { ...services, collect, rest, pass, loseBytes: (digest) => this.#loseBytes(digest) };
+  }
+
+  async #loseBytes(digest: Digest): Promise<void> {
+    const { objects } = await this.store.list({ prefix: `objects/${digest.replace(':', '/')}/` });
+    await this.store.delete(objects.map(({ key }) => key));
   }
 
   /** From here on nothing happens to the storage unless it is chosen. */
@@ -167,7 +179,10 @@ export class World {
   }
 
   #viewOf(actor: number): ObjectStore {
-    return interceptedStore(this.store, <R>(name: string, subject: unknown, run: () => Promise<R>) => {
+    const paged = overriddenStore(this.store, {
+      list: ({ limit = MAX_KEYS, ...options }) => this.store.list({ ...options, limit: Math.min(limit, this.#pageKeys) }),
+    });
+    return interceptedStore(paged, <R>(name: string, subject: unknown, run: () => Promise<R>) => {
       const label = `${name} ${typeof subject === 'string' ? subject : JSON.stringify(subject)}`;
       return this.#park(actor, label, run);
     });

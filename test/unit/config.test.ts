@@ -192,9 +192,9 @@ describe('settings', () => {
 
   test.each([
     ['{keepNewest: 1}', 'must be a list of rules'],
-    ['- {}\n- {keepNewest: 0}', '(rule 2, keepNewest) must be a whole number from 1 on'],
-    ['- {keepNewest: 1.5}', '(rule 1, keepNewest) must be a whole number from 1 on'],
-    ['- {keepNewest: "3"}', '(rule 1, keepNewest) must be a whole number from 1 on'],
+    ['- {}\n- {keepNewest: 0}', '(rule 2, keepNewest) must be a whole number from 1 to 20000'],
+    ['- {keepNewest: 1.5}', '(rule 1, keepNewest) must be a whole number from 1 to 20000'],
+    ['- {keepNewest: "3"}', '(rule 1, keepNewest) must be a whole number from 1 to 20000'],
     ['- {keepTags: []}', '(rule 1, keepTags)'],
     ['- {keepPushedWithin: 30d}', '(rule 1, keepPushedWithin) must be a duration'],
     ['- {keepPushedWithin: 0s}', '(rule 1, keepPushedWithin) must be 1s at least'],

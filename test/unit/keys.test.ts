@@ -25,7 +25,7 @@ const description = fc.record({ mediaType: fc.string({ maxLength: 40 }), size: f
 const key = fc.oneof(
   fc.tuple(digest, uuid).map(([d, id]) => keys.objectKey(d, id)),
   uuid.map(keys.streamedObjectKey),
-  fc.tuple(uuid, digest).map(([id, d]) => keys.streamedDigestKey(keys.streamedObjectKey(id), d)),
+  fc.tuple(uuid, digest).map(([id, d]) => keys.digestMarkerKey(keys.streamedObjectKey(id), d)),
   fc.tuple(name, digest).map(([n, d]) => keys.blobKey(n, d)),
   fc.tuple(name, digest).map(([n, d]) => keys.manifestKey(n, d)),
   fc.tuple(name, tag).map(([n, t]) => keys.tagKey(n, t)),
@@ -97,7 +97,7 @@ test('the longest key stays below 1,024 bytes with the longest root, its segment
     keys.taggedKey(longest as RepositoryName, sha512, 't'.repeat(128) as Tag),
     keys.referrerKey(longest as RepositoryName, sha512, sha512, 'd'.repeat(150)),
     keys.referrerKey(longest as RepositoryName, sha512, sha512, 'd'.repeat(300)),
-    keys.streamedDigestKey(keys.streamedObjectKey(crypto.randomUUID()), sha512),
+    keys.digestMarkerKey(keys.streamedObjectKey(crypto.randomUUID()), sha512),
     keys.catalogKey(findRepositoryName('c'.repeat(MAX_COMPONENT_LENGTH))!),
   ];
   for (const each of everyLongest) {

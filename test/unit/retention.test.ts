@@ -2,12 +2,34 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseRepositoryName, parseTag, type Tag } from '../../src/domain/reference.ts';
-import { expiredTags, type RetentionRule, RetentionRules, retentionRules, type WrittenTag } from '../../src/domain/retention.ts';
+import {
+  type RetentionRule,
+  RetentionRules,
+  retentionRules,
+  TagExpiry,
+  type TagKind,
+  type WrittenTag,
+} from '../../src/domain/retention.ts';
 
 const NOW = new Date('2026-11-24T00:00:00Z');
 const HOUR_MS = 3_600_000;
 
 const ruleOf = (text: object): RetentionRule => retentionRules.parse([text])[0]!;
+/** In the order of the tags, told in two parts: what the first has learned is handed over. */
+function expiredTags(
+  rule: RetentionRule,
+  tags: readonly WrittenTag[],
+  now: Date,
+  kindOf: (tag: string) => TagKind = () => 'own',
+): string[] {
+  const first = new TagExpiry(rule, now, kindOf);
+  const half = Math.floor(tags.length / 2);
+  for (const tag of tags.slice(0, half)) first.note(tag);
+  const second = new TagExpiry(rule, now, kindOf, first.times);
+  for (const tag of tags.slice(half)) second.note(tag);
+  return tags.filter((tag) => second.isExpired(tag)).map(({ tag }) => tag);
+}
+
 const written = (hoursAgo: Readonly<Record<string, number>>): WrittenTag[] =>
   Object.entries(hoursAgo).map(([tag, hours]) => ({ tag: parseTag(tag), lastModified: new Date(+NOW - hours * HOUR_MS) }));
 
@@ -31,7 +53,7 @@ describe('a tag goes where', () => {
   test('it belongs to a manifest that is gone, and its name is not kept', () => {
     const kindOf = (tag: string) => (tag.startsWith('sha256-') ? 'orphan' : 'own');
     const both = written({ 'sha256-a.sig': 1, 'sha256-b.att': 1, old: 2, new: 1 });
-    expect(expiredTags(ruleOf({ keepNewest: 1, keepTags: '*.att' }), both, NOW, kindOf)).toEqual(['old', 'sha256-a.sig']);
+    expect(expiredTags(ruleOf({ keepNewest: 1, keepTags: '*.att' }), both, NOW, kindOf)).toEqual(['sha256-a.sig', 'old']);
     expect(expiredTags(ruleOf({ untaggedAfter: '1h' }), both, NOW, kindOf)).toEqual([]);
   });
 
@@ -95,6 +117,19 @@ interface Rule {
   readonly keepTags?: readonly string[];
   readonly keepPushedWithin?: string;
 }
+
+test('of many tags only the times of the newest are kept, and these are right', () => {
+  const all = written(Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`t${n}`, (n * 7919) % 5000])));
+  const expiry = new TagExpiry(ruleOf({ keepNewest: 10 }), NOW, () => 'own');
+  for (const tag of all) expiry.note(tag);
+  expect(expiry.times.length).toBeLessThan(1100);
+  expect(
+    all
+      .filter((tag) => !expiry.isExpired(tag))
+      .map(({ lastModified }) => (+NOW - +lastModified) / HOUR_MS)
+      .sort(),
+  ).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
 
 test('the first rule about a repository decides', () => {
   const rules = new RetentionRules(

@@ -1,48 +1,35 @@
 import { Failure } from '../../domain/failure.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
+import { behindRepository, CATALOG_PREFIX, findRepositoryKey, REPOSITORIES_PREFIX } from '../../storage/keys.ts';
 import { isStoreError } from '../../storage/object-store.ts';
-import { BudgetSpent } from './budget.ts';
-import { freeObjects } from './freeing.ts';
-import { LinkIndex } from '../link-index.ts';
+import { ListingWindow } from './listing-window.ts';
+import { Look } from './look.ts';
 import { Mark } from './mark.ts';
-import {
-  type CollectionRecord,
-  readCollectionRecord,
-  readMark,
-  type Round,
-  stampCollectionRecord,
-  writeCollectionRecord,
-  writeMark,
-} from './record.ts';
 import { type CollectionReport, emptyReport } from './report.ts';
-import { type ListedRepository, listRepositories } from '../repository-listing.ts';
-import { Sweep, type SweepOptions } from './sweep.ts';
+import { RepositoryTurn, type TurnOptions, untaggedAfterSeconds } from './repository-turn.ts';
+import { type CollectionState, readState, type Round, storageTime, writeState } from './state.ts';
 
 /** Slices begin a round no sooner than this part of a grace period after the last began: nothing ages faster. */
 const ROUNDS_A_GRACE = 4;
 
-export interface CollectionOptions extends Omit<SweepOptions, 'report' | 'listed'> {
+export interface CollectionOptions extends Omit<TurnOptions, 'report' | 'keys' | 'entries'> {
   readonly clock: () => Date;
   /** Goes on where the last run ended, and ends where the budget does; else everything has its turn at once. */
   readonly isSlice: boolean;
   readonly onRepository: (name: RepositoryName) => void;
 }
 
-interface Progress {
-  readonly round: Round;
-  readonly unheld: CollectionRecord['unheld'];
-}
-
 /**
- * Garbage collection while people push. A link or manifest that nothing needs is condemned, and dies a grace period later
- * unless somebody relied on it meanwhile, which makes it live again (liveness.ts). An object dies when no link held it at two
- * looks a grace apart, and no link to its blob was written in between. Two runs at once are harmless, and a run may end
- * anywhere: everything it knows is in the bucket.
+ * Garbage collection while people push. A round goes through all repositories, one after the other, and then has a look at all
+ * objects. A link or manifest that nothing needs is condemned, and dies a grace period later unless somebody relied on it
+ * meanwhile, which makes it live again (liveness.ts). An object dies when no link held it at two looks a grace apart (look.ts).
+ *
+ * A round may take any number of runs, and each comes further, however little it may take. Two runs at once are harmless, and a
+ * run may end anywhere: everything it knows is in the bucket.
  */
 export class Collection {
   readonly #options: CollectionOptions;
   readonly #report = emptyReport();
-  readonly #links = new LinkIndex();
 
   constructor(options: CollectionOptions) {
     this.#options = options;
@@ -50,15 +37,13 @@ export class Collection {
 
   async run(): Promise<CollectionReport> {
     const { store, isSlice, isDryRun, clock } = this.#options;
-    const record = await readCollectionRecord(store);
-    const last = isSlice ? record.round : undefined;
-    if (last?.stage === 'done' && this.#rests(last)) return { ...this.#report, state: 'resting' };
+    const last = await readState(store);
+    if (isSlice && last.round?.stage === 'done' && this.#rests(last.round)) return { ...this.#report, state: 'resting' };
     // The storage's clock says when it began: cells carry its times. A dry run writes nothing by which to ask it.
-    const begunMs = (isDryRun ? clock() : await stampCollectionRecord(store, record)).getTime();
-    const round: Round = last === undefined || last.stage === 'done' ? { begunMs, stage: 'repositories' } : last;
-    const next = await this.#goOn({ round, unheld: record.unheld }, begunMs);
-    if (!isDryRun) await writeCollectionRecord(store, { version: 1, ...next });
-    return { ...this.#report, state: next.round.stage === 'done' ? 'done' : 'partial' };
+    const nowMs = isDryRun ? clock().getTime() : await storageTime(store);
+    const next = await this.#goOn(isSlice && isUnderWay(last) ? last : beginning(last, nowMs), nowMs);
+    if (!isDryRun) await writeState(store, next);
+    return { ...this.#report, state: next.round?.stage === 'done' ? 'done' : 'partial' };
   }
 
   #rests({ begunMs }: Round): boolean {
@@ -66,91 +51,83 @@ export class Collection {
     return clock().getTime() < begunMs + graceMs / ROUNDS_A_GRACE;
   }
 
-  async #goOn({ round, unheld }: Progress, begunMs: number): Promise<Progress> {
-    if (round.stage === 'objects') {
-      const freed = await this.#freeWithin(async () => {
-        await this.#indexAll();
-        return this.#free(round, unheld, begunMs);
-      });
-      return freed ?? this.#giveUp(round, unheld);
-    }
-    const after = round.after as RepositoryName | undefined;
-    const stopped = await this.#sweepAll(after, begunMs);
-    if (stopped !== undefined) return { round: { ...round, ...stopped }, unheld };
-    // Earlier runs have listed links that this one doesn't know: the next lists them all.
-    const freed = after === undefined ? await this.#freeWithin(() => this.#free(round, unheld, begunMs)) : undefined;
-    return freed ?? { round: { begunMs: round.begunMs, stage: 'objects' }, unheld };
+  async #goOn(state: Progress, nowMs: number): Promise<CollectionState> {
+    const { round, sightings } = state;
+    if (round.stage === 'objects') return this.#lookOn(state, round, nowMs);
+    const stopped = await this.#goThroughRepositories(state, round.after as RepositoryName | undefined, nowMs);
+    if (stopped !== undefined) return { ...state, round: { ...round, after: stopped.after }, mark: stopped.mark };
+    const looking = { round: { begunMs: round.begunMs, stage: 'objects' }, sightings } as const;
+    return this.#options.budget.isSpent ? looking : this.#lookOn(looking, looking.round, nowMs);
   }
 
-  /** @returns behind which repository the next run goes on; undefined where all had their turn */
-  async #sweepAll(from: RepositoryName | undefined, begunMs: number): Promise<{ after: RepositoryName | undefined } | undefined> {
-    const { store, catalog, budget, onRepository, isSlice, isDryRun } = this.#options;
-    const options = { ...this.#options, report: this.#report, listed: await catalog.all() };
-    const begun = isSlice ? await readMark(store) : undefined;
+  /** @returns where the next run goes on; undefined where all had their turn */
+  async #goThroughRepositories(
+    { mark: begun }: CollectionState,
+    from: RepositoryName | undefined,
+    nowMs: number,
+  ): Promise<{ after: RepositoryName | undefined; mark?: Mark } | undefined> {
+    const { store, budget, onRepository } = this.#options;
+    const keys = new ListingWindow(store, REPOSITORIES_PREFIX);
+    const options = { ...this.#options, report: this.#report, keys, entries: new ListingWindow(store, CATALOG_PREFIX) };
     let after = from;
-    for await (const repository of listRepositories(store, from)) {
+    let mark = begun;
+    for (;;) {
       // Looked at behind each, not before: every run comes further.
       if (after !== from && budget.isSpent) return { after };
-      onRepository(repository.name);
-      this.#index(repository);
-      const mark = this.#isUsable(begun, repository, begunMs) ? begun : new Mark(repository.name, begunMs);
-      if (!(await this.#sweep(options, repository, mark))) {
-        if (!isDryRun) await writeMark(store, mark);
-        return { after };
-      }
+      const name = mark?.repository ?? (await firstRepository(keys, after));
+      if (name === undefined) return undefined;
+      onRepository(name);
+      mark ??= new Mark({ repository: name, begunMs: nowMs, tracksKept: this.#tracksKept(name) });
+      if (!(await this.#haveTurn(options, mark))) return { after, mark };
       this.#report.repositories += 1;
-      after = repository.name;
+      after = name;
+      mark = undefined;
     }
-    return undefined;
   }
 
-  /** A mark that took too long is begun anew: whoever relies on something looks at no more than half a grace period back. */
-  #isUsable(mark: Mark | undefined, { name }: ListedRepository, begunMs: number): mark is Mark {
-    return mark?.repository === name && begunMs - mark.begunMs < this.#options.graceMs / 2;
+  #tracksKept(name: RepositoryName): boolean {
+    const { deleteUntagged, retention } = this.#options;
+    return untaggedAfterSeconds(deleteUntagged, retention?.ruleFor(name)) !== undefined;
   }
 
   /** @returns false where the budget ended first */
-  async #sweep(options: SweepOptions, repository: ListedRepository, mark: Mark): Promise<boolean> {
+  async #haveTurn(options: TurnOptions, mark: Mark): Promise<boolean> {
     try {
-      return await new Sweep(options, repository, mark).run();
+      return await new RepositoryTurn(options, mark).run();
     } catch (error) {
       if (!(error instanceof Failure || isStoreError(error, 'unexpected'))) throw error;
-      this.#report.failures.push(`${repository.name}: ${error.message}`);
+      this.#report.failures.push(`${mark.repository}: ${error.message}`);
       return true;
     }
   }
 
-  #index({ name, blobs }: ListedRepository): void {
-    for (const { digest, isThere, lastModified } of blobs) this.#links.add(name, digest, isThere, lastModified);
+  async #lookOn({ sightings, look }: CollectionState, round: Round, nowMs: number): Promise<CollectionState> {
+    const { isSlice, graceMs } = this.#options;
+    const ended = { ...round, stage: 'done' } as const;
+    const current = look ?? new Look(nowMs);
+    const isDue = current.isDue({ before: sightings, graceMs });
+    // Too soon after the last, it deletes nothing, and what it saw does not count: it only tells.
+    if (isSlice && !isDue) return { round: ended, sightings };
+    const isDone = await current.goOn({ ...this.#options, before: sightings, report: this.#report });
+    if (!isDone) return { round, sightings, look: current };
+    return { round: ended, sightings: isDue ? current.next : sightings };
   }
+}
 
-  /** @throws {BudgetSpent} */
-  async #indexAll(): Promise<void> {
-    for await (const repository of listRepositories(this.#options.store, undefined)) {
-      this.#options.budget.demand();
-      this.#index(repository);
-    }
-  }
+type Progress = CollectionState & { readonly round: Round };
 
-  /** @throws {BudgetSpent} */
-  async #free({ begunMs: roundBegunMs }: Round, seenBefore: Progress['unheld'], begunMs: number): Promise<Progress> {
-    const unheld = await freeObjects({ ...this.#options, links: this.#links, begunMs, seenBefore, report: this.#report });
-    return { round: { begunMs: roundBegunMs, stage: 'done' }, unheld };
-  }
+function isUnderWay(state: CollectionState): state is Progress {
+  return state.round !== undefined && state.round.stage !== 'done';
+}
 
-  /** @returns undefined where the budget ended first */
-  async #freeWithin(work: () => Promise<Progress>): Promise<Progress | undefined> {
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof BudgetSpent) return undefined;
-      throw error;
-    }
-  }
+function beginning({ sightings }: CollectionState, begunMs: number): Progress {
+  return { round: { begunMs, stage: 'repositories' }, sightings };
+}
 
-  /** It had the whole budget, so no other run would come further. */
-  #giveUp({ begunMs }: Round, unheld: Progress['unheld']): Progress {
-    this.#report.failures.push('the bucket has too many keys to free objects within the budget of one run');
-    return { round: { begunMs, stage: 'done' }, unheld };
+async function firstRepository(keys: ListingWindow, after: RepositoryName | undefined): Promise<RepositoryName | undefined> {
+  for await (const { key } of keys.behind(after === undefined ? REPOSITORIES_PREFIX : behindRepository(after))) {
+    const name = findRepositoryKey(key)?.name;
+    if (name !== undefined) return name;
   }
+  return undefined;
 }

@@ -1,125 +1,201 @@
 import { z } from 'zod';
-import { type Digest, findDigest } from '../../domain/digest.ts';
+import type { Digest } from '../../domain/digest.ts';
 import { parseManifest } from '../../domain/manifest.ts';
+import { subjectTag } from '../../domain/referrer.ts';
 import type { RepositoryName, Tag } from '../../domain/reference.ts';
-import { readCell, type StoredCell } from '../../storage/cell.ts';
-import { manifestKey, tagKey } from '../../storage/keys.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
-import { CONNECTIONS, mapConcurrently } from '../map-concurrently.ts';
-import type { Budget } from './budget.ts';
-import type { ListedRepository } from '../repository-listing.ts';
-
-/** What is read before the budget is looked at again. */
-const BATCH = 60;
-
-const digest = z.string().transform((text) => findDigest(text)!);
-
-const stored = z.object({
-  version: z.literal(1),
-  repository: z.string(),
-  begunMs: z.number(),
-  cursor: z.string(),
-  tags: z.array(z.tuple([z.string(), digest])),
-  manifests: z.array(z.object({ digest, references: z.array(digest), subject: digest.optional() })),
-});
-
-interface Summary {
-  readonly digest: Digest;
-  readonly references: readonly Digest[];
-  readonly subject?: Digest | undefined;
-}
+import type { StoredCell } from '../../storage/cell.ts';
+import { fingerprintOf, packFingerprints, unpackFingerprints } from './fingerprints.ts';
+import { KeyFilter } from './key-filter.ts';
 
 /**
- * What the tags and manifests of one repository name: what stands here must stay. It may be read over several runs, for
- * whoever pushes meanwhile makes what they rely on younger than any cut-off that counts from the beginning of the mark.
+ * What one repository is gone through for, in this order: first everything is read that tells what must stay, then what
+ * need not stay ages, then what crashes left is tidied away.
+ */
+export const PASSES = [
+  'hints',
+  'manifests',
+  'times',
+  'tags',
+  'untagged manifests',
+  'ageing manifests',
+  'ageing links',
+  'stale hints',
+  'stale referrers',
+  'catalog',
+] as const;
+export type Pass = (typeof PASSES)[number];
+
+/** With `MAX_SEEN` and `MAX_EDGES` it keeps a mark below 28 MB. */
+const MAX_FILTER_BYTES = 22 * 1024 * 1024;
+/** Manifests that are known to have been read; any beyond are read once more. */
+const MAX_SEEN = 150_000;
+/** Edges that wait for the end of reading; any beyond are taken for granted, so that what they lead to stays for now. */
+const MAX_EDGES = 40_000;
+
+export const markHeader = z.object({
+  repository: z.string().transform((name) => name as RepositoryName),
+  begunMs: z.number(),
+  pass: z.enum(PASSES),
+  cursor: z.string(),
+  tracksKept: z.boolean(),
+  hasLive: z.boolean(),
+  hasYoung: z.boolean(),
+  hasTombstones: z.boolean(),
+  times: z.array(z.number()),
+  filterCount: z.number(),
+});
+type Header = z.output<typeof markHeader>;
+
+/**
+ * What the tags and manifests of one repository name: what stands here must stay. It may be read over any number of runs. The
+ * manifests that were there when it began are all read before anything ages; a manifest that was pushed since has made
+ * everything it names younger than any cut-off that counts from the beginning.
+ *
+ * Its sets are filters that may say yes by chance, and never a wrong no: a wrong yes keeps something until the next round.
  */
 export class Mark {
   readonly repository: RepositoryName;
   /** By the storage's clock. */
   readonly begunMs: number;
-  /** The last thing that was done by it, in the order of what is to be done; empty at first. */
+  /** Whether it is told which manifests tags need, and not only which blobs manifests need. */
+  readonly tracksKept: boolean;
+  pass: Pass = PASSES[0];
+  /** The last key that had its turn in this pass; empty at first. */
   cursor = '';
-  readonly #tags = new Map<Tag, Digest>();
-  readonly #manifests = new Map<Digest, Summary>();
+  hasLive = false;
+  /** Whether any manifest, or tombstone of one, was written since the cut-off. */
+  hasYoung = false;
+  hasTombstones = false;
+  /** When tags were written: domain/retention.ts. */
+  times: readonly number[] = [];
+  readonly #filter: KeyFilter;
+  readonly #seen = new Set<string>();
+  /** From a manifest to what stays if that one stays: its children, and what refers to it. */
+  readonly #edges = new Map<string, string[]>();
+  #edgeCount = 0;
 
-  constructor(repository: RepositoryName, begunMs: number) {
+  constructor({ repository, begunMs, tracksKept }: Pick<Header, 'repository' | 'begunMs' | 'tracksKept'>) {
     this.repository = repository;
     this.begunMs = begunMs;
+    this.tracksKept = tracksKept;
+    this.#filter = new KeyFilter(MAX_FILTER_BYTES, begunMs);
   }
 
-  /** @returns undefined where the JSON is no mark */
-  static parse(json: unknown): Mark | undefined {
-    const parsed = stored.safeParse(json);
-    if (!parsed.success) return undefined;
-    const mark = new Mark(parsed.data.repository as RepositoryName, parsed.data.begunMs);
-    mark.cursor = parsed.data.cursor;
-    for (const [tag, digest] of parsed.data.tags) mark.#tags.set(tag as Tag, digest);
-    for (const manifest of parsed.data.manifests) mark.#manifests.set(manifest.digest, manifest);
+  /** @param sections - what `save` has made of another */
+  static load(header: Header, sections: Readonly<Record<string, Uint8Array>>): Mark {
+    const mark = new Mark(header);
+    const { pass, cursor, hasLive, hasYoung, hasTombstones, times, filterCount } = header;
+    Object.assign(mark, { pass, cursor, hasLive, hasYoung, hasTombstones, times });
+    mark.#filter.load({ count: filterCount, bytes: sections['markFilter']! });
+    for (const seen of unpackFingerprints(sections['markSeen']!)) mark.#seen.add(seen);
+    const ends = unpackFingerprints(sections['markEdges']!);
+    for (let at = 0; at < ends.length; at += 2) mark.#addEdge(ends[at]!, ends[at + 1]!);
     return mark;
   }
 
-  toJSON(): object {
-    const { repository, begunMs, cursor } = this;
-    return { version: 1, repository, begunMs, cursor, tags: [...this.#tags], manifests: [...this.#manifests.values()] };
+  save(): { header: z.input<typeof markHeader>; sections: Record<string, Uint8Array> } {
+    const { repository, begunMs, tracksKept, pass, cursor, hasLive, hasYoung, hasTombstones, times } = this;
+    const fields = { repository, begunMs, tracksKept, pass, cursor, hasLive, hasYoung, hasTombstones };
+    const { count, bytes } = this.#filter.save();
+    const ends = [...this.#edges].flatMap(([from, all]) => all.flatMap((to) => [from, to]));
+    return {
+      header: { ...fields, times: [...times], filterCount: count },
+      sections: { markFilter: bytes, markSeen: packFingerprints(this.#seen), markEdges: packFingerprints(ends) },
+    };
   }
 
-  /**
-   * Tags come first: each holds its manifest's bytes, which need not be read again then.
-   *
-   * @returns false where the budget ended before all was read
-   * @throws {Failure} for what is no manifest
-   */
-  async readOn(store: ObjectStore, { name, manifests, tags }: ListedRepository, budget: Budget): Promise<boolean> {
-    const readTags = tags
-      .filter(({ tag }) => !this.#tags.has(tag))
-      .map(({ tag }) => async () => {
-        const cell = await readCell(store, tagKey(name, tag));
-        if (cell !== undefined) this.#tags.set(tag, this.#note(cell));
-      });
-    if (!(await allOf(readTags, budget))) return false;
-    const readManifests = manifests
-      .filter(({ digest, isThere }) => isThere && !this.#manifests.has(digest))
-      .map(({ digest }) => async () => {
-        const cell = await readCell(store, manifestKey(name, digest));
-        if (cell !== undefined) this.#note(cell);
-      });
-    return allOf(readManifests, budget);
+  noteHint(digest: Digest, tag: Tag): void {
+    this.#filter.add(`hint ${digest} ${tag}`);
   }
 
-  digestOf(tag: Tag): Digest | undefined {
-    return this.#tags.get(tag);
+  hasHint(digest: Digest, tag: Tag): boolean {
+    return this.#filter.has(`hint ${digest} ${tag}`);
   }
 
-  /** What any manifest that can be read names: blobs, and children of indexes. */
-  named(): ReadonlySet<Digest> {
-    return new Set([...this.#manifests.values()].flatMap(({ references }) => references));
+  noteLive(digest: Digest): void {
+    this.hasLive = true;
+    this.#filter.add(`live ${subjectTag(digest)}`);
   }
 
-  /** What tags name, the children of that, and what refers to any of it. */
-  kept(isKept: (tag: Tag) => boolean): ReadonlySet<Digest> {
-    const kept = new Set<Digest>();
-    const open = [...this.#tags].filter(([tag]) => isKept(tag)).map(([, digest]) => digest);
-    const bySubject = Map.groupBy(this.#manifests.values(), ({ subject }) => subject);
-    for (let digest = open.pop(); digest !== undefined; digest = open.pop()) {
-      if (kept.has(digest)) continue;
-      kept.add(digest);
-      open.push(...(this.#manifests.get(digest)?.references ?? []), ...(bySubject.get(digest) ?? []).map((each) => each.digest));
-    }
-    return kept;
+  /** Whether the manifest was there. */
+  isLive(digest: Digest): boolean {
+    return this.isLiveSubject(subjectTag(digest));
   }
 
-  #note({ digest, bytes, mediaType }: StoredCell): Digest {
+  /** The same of the manifest that a tag such as `sha256-<hex>` is about. */
+  isLiveSubject(subject: string): boolean {
+    return this.#filter.has(`live ${subject}`);
+  }
+
+  /** @throws {Failure} for what is no manifest */
+  noteTag(tag: Tag, cell: StoredCell): void {
+    this.#filter.add(`tag ${cell.digest} ${tag}`);
+    if (this.tracksKept) this.#keep(fingerprintOf(cell.digest));
+    this.noteManifest(cell);
+  }
+
+  isTagged(digest: Digest, tag: Tag): boolean {
+    return this.#filter.has(`tag ${digest} ${tag}`);
+  }
+
+  /** @throws {Failure} for what is no manifest */
+  noteManifest({ digest, bytes, mediaType }: StoredCell): void {
+    const self = fingerprintOf(digest);
+    if (this.#seen.has(self)) return;
     const { references, subject } = parseManifest(bytes, mediaType);
-    this.#manifests.set(digest, { digest, references: references.map((each) => each.digest), subject });
-    return digest;
+    for (const reference of references) this.#filter.add(`named ${reference.digest}`);
+    if (this.tracksKept) {
+      const children = references.filter(({ kind }) => kind === 'child').map((each) => fingerprintOf(each.digest));
+      // Its subject may be tagged again before this repository's turn ends: what it names stays for as long as it does.
+      const from = subject === undefined ? self : undefined;
+      for (const child of children) this.#lead(from, child);
+      if (subject !== undefined) this.#lead(fingerprintOf(subject), self);
+    }
+    if (this.#seen.size < MAX_SEEN) this.#seen.add(self);
   }
-}
 
-/** At least some of it, so that every run comes further. */
-async function allOf(reads: readonly (() => Promise<void>)[], budget: Budget): Promise<boolean> {
-  for (let start = 0; start < reads.length; start += BATCH) {
-    if (start > 0 && budget.isSpent) return false;
-    await mapConcurrently(reads.slice(start, start + BATCH), CONNECTIONS, (read) => read());
+  /** False also for some that were read. */
+  isSeen(digest: Digest): boolean {
+    return this.#seen.has(fingerprintOf(digest));
   }
-  return true;
+
+  /** Whether a manifest names it: a blob, or a child of an index. */
+  isNamed(digest: Digest): boolean {
+    return this.#filter.has(`named ${digest}`);
+  }
+
+  /** Whether a tag names it, an index that is kept, or its subject is kept. Only once all has been read. */
+  isKept(digest: Digest): boolean {
+    return this.#filter.has(`kept ${fingerprintOf(digest)}`);
+  }
+
+  /** All has been read. */
+  followEdges(): void {
+    for (let isNew = true; isNew;) {
+      isNew = false;
+      for (const [from, all] of this.#edges) {
+        if (!this.#filter.has(`kept ${from}`)) continue;
+        this.#edges.delete(from);
+        for (const to of all) this.#keep(to);
+        isNew = true;
+      }
+    }
+  }
+
+  #keep(fingerprint: string): void {
+    this.#filter.add(`kept ${fingerprint}`);
+  }
+
+  /** @param from - undefined: in any case */
+  #lead(from: string | undefined, to: string): void {
+    if (from === undefined || this.#edgeCount === MAX_EDGES || this.#filter.has(`kept ${from}`)) this.#keep(to);
+    else this.#addEdge(from, to);
+  }
+
+  #addEdge(from: string, to: string): void {
+    const all = this.#edges.get(from);
+    if (all === undefined) this.#edges.set(from, [to]);
+    else all.push(to);
+    this.#edgeCount += 1;
+  }
 }

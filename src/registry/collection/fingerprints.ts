@@ -1,0 +1,19 @@
+import { Buffer } from 'node:buffer';
+import { digestOf, hexOf } from '../../domain/digest.ts';
+
+const BYTES = 16;
+
+/** Half a SHA-256, a character a byte: two texts with one fingerprint would take 2^64 tries to find. */
+export function fingerprintOf(text: string): string {
+  return Buffer.from(hexOf(digestOf(new TextEncoder().encode(text))), 'hex').toString('latin1', 0, BYTES);
+}
+
+/** Fingerprints, each once, as bytes for the bucket. */
+export function packFingerprints(fingerprints: Iterable<string>): Uint8Array {
+  return Buffer.from([...fingerprints].join(''), 'latin1');
+}
+
+export function unpackFingerprints(bytes: Uint8Array): string[] {
+  const text = Buffer.from(bytes).toString('latin1');
+  return Array.from({ length: text.length / BYTES }, (_, index) => text.slice(index * BYTES, (index + 1) * BYTES));
+}
