@@ -8,6 +8,7 @@ import type { CollectionReport } from './registry/collection/report.ts';
 import { Referrers } from './registry/referrers.ts';
 import { Tags } from './registry/tags.ts';
 import type { ObjectStore } from './storage/object-store.ts';
+import type { Pace } from './storage/pace.ts';
 
 export interface CollectOptions {
   /** Whether manifests go that no tag, kept index or kept subject needs. */
@@ -21,19 +22,19 @@ export interface CollectOptions {
 const WHOLE: BudgetOptions = { operations: Infinity, seconds: Infinity };
 
 /** One run of garbage collection, what it does on the storage being paid for. */
-export function collector(config: Config, bucket: ObjectStore, clock: () => Date) {
+export function collector(config: Config, bucket: ObjectStore, pace: Pace) {
   return async (options: CollectOptions = {}): Promise<CollectionReport> => {
     const { deleteUntagged = false, isDryRun = false, slice, onRepository = () => undefined } = options;
-    const budget = new Budget(slice ?? WHOLE, clock);
+    const budget = new Budget(slice ?? WHOLE, pace.clock);
     const store = budget.metered(bucket);
-    const catalog = new Catalog(store);
+    const catalog = new Catalog(store, pace);
     const immutable = new ImmutableTags(config.tags.immutable);
     const collection = new Collection({
       store,
+      pace,
       catalog,
-      tags: new Tags(store, catalog, immutable),
-      referrers: new Referrers(store),
-      clock,
+      tags: new Tags({ store, pace, catalog, immutable }),
+      referrers: new Referrers(store, pace),
       graceMs: config.storage.gracePeriodSeconds * 1000,
       deleteUntagged,
       retention: config.retention && new RetentionRules(config.retention),

@@ -24,7 +24,7 @@ import { Manifests, type StoredManifest } from './registry/manifests.ts';
 import { RecentCache } from './recent-cache.ts';
 import { Referrers } from './registry/referrers.ts';
 import { SessionSeal } from './registry/session-seal.ts';
-import { Tags } from './registry/tags.ts';
+import { Tags, type TagsADelete } from './registry/tags.ts';
 import { type PurgeReport, UploadPurge } from './registry/upload-purge.ts';
 import { Verification, type VerificationOptions } from './registry/verification/verification.ts';
 import type { VerificationReport } from './registry/verification/report.ts';
@@ -59,12 +59,16 @@ export interface Platform {
   readonly clock: () => Date;
   readonly randomId: () => string;
   readonly wait: (ms: number) => Promise<void>;
+  /** At least 0, and less than 1. */
+  readonly random: () => number;
   /** Whether there were not too many of one kind lately, as the platform counts them. */
   readonly limit: ((key: string) => Promise<boolean>) | undefined;
   /** Whether this is the edge's emulator, which lets clients say whatever they like about where they are. */
   readonly isEmulated: boolean;
   /** What opens the store to commands on the same machine; undefined: nothing does. */
   readonly storeKey?: string | undefined;
+  /** How many tags one delete of a manifest takes, where a test wants other numbers than tags.ts. */
+  readonly tagsADelete?: TagsADelete | undefined;
 }
 
 /** What wrangler.toml binds. */
@@ -100,6 +104,7 @@ export function platformOn(store: ObjectStore, storeName: string, config: Config
     clock: () => new Date(),
     randomId: () => crypto.randomUUID(),
     wait: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+    random: Math.random,
     limit: limiter && (async (key: string) => (await limiter.limit({ key })).success),
     isEmulated: emulated !== undefined,
     storeKey: emulated === undefined ? undefined : storeKey,
@@ -112,26 +117,28 @@ const MANIFESTS_BYTES = 8 * 1024 * 1024;
 
 /** The only wiring. */
 export function compose(config: Config, platform: Platform): Registry {
-  const { store, storeName, presign, pool, clock, randomId, wait, limit, isEmulated, storeKey } = platform;
+  const { store, storeName, presign, pool, clock, randomId, wait, random, limit, isEmulated, storeKey } = platform;
+  const pace = { clock, wait, random };
   const { partBytes, gracePeriodSeconds } = config.storage;
   const { secrets } = config.http;
   const log = createLog(config.log, clock);
-  const bucket = new BucketInfo(store, storeName);
-  const liveness = new Liveness(store, clock, gracePeriodSeconds);
+  const bucket = new BucketInfo(store, storeName, pace);
+  const liveness = new Liveness(store, pace, gracePeriodSeconds);
   const remember = <T>(maxBytes: number) => new RecentCache<T>(clock, config.storage.cacheAgeSeconds, maxBytes);
   const onBroken = (link: BrokenLink) =>
     log('error', 'the bytes of a blob are missing: its link goes, so that a push brings them back', { ...link });
   const recentLinks = remember<BlobLink>(LINKS_BYTES);
   const isReadOnly = config.readOnly;
-  const blobs = new Blobs({ store, bucket, liveness, presign, recent: recentLinks, isReadOnly, onBroken });
+  const blobs = new Blobs({ store, pace, bucket, liveness, presign, recent: recentLinks, isReadOnly, onBroken });
   const writer = new BlobWriter({ store, pool, partBytes, randomId });
   const chunked = new ChunkedBlob(writer);
   const uploads = new Uploads({ store, bucket, blobs, writer, chunked });
-  const catalog = new Catalog(store);
-  const tags = new Tags(store, catalog, new ImmutableTags(config.tags.immutable));
-  const referrers = new Referrers(store);
+  const catalog = new Catalog(store, pace);
+  const immutable = new ImmutableTags(config.tags.immutable);
+  const tags = new Tags({ store, pace, catalog, immutable, tagsADelete: platform.tagsADelete });
+  const referrers = new Referrers(store, pace);
   const recentManifests = remember<StoredManifest>(MANIFESTS_BYTES);
-  const manifests = new Manifests({ store, bucket, liveness, catalog, tags, referrers, recent: recentManifests });
+  const manifests = new Manifests({ store, pace, bucket, liveness, catalog, tags, referrers, recent: recentManifests });
   const keys = (purpose: string) => new KeyRing(async () => (secrets.length > 0 ? secrets : [await bucket.secret()]), purpose);
   const seal = new SessionSeal(keys('berth upload session'), clock, gracePeriodSeconds / 2);
   const authenticator = openAuthenticator(config.auth, { store, clock, keys, wait, limit });
@@ -152,7 +159,7 @@ export function compose(config: Config, platform: Platform): Registry {
     catalog,
   };
   const purge = new UploadPurge({ store, chunked, clock, ...config.uploadPurging });
-  const collect = collector(config, store, clock);
+  const collect = collector(config, store, pace);
   return {
     app: createApp(services, clock, storeKey === undefined ? undefined : storeAccess(store, storeKey)),
     services,

@@ -28,7 +28,7 @@ const facts = z.object({
 });
 const page = z.object({ objects: z.array(facts.extend({ key: z.string() })), truncated: z.boolean() });
 const written = z.object({ etag: z.string() });
-const KINDS = ['unavailable', 'misconfigured', 'checksum', 'multipart-unknown', 'unexpected'] as const;
+const KINDS = ['unavailable', 'busy', 'misconfigured', 'checksum', 'multipart-unknown', 'unexpected'] as const;
 const failure = z.object({ kind: z.enum(KINDS), message: z.string() });
 
 /** Longer than the worker itself tries anything but a body. */

@@ -20,6 +20,8 @@ export interface ManifestReference {
   readonly digest: Digest;
   /** A child of an index: a manifest mostly, but older buildkit caches list layers there. */
   readonly kind: 'blob' | 'child';
+  /** Whether its descriptor says so: where it most likely stands, not what it is. */
+  readonly isManifest: boolean;
 }
 
 const OCI_IMAGE = 'application/vnd.oci.image.manifest.v1+json';
@@ -34,8 +36,8 @@ const SCHEMA_1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+(json|p
 /** The specification asks for 4 megabytes at least. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
-/** Each costs a storage operation when the manifest is pushed, and a request may make so many. */
-const MAX_REFERENCES = 2000;
+/** Each costs a storage operation when the manifest is pushed, or two, and one request makes 2,100 at most. */
+const MAX_REFERENCES = 900;
 
 const digest = z.string().transform((text, context) => {
   const found = findDigest(text);
@@ -107,11 +109,15 @@ function parseIndex(json: Record<string, unknown>): Omit<Manifest, 'mediaType'> 
   };
 }
 
-function uniqueReferences(descriptors: readonly { digest: Digest }[], kind: ManifestReference['kind']): ManifestReference[] {
-  const digests = new Set(descriptors.map((each) => each.digest));
-  if (digests.size > MAX_REFERENCES)
-    throw invalid(`a manifest may name ${MAX_REFERENCES} blobs and manifests here, not ${digests.size}`);
-  return [...digests].map((digest) => ({ digest, kind }));
+function uniqueReferences(
+  descriptors: readonly { digest: Digest; mediaType: string }[],
+  kind: ManifestReference['kind'],
+): ManifestReference[] {
+  const mediaTypes = new Map(descriptors.map(({ digest, mediaType }) => [digest, mediaType]));
+  if (mediaTypes.size > MAX_REFERENCES)
+    throw invalid(`a manifest may name ${MAX_REFERENCES} blobs and manifests here, not ${mediaTypes.size}`);
+  const isManifest = (mediaType: string) => [...IMAGES, ...INDEXES].includes(mediaType);
+  return [...mediaTypes].map(([digest, mediaType]) => ({ digest, kind, isManifest: isManifest(mediaType) }));
 }
 
 function isSchema1(json: Record<string, unknown>, contentType: string | undefined): boolean {

@@ -1,6 +1,7 @@
 import { Failure, type FailureKind } from '../domain/failure.ts';
 import { Unavailable } from '../domain/unavailable.ts';
-import { StoreError } from '../storage/object-store.ts';
+import { Unfinished } from '../domain/unfinished.ts';
+import { StoreError, type StoreErrorKind } from '../storage/object-store.ts';
 import type { Log } from '../log.ts';
 
 interface Wire {
@@ -43,7 +44,18 @@ const WIRE = {
   'upload-unknown': { code: 'BLOB_UPLOAD_UNKNOWN', status: 404 },
 } as const satisfies Record<FailureKind, Wire>;
 
-const RETRY_AFTER_SECONDS = '5';
+const RETRY_AFTER = { 'Retry-After': '5' };
+/** Where nothing is wrong, and the same request goes on. */
+const GOES_ON_AFTER = { 'Retry-After': '1' };
+
+const STORE_MESSAGES = {
+  unavailable: 'the storage is not available',
+  misconfigured: 'the storage is not available',
+  checksum: 'the storage is not available',
+  'multipart-unknown': 'the storage is not available',
+  busy: 'the storage is busy: repeat the request',
+  contended: 'other requests keep changing the same thing: repeat the request',
+} as const satisfies Record<Exclude<StoreErrorKind, 'unexpected'>, string>;
 
 /** The answer to a request that went wrong. What the storage said goes to the log alone. */
 export function errorResponse(error: unknown, log: Log): Response {
@@ -53,11 +65,15 @@ export function errorResponse(error: unknown, log: Log): Response {
   }
   if (error instanceof Unavailable) {
     log('error', 'not usable now', { error: error.message });
-    return errorBody(503, 'UNKNOWN', 'the registry is not available', undefined, { 'Retry-After': RETRY_AFTER_SECONDS });
+    return errorBody(503, 'UNKNOWN', 'the registry is not available', undefined, RETRY_AFTER);
+  }
+  if (error instanceof Unfinished) {
+    log('info', 'a request goes on when it is repeated', { reason: error.message });
+    return errorBody(503, 'UNKNOWN', error.message, undefined, GOES_ON_AFTER);
   }
   log('error', error instanceof StoreError ? 'storage failed' : 'unexpected error', describe(error));
   if (error instanceof StoreError && error.kind !== 'unexpected')
-    return errorBody(503, 'UNKNOWN', 'the storage is not available', undefined, { 'Retry-After': RETRY_AFTER_SECONDS });
+    return errorBody(503, 'UNKNOWN', STORE_MESSAGES[error.kind], undefined, RETRY_AFTER);
   return errorBody(500, 'UNKNOWN', 'an unexpected error happened; the log has it', undefined, {});
 }
 

@@ -22,9 +22,8 @@ export function parsePage(query: PageQuery, maxEntries: number, findName: (text:
 }
 
 /** `Link` to the next page of names, only where there is one. */
-export function nextLink(c: Context, page: NamePage, limit: number): Record<string, string> {
-  const last = page.names.at(-1);
-  return page.more && last !== undefined ? linkToNext(c, { last, n: String(limit) }) : {};
+export function nextLink(c: Context, { next }: NamePage, limit: number): Record<string, string> {
+  return next === undefined ? {} : linkToNext(c, { last: next, n: String(limit) });
 }
 
 /**

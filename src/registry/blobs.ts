@@ -6,6 +6,7 @@ import type { BucketInfo } from '../storage/bucket-record.ts';
 import { type Cell, deleteCell, readCell, updateCell } from '../storage/cell.ts';
 import { blobKey } from '../storage/keys.ts';
 import type { ObjectStore, PresignGet } from '../storage/object-store.ts';
+import type { Pace } from '../storage/pace.ts';
 import type { Liveness } from './liveness.ts';
 import type { RecentCache } from '../recent-cache.ts';
 
@@ -30,6 +31,7 @@ export interface BrokenLink extends Pick<BlobLink, 'digest' | 'object'> {
  */
 export class Blobs {
   readonly #store: ObjectStore;
+  readonly #pace: Pace;
   readonly #bucket: BucketInfo;
   readonly #liveness: Liveness;
   readonly #presign: PresignGet | undefined;
@@ -39,6 +41,7 @@ export class Blobs {
 
   constructor(options: {
     store: ObjectStore;
+    pace: Pace;
     bucket: BucketInfo;
     liveness: Liveness;
     presign: PresignGet | undefined;
@@ -48,6 +51,7 @@ export class Blobs {
     onBroken: (link: BrokenLink) => void;
   }) {
     this.#store = options.store;
+    this.#pace = options.pace;
     this.#bucket = options.bucket;
     this.#liveness = options.liveness;
     this.#presign = options.presign;
@@ -98,7 +102,9 @@ export class Blobs {
   async link(name: RepositoryName, { digest, size, object }: BlobLink): Promise<void> {
     const key = blobKey(name, digest);
     const own = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
-    const { object: standing } = await this.#liveness.establish(key, own);
+    const {
+      standing: { object: standing },
+    } = await this.#liveness.establish(key, own);
     const linked = standing === undefined || standing === object ? object : await this.#replaceBroken(name, own, standing);
     this.#recent.set(key, { digest, size, object: linked }, LINK_BYTES);
   }
@@ -108,7 +114,7 @@ export class Blobs {
     if ((await this.#store.head(standing)) !== undefined) return standing;
     this.#onBroken({ repository: name, digest: own.digest, object: standing });
     let linked = own.object;
-    await updateCell(this.#store, blobKey(name, own.digest), (current) => {
+    await updateCell(this.#store, this.#pace, blobKey(name, own.digest), (current) => {
       const isBroken = current?.object === undefined || current.object === standing;
       linked = isBroken ? own.object : current.object;
       return isBroken ? { ...own, state: 'live' } : undefined;
@@ -127,7 +133,7 @@ export class Blobs {
     const key = blobKey(name, digest);
     this.#recent.delete(key);
     if (this.#isReadOnly) return;
-    const isDropped = await deleteCell(this.#store, key, async (cell) => cell.object === object);
+    const isDropped = await deleteCell(this.#store, this.#pace, key, async (cell) => cell.object === object);
     if (isDropped) this.#onBroken({ repository: name, digest, object });
   }
 
@@ -137,7 +143,7 @@ export class Blobs {
    */
   async delete(name: RepositoryName, digest: Digest): Promise<void> {
     const key = blobKey(name, digest);
-    const wasThere = await deleteCell(this.#store, key, async () => true);
+    const wasThere = await deleteCell(this.#store, this.#pace, key, async () => true);
     this.#recent.delete(key);
     if (!wasThere) throw unknownBlob(digest);
   }

@@ -1,24 +1,28 @@
 import type { RepositoryName } from '../domain/reference.ts';
 import { CATALOG_PREFIX, catalogKey, manifestsPrefix, nameOfCatalogKey } from '../storage/keys.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { createMarker, type Pace } from '../storage/pace.ts';
 import { listNames, type NamePage, type PageRequest } from './name-page.ts';
 
 /** Which repositories there are: those that have been given a manifest. */
 export class Catalog {
   readonly #store: ObjectStore;
+  readonly #pace: Pace;
 
-  constructor(store: ObjectStore) {
+  constructor(store: ObjectStore, pace: Pace) {
     this.#store = store;
+    this.#pace = pace;
   }
 
-  /** @param isVisible - names that it refuses are left out, and the page filled with those that follow; undefined: none are */
+  /**
+   * @param isVisible - names that it refuses are left out, and the page filled with those that follow; undefined: none are
+   * @throws {Unfinished} where so many in a row are left out that none was found
+   */
   list(page: PageRequest, isVisible: ((name: RepositoryName) => boolean) | undefined): Promise<NamePage> {
     return listNames(this.#store, CATALOG_PREFIX, page, {
-      startAfter: (last) => catalogKey(last as RepositoryName),
-      nameOf: ({ key }) => {
-        const name = nameOfCatalogKey(key);
-        return isVisible === undefined || isVisible(name) ? name : undefined;
-      },
+      keyOf: (name) => catalogKey(name as RepositoryName),
+      nameOf: nameOfCatalogKey,
+      isShown: ({ key }) => isVisible === undefined || isVisible(nameOfCatalogKey(key)),
       tellsOfOthers: isVisible === undefined,
     });
   }
@@ -29,7 +33,7 @@ export class Catalog {
 
   /** Looks first: R2 takes about one write a second to one key. */
   async keep(name: RepositoryName): Promise<void> {
-    if (!(await this.has(name))) await this.#store.put(catalogKey(name), new Uint8Array(0));
+    if (!(await this.has(name))) await createMarker(this.#store, this.#pace, catalogKey(name));
   }
 
   /** One listing a thousand. */

@@ -1,5 +1,6 @@
 import { type Cell, type Change, createCell, lookAt, type StoredCell, updateCell } from '../storage/cell.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { Pace } from '../storage/pace.ts';
 
 /**
  * When a link or manifest may be relied on as it is. Collection condemns what has been unreferenced and unwritten for
@@ -7,17 +8,17 @@ import type { ObjectStore } from '../storage/object-store.ts';
  */
 export class Liveness {
   readonly #store: ObjectStore;
-  readonly #clock: () => Date;
+  readonly #pace: Pace;
   readonly #freshMs: number;
 
-  constructor(store: ObjectStore, clock: () => Date, gracePeriodSeconds: number) {
+  constructor(store: ObjectStore, pace: Pace, gracePeriodSeconds: number) {
     this.#store = store;
-    this.#clock = clock;
+    this.#pace = pace;
     this.#freshMs = (gracePeriodSeconds * 1000) / 2;
   }
 
   isFresh(cell: StoredCell): boolean {
-    return cell.state === 'live' && this.#clock().getTime() - cell.lastModified.getTime() < this.#freshMs;
+    return cell.state === 'live' && this.#pace.clock().getTime() - cell.lastModified.getTime() < this.#freshMs;
   }
 
   /** Reads a cell that something else is about to name: one operation, two where it must be made live again. */
@@ -29,23 +30,25 @@ export class Liveness {
       relied = current;
       return current === undefined || this.isFresh(current) ? undefined : { ...current, state: 'live' };
     };
-    await updateCell(this.#store, key, revive, look);
+    await updateCell(this.#store, this.#pace, key, revive, look);
     return relied;
   }
 
   /**
    * Writes a cell that most likely is not there yet: one operation then. Leaves one that is there already and fresh.
-   * @returns the cell that stands there now
+   * @returns the cell that stands there now, and whether there was nothing before, not even a tombstone
    */
-  async establish(key: string, cell: Omit<Cell, 'state'>): Promise<Cell> {
+  async establish(key: string, cell: Omit<Cell, 'state'>): Promise<{ standing: Cell; isNew: boolean }> {
     const own: Cell = { ...cell, state: 'live' };
     let standing = own;
+    let looks = 0;
     const settle: Change = (current) => {
+      looks += 1;
       const stands = current !== undefined && this.isFresh(current) && current.mediaType === cell.mediaType;
       standing = stands ? current : own;
       return stands ? undefined : own;
     };
-    await createCell(this.#store, key, settle);
-    return standing;
+    await createCell(this.#store, this.#pace, key, settle);
+    return { standing, isNew: looks === 1 };
   }
 }

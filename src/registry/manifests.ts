@@ -3,13 +3,15 @@ import { Failure } from '../domain/failure.ts';
 import { type Manifest, type ManifestReference, parseManifest } from '../domain/manifest.ts';
 import type { Reference, RepositoryName, Tag } from '../domain/reference.ts';
 import { describeReferrer, subjectOf } from '../domain/referrer.ts';
+import { Unfinished } from '../domain/unfinished.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
 import { type Cell, deleteCell, readCell, type StoredCell } from '../storage/cell.ts';
 import { blobKey, manifestKey } from '../storage/keys.ts';
 import { type ObjectStore, StoreError } from '../storage/object-store.ts';
+import type { Pace } from '../storage/pace.ts';
 import type { Catalog } from './catalog.ts';
 import type { Liveness } from './liveness.ts';
-import { CONNECTIONS, mapConcurrently } from './map-concurrently.ts';
+import { CONNECTIONS, findConcurrently, mapConcurrently } from './map-concurrently.ts';
 import type { RecentCache } from '../recent-cache.ts';
 import type { Referrers } from './referrers.ts';
 import type { Tags } from './tags.ts';
@@ -33,6 +35,7 @@ export interface PutManifest extends Manifest {
 /** Manifests: what is put is live in its repository with all that it names, and with all that names it. */
 export class Manifests {
   readonly #store: ObjectStore;
+  readonly #pace: Pace;
   readonly #bucket: BucketInfo;
   readonly #liveness: Liveness;
   readonly #catalog: Catalog;
@@ -42,6 +45,7 @@ export class Manifests {
 
   constructor(options: {
     store: ObjectStore;
+    pace: Pace;
     bucket: BucketInfo;
     liveness: Liveness;
     catalog: Catalog;
@@ -50,6 +54,7 @@ export class Manifests {
     recent: RecentCache<StoredManifest>;
   }) {
     this.#store = options.store;
+    this.#pace = options.pace;
     this.#bucket = options.bucket;
     this.#liveness = options.liveness;
     this.#catalog = options.catalog;
@@ -88,11 +93,13 @@ export class Manifests {
       throw new Failure('digest-mismatch', `the manifest's digest is ${digest}`, { detail: { digest: target.digest } });
     await this.#bucket.abilities();
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const stands = await this.#putOnce(name, target.tags, digest, bytes, manifest);
+      // What it names was made sure of a moment ago, and stays for half a grace period.
+      const references = round === 0 ? manifest.references : [];
+      const stands = await this.#putOnce(name, target.tags, digest, bytes, { ...manifest, references });
       this.#recent.delete(manifestKey(name, digest)); // What is remembered may have another media type.
       if (stands) return { ...manifest, digest };
     }
-    throw new StoreError('unavailable', `${digest} was deleted ${MAX_ROUNDS} times while it was pushed`);
+    throw new StoreError('contended', `${digest} was deleted ${MAX_ROUNDS} times while it was pushed`);
   }
 
   /**
@@ -116,14 +123,18 @@ export class Manifests {
     // By itself, since even relying on a link may write it anew: a push that is refused leaves nothing behind.
     if (this.#tags.hasImmutable(name, tags)) await looking;
     const [looks] = await Promise.all([looking, this.#requireAll(name, manifest.references)]);
-    const [announced] = await Promise.all([
+    const [announced, established] = await Promise.all([
       forEachTag(looks, async (look) => ({ ...look, isNew: await this.#tags.announce(name, look.tag, digest, look.seen) })),
       this.#liveness.establish(manifestKey(name, digest), cell),
     ]);
     const [moved] = await Promise.all([
       forEachTag(announced, async ({ tag, seen, isNew }) => {
-        const stoodStill = await this.#tags.move(name, tag, cell, seen);
-        return { tag, isHintSafe: isNew || (stoodStill && seen.cell?.digest === digest) };
+        const moved = await this.#tags.move(name, tag, cell, seen);
+        // Several who tidy hints may be late: a hint left just now is safe from them where the tag or the manifest is new too.
+        const isOwn = isNew && (established.isNew || seen.etag === undefined);
+        const stoodWithHint = moved === 'as seen' && (isOwn || seen.cell?.digest === digest);
+        // One that names something else by now needs none.
+        return { tag, isHintSafe: stoodWithHint || moved === 'overwritten' };
       }),
       subject && this.#referrers.add(name, subject, describeReferrer(manifest, digest, bytes.length)),
     ]);
@@ -145,6 +156,7 @@ export class Manifests {
    * A tag's delete takes the tag alone. A digest's takes the manifest, and then those tags that still name it.
    *
    * @throws {Failure} manifest-unknown, tag-immutable
+   * @throws {Unfinished} where it has so many tags that the same call has to be made again
    */
   async delete(name: RepositoryName, reference: Reference): Promise<void> {
     const wasThere =
@@ -157,14 +169,16 @@ export class Manifests {
   /**
    * It leaves its subject's list before it goes, and is looked for there once more afterwards: somebody may have pushed
    * it just before, and whoever pushes it again meanwhile keeps it all.
+   *
+   * @returns false where there was neither the manifest nor any tag that an earlier call has left
    */
   async #deleteManifest(name: RepositoryName, digest: Digest): Promise<boolean> {
     const isDead = async () => !(await this.#isThere(manifestKey(name, digest)));
     const gone = await this.#deleteUnlessKept(name, digest);
     const subject = gone && subjectOf(gone.bytes);
     if (subject !== undefined) await this.#referrers.remove(name, subject, digest, isDead);
-    await this.#tags.deleteThoseOf(name, digest, isDead);
-    return gone !== undefined;
+    const hadTags = await this.#tags.deleteThoseOf(name, digest, isDead);
+    return gone !== undefined || hadTags;
   }
 
   /**
@@ -173,13 +187,15 @@ export class Manifests {
    *
    * @returns the manifest that is gone now; undefined where there was none
    * @throws {Failure} tag-immutable
+   * @throws {Unfinished} where it is there still, and has too many such tags for one look
    */
   async #deleteUnlessKept(name: RepositoryName, digest: Digest): Promise<StoredCell | undefined> {
     const key = manifestKey(name, digest);
     let met: StoredCell | undefined;
     try {
-      await deleteCell(this.#store, key, async (cell) => {
-        await this.#tags.checkNotKept(name, digest);
+      await deleteCell(this.#store, this.#pace, key, async (cell) => {
+        // Once, however often others write the manifest meanwhile: the look after it has gone is what counts.
+        if (met === undefined) await this.#tags.checkNotKept(name, digest);
         met = cell;
         const subject = subjectOf(cell.bytes);
         if (subject !== undefined) await this.#referrers.remove(name, subject, digest, async () => true);
@@ -189,28 +205,37 @@ export class Manifests {
       if (met !== undefined) await this.#tags.checkNotKept(name, digest);
       return met;
     } catch (error) {
-      if (met !== undefined && error instanceof Failure) await this.put(name, { digest, tags: [] }, met.bytes, met.mediaType);
+      const isKept = error instanceof Failure || error instanceof Unfinished;
+      if (met !== undefined && isKept) await this.put(name, { digest, tags: [] }, met.bytes, met.mediaType);
       throw error;
     }
   }
 
   /** @throws {Failure} manifest-blob-unknown for the first reference that is not here */
   async #requireAll(name: RepositoryName, references: readonly ManifestReference[]): Promise<void> {
-    const found = await mapConcurrently(references, CONNECTIONS, (reference) => this.#isLive(name, reference));
-    const missing = references.find((_, index) => !found[index]);
+    let secondLooks = MAX_SECOND_LOOKS;
+    const isMissing = async ({ digest, kind, isManifest }: ManifestReference) => {
+      const [blob, manifest] = [blobKey(name, digest), manifestKey(name, digest)];
+      if (kind === 'blob') return !(await this.#isLive(blob));
+      if (await this.#isLive(isManifest ? manifest : blob)) return false;
+      secondLooks -= 1;
+      return secondLooks < 0 || !(await this.#isLive(isManifest ? blob : manifest));
+    };
+    const missing = await findConcurrently(references, CONNECTIONS, isMissing);
     if (missing !== undefined)
       throw new Failure('manifest-blob-unknown', `${missing.digest} is not in the repository`, {
         detail: { digest: missing.digest },
       });
   }
 
-  async #isLive(name: RepositoryName, { digest, kind }: ManifestReference): Promise<boolean> {
-    if (kind === 'child' && (await this.#liveness.rely(manifestKey(name, digest))) !== undefined) return true;
-    return (await this.#liveness.rely(blobKey(name, digest))) !== undefined;
+  async #isLive(key: string): Promise<boolean> {
+    return (await this.#liveness.rely(key)) !== undefined;
   }
 }
 
 const MAX_ROUNDS = 3;
+/** Children of one index that are looked for as a blob where their descriptor says manifest, or the other way round. */
+const MAX_SECOND_LOOKS = 25;
 
 function unknownManifest(name: RepositoryName, reference: Reference): Failure {
   const detail = { name, reference: reference.kind === 'tag' ? reference.tag : reference.digest };

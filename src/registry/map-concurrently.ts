@@ -1,17 +1,47 @@
 /** What a Worker's request may have open at once; further calls would only wait, with their time limits running. */
 export const CONNECTIONS = 6;
 
-/** Like `Promise.all` over a `map`, with at most `limit` calls under way. */
+/** Like `Promise.all` over a `map`, with at most `limit` calls under way, and none begun once one has failed. */
 export async function mapConcurrently<T, R>(items: readonly T[], limit: number, call: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
+  await callConcurrently(items, limit, async (item, index) => {
+    results[index] = await call(item);
+    return true;
+  });
+  return results;
+}
+
+/** Like `find`, with at most `limit` calls under way, and none begun once an item is found or a call has failed. */
+export async function findConcurrently<T>(
+  items: readonly T[],
+  limit: number,
+  matches: (item: T) => Promise<boolean>,
+): Promise<T | undefined> {
+  let found = items.length;
+  await callConcurrently(items, limit, async (item, index) => {
+    if (await matches(item)) found = Math.min(found, index);
+    return found === items.length;
+  });
+  return items[found];
+}
+
+/** @param call - whether to go on */
+async function callConcurrently<T>(
+  items: readonly T[],
+  limit: number,
+  call: (item: T, index: number) => Promise<boolean>,
+): Promise<void> {
   let next = 0;
   const work = async () => {
     while (next < items.length) {
       const index = next;
       next += 1;
-      results[index] = await call(items[index]!);
+      const goesOn = await call(items[index]!, index).catch((error: unknown) => {
+        next = items.length;
+        throw error;
+      });
+      if (!goesOn) next = items.length;
     }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, work));
-  return results;
 }

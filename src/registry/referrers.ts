@@ -1,9 +1,10 @@
 import type { Digest } from '../domain/digest.ts';
 import { decodeReferrer, encodeReferrer, type Referrer } from '../domain/referrer.ts';
 import type { RepositoryName } from '../domain/reference.ts';
-import { deleteCell, readCell, updateCell } from '../storage/cell.ts';
+import { deleteCell, placeCell, readCell } from '../storage/cell.ts';
 import { behindReferrer, parseReferrerKey, referrerKey, referrerPrefix, referrersPrefix } from '../storage/keys.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import type { Pace } from '../storage/pace.ts';
 import { CONNECTIONS } from './map-concurrently.ts';
 
 /** A page is an index of 4 MiB, as large as manifests are: some clients (cosign) read no second one. */
@@ -37,24 +38,29 @@ interface Batch {
 /** Which manifests name another as their subject: a cell for each, most of them read from the listing alone. */
 export class Referrers {
   readonly #store: ObjectStore;
+  readonly #pace: Pace;
 
-  constructor(store: ObjectStore) {
+  constructor(store: ObjectStore, pace: Pace) {
     this.#store = store;
+    this.#pace = pace;
   }
 
-  /** Written also where it stands already: to a delete of the referrer, on its way here, it must have changed. */
+  /**
+   * To be done after the referrer was stored. Written also where it stands already: to a delete of the referrer, on its way
+   * here, it must have changed, by this push or by another that comes meanwhile.
+   */
   async add(name: RepositoryName, subject: Digest, referrer: Referrer): Promise<void> {
     const { digest, mediaType, size } = referrer;
     const description = encodeReferrer(referrer);
     const bytes = new TextEncoder().encode(description);
     const key = referrerKey(name, subject, digest, description);
-    await updateCell(this.#store, key, () => ({ state: 'live', digest, mediaType, size, bytes }), {});
+    await placeCell(this.#store, this.#pace, key, { state: 'live', digest, mediaType, size, bytes }, {});
   }
 
   /** @param stillWanted - asked of each cell just before it goes */
   async remove(name: RepositoryName, subject: Digest, digest: Digest, stillWanted: () => Promise<boolean>): Promise<void> {
     for await (const { key, size } of listAll(this.#store, referrerPrefix(name, subject, digest)))
-      if (size > 0) await deleteCell(this.#store, key, stillWanted);
+      if (size > 0) await deleteCell(this.#store, this.#pace, key, stillWanted);
   }
 
   /** As many as fill a page, in the order of their digests. */

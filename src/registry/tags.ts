@@ -2,23 +2,48 @@ import type { Digest } from '../domain/digest.ts';
 import { Failure } from '../domain/failure.ts';
 import type { ImmutableTags } from '../domain/immutable-tags.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
-import { type Cell, type Change, deleteCell, lookAt, type Look, readCell, type StoredCell, updateCell } from '../storage/cell.ts';
+import { Unfinished } from '../domain/unfinished.ts';
+import { type Cell, deleteCell, lookAt, type Look, placeCell, readCell, type StoredCell } from '../storage/cell.ts';
 import { taggedKey, taggedPrefix, tagKey, tagsPrefix } from '../storage/keys.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { createMarker, type Pace } from '../storage/pace.ts';
 import type { Catalog } from './catalog.ts';
-import { CONNECTIONS, mapConcurrently } from './map-concurrently.ts';
+import { CONNECTIONS, findConcurrently, mapConcurrently } from './map-concurrently.ts';
 import { listNames, type NamePage, type PageRequest } from './name-page.ts';
+
+/** How many tags one delete of a manifest takes. */
+export interface TagsADelete {
+  /** Each costs three storage operations, and one more where more tags follow. */
+  readonly deleted: number;
+  /** Of those that a rule makes immutable: each is read twice. */
+  readonly checked: number;
+}
+
+const TAGS_A_DELETE: TagsADelete = { deleted: 400, checked: 100 };
+
+/** Whether a tag stood as it had been seen, had changed, or was moved on by a later push to something else. */
+export type Moved = 'as seen' | 'after others' | 'overwritten';
 
 /** A repository's tags. Each is a cell of its own, with the manifest's bytes once more: a pull by tag is one read. */
 export class Tags {
   readonly #store: ObjectStore;
+  readonly #pace: Pace;
   readonly #catalog: Catalog;
   readonly #immutable: ImmutableTags;
+  readonly #tagsADelete: TagsADelete;
 
-  constructor(store: ObjectStore, catalog: Catalog, immutable: ImmutableTags) {
-    this.#store = store;
-    this.#catalog = catalog;
-    this.#immutable = immutable;
+  constructor(options: {
+    store: ObjectStore;
+    pace: Pace;
+    catalog: Catalog;
+    immutable: ImmutableTags;
+    tagsADelete?: TagsADelete | undefined;
+  }) {
+    this.#store = options.store;
+    this.#pace = options.pace;
+    this.#catalog = options.catalog;
+    this.#immutable = options.immutable;
+    this.#tagsADelete = options.tagsADelete ?? TAGS_A_DELETE;
   }
 
   /**
@@ -28,12 +53,13 @@ export class Tags {
   async list(name: RepositoryName, page: PageRequest): Promise<NamePage> {
     const prefix = tagsPrefix(name);
     const tags = await listNames(this.#store, prefix, page, {
-      startAfter: (last) => `${prefix}${last}`,
+      keyOf: (tag) => `${prefix}${tag}`,
+      nameOf: (key) => key.slice(prefix.length),
       // A deleted tag's tombstone is empty.
-      nameOf: ({ key, size }) => (size > 0 ? key.slice(prefix.length) : undefined),
+      isShown: ({ size }) => size > 0,
       tellsOfOthers: true,
     });
-    if (tags.names.length === 0 && !(await this.#catalog.has(name)))
+    if (tags.names.length === 0 && tags.next === undefined && !(await this.#catalog.has(name)))
       throw new Failure('name-unknown', 'there is no such repository', { detail: { name } });
     return tags;
   }
@@ -63,24 +89,20 @@ export class Tags {
    */
   async announce(name: RepositoryName, tag: Tag, digest: Digest, seen: Look): Promise<boolean> {
     if (seen.cell?.digest === digest) return false;
-    return (await this.#store.put(taggedKey(name, digest, tag), new Uint8Array(0), { kind: 'absent' })) !== undefined;
+    return createMarker(this.#store, this.#pace, taggedKey(name, digest, tag));
   }
 
   /**
-   * Written also where it names this manifest already: to a delete of the manifest, on its way here, it must have changed.
+   * To be done after the manifest was stored. Written also where the tag names this manifest already: to a delete of the
+   * manifest, on its way here, it must have changed, by this push or by another that comes meanwhile.
    *
-   * @returns true where it stood as it was seen
    * @throws {Failure} tag-immutable, also where somebody else was faster by no more than this write
    */
-  async move(name: RepositoryName, tag: Tag, manifest: Cell, seen: Look): Promise<boolean> {
-    let tries = 0;
-    const change: Change = (current) => {
-      tries += 1;
-      this.#immutable.checkMove(name, tag, manifest.digest, current?.digest);
-      return manifest;
-    };
-    await updateCell(this.#store, tagKey(name, tag), change, seen);
-    return tries === 1;
+  async move(name: RepositoryName, tag: Tag, manifest: Cell, seen: Look): Promise<Moved> {
+    const check = (current: Cell | undefined) => this.#immutable.checkMove(name, tag, manifest.digest, current?.digest);
+    const placing = await placeCell(this.#store, this.#pace, tagKey(name, tag), manifest, seen, check);
+    if (placing.stoodAsSeen) return 'as seen';
+    return (placing.overwrittenBy?.digest ?? manifest.digest) === manifest.digest ? 'after others' : 'overwritten';
   }
 
   /**
@@ -89,7 +111,7 @@ export class Tags {
    */
   async keepHint(name: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
     const key = taggedKey(name, digest, tag);
-    if ((await this.#store.head(key)) === undefined) await this.#store.put(key, new Uint8Array(0));
+    if ((await this.#store.head(key)) === undefined) await createMarker(this.#store, this.#pace, key);
   }
 
   /**
@@ -111,7 +133,7 @@ export class Tags {
    * @throws {Failure} tag-immutable
    */
   delete(name: RepositoryName, tag: Tag): Promise<boolean> {
-    return deleteCell(this.#store, tagKey(name, tag), async ({ digest }) => {
+    return deleteCell(this.#store, this.#pace, tagKey(name, tag), async ({ digest }) => {
       this.#immutable.checkDelete(name, tag, digest);
       return true;
     });
@@ -119,14 +141,18 @@ export class Tags {
 
   /**
    * Makes sure that no immutable tag names a manifest. No operation where there are none in the repository.
+   *
    * @throws {Failure} tag-immutable
+   * @throws {Unfinished} where more tags had to be looked at; hints that are old news have gone, so the next call comes further
    */
   async checkNotKept(name: RepositoryName, digest: Digest): Promise<void> {
     if (!this.#immutable.mayBeIn(name)) return;
-    for await (const tag of this.#hintedTags(name, digest)) {
-      if (!this.#immutable.has(name, tag)) continue;
-      if ((await this.read(name, tag))?.digest === digest) this.#immutable.checkDelete(name, tag, digest);
-    }
+    const isImmutable = (tag: Tag) => this.#immutable.has(name, tag);
+    const { tags, more } = await this.#hintedTags(name, digest, isImmutable, this.#tagsADelete.checked);
+    const namesIt = async (tag: Tag) => (await this.read(name, tag))?.digest === digest;
+    const kept = await findConcurrently(tags, CONNECTIONS, namesIt);
+    if (kept !== undefined) this.#immutable.checkDelete(name, kept, digest);
+    if (more) await this.#goOnBehind(name, digest, tags);
   }
 
   /**
@@ -134,17 +160,51 @@ export class Tags {
    * grow with the repository's other tags.
    *
    * @param stillWanted - asked of each just before it goes: one that moves on at this moment stays in any case
+   * @returns whether there were any
+   * @throws {Unfinished} where there are more; the hints of those that went have gone too, so the next call comes further
    */
-  async deleteThoseOf(name: RepositoryName, digest: Digest, stillWanted: () => Promise<boolean>): Promise<void> {
-    for await (const tag of this.#hintedTags(name, digest)) {
-      if (this.#immutable.has(name, tag)) continue;
-      await deleteCell(this.#store, tagKey(name, tag), async (cell) => cell.digest === digest && (await stillWanted()));
-    }
+  async deleteThoseOf(name: RepositoryName, digest: Digest, stillWanted: () => Promise<boolean>): Promise<boolean> {
+    const isFree = (tag: Tag) => !this.#immutable.has(name, tag);
+    const { tags, more } = await this.#hintedTags(name, digest, isFree, this.#tagsADelete.deleted);
+    let isKept = false;
+    const deleted = await mapConcurrently(tags, CONNECTIONS, (tag) =>
+      deleteCell(this.#store, this.#pace, tagKey(name, tag), async (cell) => {
+        if (cell.digest !== digest) return false;
+        const goes = await stillWanted();
+        isKept ||= !goes;
+        return goes;
+      }),
+    );
+    // One that is to stay means that the manifest was pushed again: nothing is left to be done.
+    if (more && !isKept) await this.#goOnBehind(name, digest, tags);
+    return deleted.includes(true);
   }
 
-  /** Those that name a manifest, and others that did once. */
-  async *#hintedTags(name: RepositoryName, digest: Digest): AsyncGenerator<Tag> {
+  /**
+   * None of these names the manifest.
+   * @throws {Unfinished}
+   */
+  async #goOnBehind(name: RepositoryName, digest: Digest, tags: readonly Tag[]): Promise<never> {
+    const hints = tags.map((tag) => ({ tag, digest }));
+    await this.dropHints(name, hints);
+    throw new Unfinished('the manifest has more tags than one request can delete: repeat the request until it is answered 202');
+  }
+
+  /** Of those that name a manifest, and of others that did once: the first of the kind that is wanted. */
+  async #hintedTags(
+    name: RepositoryName,
+    digest: Digest,
+    isWanted: (tag: Tag) => boolean,
+    limit: number,
+  ): Promise<{ tags: readonly Tag[]; more: boolean }> {
     const prefix = taggedPrefix(name, digest);
-    for await (const { key } of listAll(this.#store, prefix)) yield key.slice(prefix.length) as Tag;
+    const tags: Tag[] = [];
+    for await (const { key } of listAll(this.#store, prefix)) {
+      const tag = key.slice(prefix.length) as Tag;
+      if (!isWanted(tag)) continue;
+      if (tags.length === limit) return { tags, more: true };
+      tags.push(tag);
+    }
+    return { tags, more: false };
   }
 }

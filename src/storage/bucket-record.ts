@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { digestOf, hexOf } from '../domain/digest.ts';
 import { LAYOUT_VERSION, probeKey, SYSTEM_KEY } from './keys.ts';
 import { isStoreError, type ObjectStore, type PutCondition, readAll, StoreError } from './object-store.ts';
+import { onceNotBusy, type Pace, Patience, tryPut } from './pace.ts';
 
 const abilities = z.object({
   /** Refuses a body that does not have the declared SHA-256. Without it every body is hashed here. */
@@ -26,12 +27,14 @@ type BucketRecord = z.infer<typeof record>;
 export class BucketInfo {
   readonly #store: ObjectStore;
   readonly #storeName: string;
+  readonly #pace: Pace;
   #record: BucketRecord | undefined;
 
   /** @param storeName - tells one storage from another, should the bucket's contents move: the endpoint, or `r2` */
-  constructor(store: ObjectStore, storeName: string) {
+  constructor(store: ObjectStore, storeName: string, pace: Pace) {
     this.#store = store;
     this.#storeName = storeName;
+    this.#pace = pace;
   }
 
   async secret(): Promise<string> {
@@ -54,20 +57,24 @@ export class BucketInfo {
     if (object === undefined) return undefined;
     const found = parseRecord(await readAll(object.body));
     if (Object.hasOwn(found.stores, this.#storeName)) return found;
-    const extended = { ...found, stores: { ...found.stores, [this.#storeName]: await probe(this.#store) } };
-    // Should two isolates meet here, one of the two is written and both are right.
-    await this.#store.put(SYSTEM_KEY, encodeRecord(extended), { kind: 'match', etag: object.etag });
+    const extended = { ...found, stores: { ...found.stores, [this.#storeName]: await probe(this.#store, this.#pace) } };
+    // Should isolates meet here, one of them writes it and all are right.
+    await tryPut(this.#store, SYSTEM_KEY, encodeRecord(extended), { kind: 'match', etag: object.etag });
     return extended;
   }
 
   async #create(): Promise<BucketRecord> {
     const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
-    const fresh = { layoutVersion: LAYOUT_VERSION, secret, stores: { [this.#storeName]: await probe(this.#store) } } as const;
-    const written = await this.#store.put(SYSTEM_KEY, encodeRecord(fresh), { kind: 'absent' });
-    if (written !== undefined) return fresh;
-    const theirs = await this.#read();
-    if (theirs === undefined) throw new StoreError('unavailable', `${SYSTEM_KEY} is there and isn't`);
-    return theirs;
+    const stores = { [this.#storeName]: await probe(this.#store, this.#pace) };
+    const fresh = { layoutVersion: LAYOUT_VERSION, secret, stores } as const;
+    const patience = new Patience(this.#pace);
+    for (;;) {
+      const outcome = await tryPut(this.#store, SYSTEM_KEY, encodeRecord(fresh), { kind: 'absent' });
+      if (outcome === 'written') return fresh;
+      const theirs = await this.#read();
+      if (theirs !== undefined) return theirs;
+      await patience.wait(SYSTEM_KEY);
+    }
   }
 }
 
@@ -75,21 +82,23 @@ export class BucketInfo {
  * Finds out what a storage refuses, by asking for what it should refuse.
  * @throws {StoreError} misconfigured where it ignores conditions: that is not written down, for it may be mended
  */
-async function probe(store: ObjectStore): Promise<Abilities> {
+async function probe(store: ObjectStore, pace: Pace): Promise<Abilities> {
   const key = probeKey(crypto.randomUUID());
   const bytes = new TextEncoder().encode('probe');
+  // R2 takes one write a second of a key, and these follow each other.
+  const patiently = <T>(call: () => Promise<T>) => onceNotBusy(pace, key, call);
   await store.put(key, bytes);
   try {
     const conditions: PutCondition[] = [{ kind: 'absent' }, { kind: 'match', etag: '"00000000000000000000000000000000"' }];
     for (const condition of conditions) {
-      const refused = await unlessUnexpected(async () => (await store.put(key, bytes, condition)) === undefined);
+      const refused = await unlessUnexpected(async () => (await patiently(() => store.put(key, bytes, condition))) === undefined);
       if (!refused)
         throw new StoreError(
           'misconfigured',
           'this storage ignores If-None-Match or If-Match on PUT, without which pushes are not safe',
         );
     }
-    return { verifiesSha256: await unlessUnexpected(() => refusesOtherBytes(store, key, bytes)) };
+    return { verifiesSha256: await unlessUnexpected(() => patiently(() => refusesOtherBytes(store, key, bytes))) };
   } finally {
     await store.delete([key]);
   }

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { type Digest, findDigest } from '../domain/digest.ts';
 import { decodeFrame, encodeFrame } from './frame.ts';
 import { isStoreError, type ObjectStore, type PutCondition, readAll, StoreError } from './object-store.ts';
+import { type Pace, Patience, tryPut } from './pace.ts';
 
 const header = z.object({
   version: z.literal(1),
@@ -39,9 +40,6 @@ export interface StoredCell extends Cell {
   readonly lastModified: Date;
 }
 
-/** How often a change is tried again when others write the same cell; each try that is lost is a change that another made. */
-const MAX_ROUNDS = 8;
-
 /** What stands at a key: a cell, a tombstone (only an ETag) or nothing. */
 export interface Look {
   readonly cell?: StoredCell;
@@ -69,22 +67,67 @@ export type Change = (current: StoredCell | undefined) => Cell | undefined;
  * Writes what `change` makes of the cell, again and again until nobody else wrote in between.
  *
  * @param seen - what stood there a moment ago, where the caller has looked already
+ * @throws {StoreError} contended
  */
-export async function updateCell(store: ObjectStore, key: string, change: Change, seen?: Look): Promise<void> {
+export async function updateCell(store: ObjectStore, pace: Pace, key: string, change: Change, seen?: Look): Promise<void> {
+  const patience = new Patience(pace);
   let look = seen ?? (await lookAt(store, key));
   let ownNonce: string | undefined;
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+  for (let isFirst = true; ; isFirst = false) {
     // An answer was lost and the write repeated by the client library: the second found the first in its way.
     if (ownNonce !== undefined && look.nonce === ownNonce) return;
     const next = change(look.cell);
     if (next === undefined) return;
     const { nonce, content } = encode(next);
     const condition: PutCondition = look.etag === undefined ? { kind: 'absent' } : { kind: 'match', etag: look.etag };
-    if ((await store.put(key, content, condition)) !== undefined) return;
+    const outcome = await tryPut(store, key, content, condition);
+    if (outcome === 'written') return;
+    // The first refusal need not be a race: most cells that are there already were taken for absent.
+    if (outcome === 'busy' || !isFirst) await patience.wait(key);
     ownNonce = nonce;
     look = await lookAt(store, key);
   }
-  throw contended(key);
+}
+
+export interface Placing {
+  /** Whether the cell was written over what the caller had seen. */
+  readonly stoodAsSeen: boolean;
+  /** What somebody else has put in its place; undefined where it was written. */
+  readonly overwrittenBy?: StoredCell | undefined;
+}
+
+/**
+ * Puts a cell in the place of any other. The caller has stored before what the cell names.
+ *
+ * It counts as written and overwritten at once where another live cell is found that was written after this call began: all
+ * would be the same had this cell stood for a moment before that. A delete that meets the other cell looks only then whether
+ * what it names is gone, and finds what the caller has stored. Of a cell that was written before, or of a tombstone, this is
+ * not so: the delete may have looked before the caller stored anything.
+ *
+ * @param seen - what stood there before the caller stored what the cell names: no proof that anything was written since
+ * @param check - throws where what stands must not be overwritten
+ * @throws {StoreError} contended
+ */
+export async function placeCell(
+  store: ObjectStore,
+  pace: Pace,
+  key: string,
+  cell: Cell,
+  seen: Look,
+  check: (current: StoredCell | undefined) => void = () => undefined,
+): Promise<Placing> {
+  let looks = 0;
+  let first: StoredCell | undefined;
+  let overwrittenBy: StoredCell | undefined;
+  const change: Change = (current) => {
+    check(current);
+    looks += 1;
+    if (looks === 2) first = current;
+    if (looks > 2 && current !== undefined && current.etag !== first?.etag) overwrittenBy = current;
+    return overwrittenBy === undefined ? cell : undefined;
+  };
+  await updateCell(store, pace, key, change, seen);
+  return { stoodAsSeen: looks === 1, overwrittenBy };
 }
 
 /**
@@ -92,54 +135,56 @@ export async function updateCell(store: ObjectStore, key: string, change: Change
  * else has written meanwhile is looked at anew.
  *
  * @returns true where a cell was met and is gone; false where there is none, or one that is to stay
+ * @throws {StoreError} contended
  */
 export async function deleteCell(
   store: ObjectStore,
+  pace: Pace,
   key: string,
   stillWanted: (cell: StoredCell) => Promise<boolean>,
 ): Promise<boolean> {
+  const patience = new Patience(pace);
   let wasThere = false;
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+  for (;;) {
     const { cell } = await lookAt(store, key);
     // Gone meanwhile: by our own write, whose answer was lost and whose repetition found it in the way, or by another's.
     if (cell === undefined) return wasThere;
     if (!(await stillWanted(cell))) return false;
     wasThere = true;
-    if ((await store.put(key, TOMBSTONE, { kind: 'match', etag: cell.etag })) !== undefined) return true;
+    if ((await tryPut(store, key, TOMBSTONE, { kind: 'match', etag: cell.etag })) === 'written') return true;
+    await patience.wait(key);
   }
-  throw contended(key);
 }
 
 /** Writes a cell that is most likely not there yet: one operation then. Where one stands, `change` decides. */
-export function createCell(store: ObjectStore, key: string, change: Change): Promise<void> {
-  return updateCell(store, key, change, {});
+export function createCell(store: ObjectStore, pace: Pace, key: string, change: Change): Promise<void> {
+  return updateCell(store, pace, key, change, {});
 }
 
 /**
  * Writes a cell over what stands there in its place, as long as that is still wrong, or can't be read at all. What somebody
  * else writes meanwhile stands.
+ *
+ * @param cell - undefined: a tombstone
+ * @returns whether it was written
  */
 export async function restoreCell(
   store: ObjectStore,
   key: string,
-  cell: Cell,
+  cell: Cell | undefined,
   isWrong: (current: StoredCell | undefined) => boolean,
-): Promise<void> {
+): Promise<boolean> {
   const look = await lookAt(store, key).catch((error: unknown) => {
     if (isStoreError(error, 'unexpected')) return undefined;
     throw error;
   });
-  if (look !== undefined && !isWrong(look.cell)) return;
+  if (look !== undefined && !isWrong(look.cell)) return false;
   const etag = look === undefined ? (await store.head(key))?.etag : look.etag;
-  const { content } = encode(cell);
-  await store.put(key, content, etag === undefined ? { kind: 'absent' } : { kind: 'match', etag });
+  const content = cell === undefined ? TOMBSTONE : encode(cell).content;
+  return (await tryPut(store, key, content, etag === undefined ? { kind: 'absent' } : { kind: 'match', etag })) === 'written';
 }
 
 const TOMBSTONE = new Uint8Array(0);
-
-function contended(key: string): StoreError {
-  return new StoreError('unavailable', `${key} was changed by others ${MAX_ROUNDS} times in a row`);
-}
 
 function encode({ state, digest, mediaType, size, object, bytes }: Cell): { nonce: string; content: Uint8Array } {
   const nonce = crypto.randomUUID();

@@ -98,12 +98,15 @@ export type PresignGet = (key: string) => Promise<string>;
 
 /**
  * - unavailable: down, unreachable, silent or overloaded; the same call may go through later
+ * - busy: it takes no more calls of this kind just now, mostly writes of one key, and did nothing
+ * - contended: others kept changing the same key for as long as a change is tried; no store says so, cell.ts does
  * - misconfigured: credentials refused, no such bucket; no retry helps
  * - checksum: the bytes don't have the declared hash
  * - multipart-unknown: no such multipart upload (any more), or its parts are not those named
  * - unexpected: anything else
  */
-export type StoreErrorKind = 'unavailable' | 'misconfigured' | 'checksum' | 'multipart-unknown' | 'unexpected';
+export type StoreErrorKind =
+  'unavailable' | 'busy' | 'contended' | 'misconfigured' | 'checksum' | 'multipart-unknown' | 'unexpected';
 
 /** The storage's failure. Its message and cause go to the log, never to a client. */
 export class StoreError extends Error {

@@ -37,7 +37,9 @@ export class R2Store implements ObjectStore {
   }
 
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined> {
-    const object = await call(() => this.#bucket.put(key, bytes, condition && { onlyIf: conditionHeaders(condition) }));
+    const put = () => this.#bucket.put(key, bytes, condition && { onlyIf: conditionHeaders(condition) });
+    // Others write the same key where there is a condition: the caller looks what they have made of it before another try.
+    const object = await (condition === undefined ? call(put) : call(put, ['unavailable']));
     return object === null ? undefined : { etag: object.httpEtag };
   }
 
@@ -101,13 +103,13 @@ function conditionHeaders(condition: PutCondition): Headers {
 
 const ATTEMPTS = 3;
 
-/** Runs a call that may be repeated, again while R2 is busy: it takes one write a second to one key. */
-async function call<T>(operation: () => Promise<T>): Promise<T> {
+/** Runs a call that may be repeated, again after an error of these kinds. R2 is busy with one write a second to one key. */
+async function call<T>(operation: () => Promise<T>, again: readonly StoreErrorKind[] = ['unavailable', 'busy']): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await once(operation);
     } catch (error) {
-      if (attempt === ATTEMPTS || !(error instanceof StoreError && error.kind === 'unavailable')) throw error;
+      if (attempt === ATTEMPTS || !(error instanceof StoreError && again.includes(error.kind))) throw error;
       await scheduler.wait(200 * attempt * (1 + Math.random()));
     }
   }
@@ -135,9 +137,10 @@ function errorKind(error: unknown): StoreErrorKind {
       return 'misconfigured';
     case '10001': // InternalError
     case '10043': // ServiceUnavailable
-    case '10058': // TooManyRequests
     case undefined: // Not R2's own answer: the binding was not reached.
       return 'unavailable';
+    case '10058': // TooManyRequests
+      return 'busy';
     default:
       return 'unexpected';
   }

@@ -285,7 +285,9 @@ function errorKind(error: unknown): StoreErrorKind {
   if (isNamed(error, ['RequestTimeout', 'IncompleteBody'])) return 'unavailable';
   if (isNamed(error, ['NoSuchBucket', 'PermanentRedirect', 'AuthorizationHeaderMalformed'])) return 'misconfigured';
   const status = statusOf(error);
+  // R2 says 429 to more than one write a second of a key, AWS SlowDown, or OperationAborted where two writes meet.
+  if (status === 429 || isNamed(error, ['SlowDown', 'OperationAborted'])) return 'busy';
   if (status === undefined) return 'unavailable'; // No answer at all: refused, reset, timed out.
   if (status === 401 || status === 403) return 'misconfigured';
-  return status === 429 || status === 408 || (status >= 500 && status !== 501) ? 'unavailable' : 'unexpected';
+  return status === 408 || (status >= 500 && status !== 501) ? 'unavailable' : 'unexpected';
 }

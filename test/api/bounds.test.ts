@@ -21,32 +21,6 @@ describe('bounds', () => {
     expect(store.openMultiparts).toBe(0);
   });
 
-  test('a manifest of more than 2,000 references is refused; one of 2,000 is read six at a time', async () => {
-    let underWay = 0;
-    let most = 0;
-    const store = new MemoryStore();
-    const slow = overriddenStore(store, {
-      get: async (key) => {
-        most = Math.max(most, (underWay += 1));
-        await new Promise((resolve) => setImmediate(resolve));
-        underWay -= 1;
-        return store.get(key);
-      },
-    });
-    const { client } = memoryRegistry({}, { store: slow });
-    const manifestOf = (layers: number) => {
-      const descriptors = Array.from({ length: layers }, (_, index) => ({ digest: digestOf(bytesOf(`${index}`)), size: 1 }));
-      return imageManifest(digestOf(bytesOf('{}')), 2, descriptors);
-    };
-    expect(await errorOf(await client.putManifest('a', 'x', manifestOf(2000)))).toMatchObject({
-      status: 400,
-      code: 'MANIFEST_INVALID',
-    });
-    // Two more: the tag and what the bucket says of itself.
-    expect(await errorOf(await client.putManifest('a', 'x', manifestOf(1999)))).toMatchObject({ code: 'MANIFEST_BLOB_UNKNOWN' });
-    expect(most).toBeLessThanOrEqual(6 + 2);
-  });
-
   test('a storage that does not verify digests gets no body unread', async () => {
     const store = new MemoryStore();
     const trusting = overriddenStore(store, {

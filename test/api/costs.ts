@@ -90,6 +90,14 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       await expectCost(() => client().putManifest(name, digestOf(bytesOf(manifest(4))), manifest(4)), N + 3, 3);
     });
 
+    test('PUT that moves a tag to a manifest that is there already: N + 8', async () => {
+      const name = freshName();
+      const [first] = [await client().pushImage(name, 'first'), await client().pushImage(name, 'second')];
+      await expectCost(() => client().putManifest(name, 'second', first.manifest), 2 + 8, 5);
+      // One that is new itself is safe with its hint.
+      await expectCost(() => client().putManifest(name, 'third', first.manifest), 2 + 7, 5);
+    });
+
     test('PUT of a manifest by digest with t tags beside it: 3t more', async () => {
       const name = freshName();
       const { manifest } = await client().pushImage(name, 'latest');
@@ -124,8 +132,8 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       const remove = (path: string) => () => client().request('DELETE', `/v2/${name}/${path}`);
       await expectCost(remove('manifests/a'), 2);
       await expectCost(remove(`blobs/${layerDigest}`), 2);
-      // The hint of the tag that was deleted costs a look.
-      await expectCost(remove(`manifests/${digest}`), 3 + 3 * 3 + 1);
+      // The hint of the tag that was deleted costs a look. Tags go side by side.
+      await expectCost(remove(`manifests/${digest}`), 3 + 3 * 3 + 1, 3 + 3);
     });
 
     test('a page of tags: 1; 2 where it is empty', async () => {

@@ -110,6 +110,7 @@ test('a manifest deleted while it is pushed is pushed again', async () => {
   const body = imageManifest(await client.push('a', bytesOf('{}')), 2, []);
   const digest = digestOf(bytesOf(body)) as Digest;
   let tagWrites = 0;
+  const get = vi.spyOn(store, 'get');
   const put = store.put.bind(store);
   vi.spyOn(store, 'put').mockImplementation(async (key, bytes, condition) => {
     const written = await put(key, bytes, condition);
@@ -120,5 +121,7 @@ test('a manifest deleted while it is pushed is pushed again', async () => {
   });
   expect((await client.putManifest('a', 'latest', body)).status).toBe(201);
   expect(tagWrites).toBe(2);
+  // What it names was made sure of the first time.
+  expect(get.mock.calls.filter(([key]) => key.includes('/_blobs/'))).toHaveLength(1);
   expect((await client.head(`/v2/a/manifests/${digest}`)).status).toBe(200);
 });

@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import type { ApiClient } from '../support/api-client.ts';
 import { blobSuite } from './blobs.ts';
+import { contentionSuite } from './contention.ts';
 import { deleteSuite } from './deletes.ts';
 import { listingSuite } from './listings.ts';
 import { manifestSuite } from './manifests.ts';
@@ -9,7 +10,7 @@ import { referrerSuite } from './referrers.ts';
 import { uploadSessionSuite } from './upload-sessions.ts';
 import { uploadSuite } from './uploads.ts';
 
-/** The whole API by the specification, one request at a time; the same on every store and in every process. */
+/** The whole API by the specification, and many requests at once; the same on every store and in every process. */
 export function describeApi(name: string, client: () => ApiClient): void {
   describe(`the API ${name}`, () => {
     nameSuite(client);
@@ -20,5 +21,6 @@ export function describeApi(name: string, client: () => ApiClient): void {
     referrerSuite(client);
     listingSuite(client);
     deleteSuite(client);
+    contentionSuite(client);
   });
 }

@@ -46,8 +46,9 @@ export async function collecting(
 async function collectAll(storage: Storage, links: number): Promise<{ bytes: number; rows: string[][] }> {
   const config = parseConfig(berthSettings(storage));
   const noGrace = { ...config, storage: { ...config.storage, gracePeriodSeconds: 0 } };
-  const { store, take } = countingStore(openPlatform(config, {}).store);
-  const collect = collector(noGrace, store, () => new Date());
+  const platform = openPlatform(config, {});
+  const { store, take } = countingStore(platform.store);
+  const collect = collector(noGrace, store, platform);
   await sleep(CLOCK_TICK_MS);
   const bytes = await memoryOf(collect);
   const rows: string[][] = [];

@@ -39,9 +39,12 @@ async function fill(root: string, repositories: number, layOut: LayOut): Promise
   }
 }
 
+/** Nobody else writes here. */
+const PACE = { clock: () => new Date(), wait: async () => undefined, random: Math.random };
+
 async function layOutForBerth(put: Put, { name, manifests, blobs }: LargeRepository, isFirstWith: (digest: string) => boolean) {
   const store = putting(put);
-  const write = (key: string, cell: Omit<Cell, 'state'>) => createCell(store, key, () => ({ ...cell, state: 'live' }));
+  const write = (key: string, cell: Omit<Cell, 'state'>) => createCell(store, PACE, key, () => ({ ...cell, state: 'live' }));
   for (const { digest, bytes } of blobs) {
     const object = objectKey(digest, 'laid-out');
     if (isFirstWith(digest)) await put(object, bytes);

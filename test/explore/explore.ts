@@ -17,7 +17,7 @@ export interface Finding {
 
 /** Sets the stage: what was there before is pushed by another isolate, undisturbed. */
 async function stage(scenario: Scenario, variant: Variant, skewOf = () => 0): Promise<World> {
-  const world = new World(scenario.settings, scenario.pageKeys);
+  const world = new World(scenario.settings, scenario);
   await world.prepare();
   const isolates: Isolate[] = [];
   for (const { intent } of scenario.actors) {
@@ -49,7 +49,9 @@ async function look(scenario: Scenario, world: World): Promise<string[]> {
       : [],
   );
   const collects = scenario.actors.some(({ intent }) => intent.kind === 'collect');
-  const areHintsUnsettled = collects && unfinished.some(({ kind }) => kind === 'collect' || kind === 'push');
+  // A delete in several requests tidies hints as collection does.
+  const areHintsTidied = collects || scenario.tagsADelete !== undefined;
+  const areHintsUnsettled = areHintsTidied && unfinished.some(({ kind }) => kind !== 'delete tag');
   const wrong = [
     ...rewrittenData(snapshot),
     ...violations(snapshot, { dying, areHintsUnsettled, lost: scenario.lost }),

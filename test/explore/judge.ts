@@ -56,15 +56,19 @@ function judgePush(push: Push, others: readonly Other[], snapshot: Snapshot): st
   const pushes = others.filter(({ intent }) => intent.kind === 'push' && intent.digest === digest);
   // A delete that ended midway has taken it off its subject's list alone; a push after a delete has put only itself back.
   const mayBeUnlisted = mayBeDeleted && [...deletes, ...pushes].some(({ state }) => state !== 'done');
-  // Deleted with its tags, then pushed again by another under another tag.
-  const mayBePushedAgain = mayBeDeleted && here.some((other) => other.kind === 'push' && other.digest === digest);
-  const mayBeUntagged = mayBePushedAgain || here.some((other) => other.kind === 'delete tag' && other.tag === tag);
+  // Deleted with its tags, then pushed again by another under another tag, or not to the end.
+  const mayBePushedAgain = mayBeDeleted && pushes.some(({ intent, state }) => (intent as Push).tag !== tag || state !== 'done');
   const mayNameOther = here.filter((other) => other.kind === 'push' && other.tag === tag).map((other) => (other as Push).digest);
+  // The tag went with what another has given it.
+  const mayGoWithOther = here.some(
+    (other) => other.kind === 'delete manifest' && mayNameOther.includes(other.digest) && other.digest !== digest,
+  );
+  const mayBeUntagged =
+    mayBePushedAgain || mayGoWithOther || here.some((other) => other.kind === 'delete tag' && other.tag === tag);
   const wrong: string[] = [];
   if (!isLive && !mayBeDeleted) wrong.push(`${digest} was pushed and acknowledged, and is not there`);
   // Deleting a manifest takes its tags with it, or neither: a tag whose manifest is there stays.
-  if (named === undefined && isLive && !mayBeUntagged && mayNameOther.length === 0)
-    wrong.push(`${tag} was pushed and acknowledged, and is gone`);
+  if (named === undefined && isLive && !mayBeUntagged) wrong.push(`${tag} was pushed and acknowledged, and is gone`);
   if (isLive && subject !== undefined && !mayBeUnlisted && !snapshot.has(repository, 'referrers', digest))
     wrong.push(`${digest} was pushed and acknowledged, and is not listed as a referrer`);
   if (named !== undefined && named !== digest && !mayNameOther.includes(named))

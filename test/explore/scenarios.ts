@@ -1,6 +1,8 @@
 import { type Digest, digestOf } from '../../src/domain/digest.ts';
 import type { Reference, RepositoryName, Tag } from '../../src/domain/reference.ts';
 import { Failure } from '../../src/domain/failure.ts';
+import { Unfinished } from '../../src/domain/unfinished.ts';
+import type { TagsADelete } from '../../src/registry/tags.ts';
 import { StoreError } from '../../src/storage/object-store.ts';
 import { GRACE_MS, type Isolate } from './world.ts';
 import { bytesOf, imageManifest, OCI_IMAGE, streamOf } from '../support/api-client.ts';
@@ -61,6 +63,8 @@ export interface Scenario {
   readonly lost?: Digest;
   /** What a page of a listing holds, where it is so little that others come in between. */
   readonly pageKeys?: number;
+  /** Few, so that a delete takes several requests. */
+  readonly tagsADelete?: TagsADelete;
 }
 
 const reference = (text: string): Reference =>
@@ -157,6 +161,23 @@ const again = ({ intent, run }: Actor): Actor => ({
       }
     }
     throw new Error('refused time and again');
+  },
+});
+
+/** As a client does that is told to come again: it may then find that all is done. */
+const deleteInSteps = (image: Image): Actor => ({
+  intent: { kind: 'delete manifest', repository: REPOSITORY, digest: image.digest },
+  run: async ({ manifests, rest }) => {
+    for (let step = 0; step < 20; step += 1) {
+      try {
+        return await manifests.delete(REPOSITORY, reference(image.digest));
+      } catch (error) {
+        if (step > 0 && error instanceof Failure && error.kind === 'manifest-unknown') return undefined;
+        if (!(error instanceof Unfinished)) throw error;
+        await rest();
+      }
+    }
+    throw new Error('it has no end');
   },
 });
 
@@ -308,6 +329,19 @@ export const IMMUTABLE_CROWDS: readonly Scenario[] = [
     deleteManifest(ONE),
     deleteManifest(TWO),
   ]),
+  immutable(
+    'an immutable tag that three give to one image, which is deleted',
+    [push(ONE, 'latest')],
+    [retag(ONE, 'v1'), retag(ONE, 'v1'), retag(ONE, 'v1'), deleteManifest(ONE)],
+  ),
+  {
+    ...immutable(
+      'an immutable tag set on what is deleted a tag at a time',
+      [push(ONE, 'a'), retag(ONE, 'b'), retag(ONE, 'c')],
+      [retag(ONE, 'v1'), retag(ONE, 'a'), deleteInSteps(ONE)],
+    ),
+    tagsADelete: { deleted: 1, checked: 1 },
+  },
   immutable('an immutable tag beside collection', aged(push(ONE, 'latest')), [
     retag(ONE, 'v1'),
     push(TWO, 'v1'),
@@ -415,5 +449,42 @@ export const CROWDS: readonly Scenario[] = [
     [push(SIGNATURE, 'a')],
     [push(SIGNATURE, 'a'), push(SIGNATURE, 'b'), deleteManifest(SIGNATURE)],
   ),
+  scenario(
+    'one image pushed to one tag by three and deleted',
+    [push(ONE, 'latest')],
+    [retag(ONE, 'latest'), retag(ONE, 'latest'), retag(ONE, 'latest'), deleteManifest(ONE)],
+  ),
+  scenario('two images pushed to one tag by four, and one of the images deleted', BOTH, [
+    retag(ONE, 'latest'),
+    retag(TWO, 'latest'),
+    retag(ONE, 'latest'),
+    retag(TWO, 'latest'),
+    deleteManifest(ONE),
+  ]),
+  scenario('a tag pushed by three and deleted', BOTH, [
+    retag(ONE, 'latest'),
+    retag(TWO, 'latest'),
+    retag(ONE, 'latest'),
+    deleteTag('latest'),
+  ]),
+  scenario(
+    'a referrer pushed by three and deleted twice',
+    [push(SIGNATURE, 'a')],
+    [
+      retag(SIGNATURE, 'a'),
+      retag(SIGNATURE, 'a'),
+      retag(SIGNATURE, 'b'),
+      deleteManifest(SIGNATURE),
+      again(deleteManifest(SIGNATURE)),
+    ],
+  ),
+  {
+    ...scenario(
+      'an image of four tags deleted a tag at a time, by two, while it is pushed',
+      [push(ONE, 'a'), retag(ONE, 'b'), retag(ONE, 'c'), retag(ONE, 'd'), push(TWO, 'd')],
+      [retag(ONE, 'a'), retag(ONE, 'b'), deleteInSteps(ONE), deleteInSteps(ONE)],
+    ),
+    tagsADelete: { deleted: 1, checked: 1 },
+  },
   scenario('mounts and pushes', [pushElsewhere(ONE)], [mount(ONE, 'a'), mount(ONE, 'b'), push(ONE, 'a'), deleteTag('a')]),
 ];

@@ -4,6 +4,7 @@ import type { Digest } from '../../src/domain/digest.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import type { Services } from '../../src/http/context.ts';
 import { BufferPool } from '../../src/registry/buffer-pool.ts';
+import type { TagsADelete } from '../../src/registry/tags.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { BucketInfo } from '../../src/storage/bucket-record.ts';
 import { SYSTEM_KEY } from '../../src/storage/keys.ts';
@@ -51,6 +52,13 @@ export interface Entry {
   readonly skewMs?: number;
 }
 
+/** Smaller than they are, so that little is needed to reach them. */
+interface Limits {
+  /** What a page of a listing holds. */
+  readonly pageKeys?: number | undefined;
+  readonly tagsADelete?: TagsADelete | undefined;
+}
+
 /**
  * One bucket and several actors, each an isolate of its own that runs the real code. Every storage operation waits to
  * be chosen, so that whoever holds the world decides their order.
@@ -65,15 +73,18 @@ export class World {
   #isOpen = true;
   #isDisturbed = false;
 
-  /** @param pageKeys - what a page of a listing holds at most */
-  constructor(settings: Readonly<Record<string, string>> = {}, pageKeys = MAX_KEYS) {
+  readonly #tagsADelete: TagsADelete | undefined;
+
+  constructor(settings: Readonly<Record<string, string>> = {}, { pageKeys = MAX_KEYS, tagsADelete }: Limits = {}) {
     this.#settings = settings;
     this.#pageKeys = pageKeys;
+    this.#tagsADelete = tagsADelete;
   }
 
   /** Lets the bucket say of itself what the first push ever would have found out. */
   async prepare(): Promise<void> {
-    await new BucketInfo(this.store, STORE_NAME).abilities();
+    const pace = { clock: () => new Date(this.#nowMs), wait: async () => undefined, random: () => 0 };
+    await new BucketInfo(this.store, STORE_NAME, pace).abilities();
   }
 
   /** Makes an actor, its isolate warm: it has read what the bucket says of itself. */
@@ -89,8 +100,10 @@ export class World {
         pool: new BufferPool(1),
         clock: () => new Date(this.#nowMs + skewMs),
         wait: async () => undefined,
+        random: () => 0,
         limit: undefined,
         isEmulated: false,
+        tagsADelete: this.#tagsADelete,
         randomId: randomId ?? (() => `${actor}-${(ids += 1)}`),
       },
     );

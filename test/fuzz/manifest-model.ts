@@ -12,7 +12,7 @@ export interface Reading {
 
 const IMAGES = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json'];
 const INDEXES = ['application/vnd.oci.image.index.v1+json', 'application/vnd.docker.distribution.manifest.list.v2+json'];
-const MAX_NAMES = 2000;
+const MAX_NAMES = 900;
 
 /** Reads a manifest as the image specification has it; undefined where it is wrong, or of a type that is not stored here. */
 export function readManifest(bytes: Uint8Array, contentType: string | undefined): Reading | undefined {

@@ -32,6 +32,7 @@ export function memoryRegistry(
     storeName: 'memory',
     // No time passes, but whatever else is going on goes on.
     wait: () => new Promise<void>((resolve) => void setImmediate(resolve)),
+    random: Math.random,
     limit: undefined,
     isEmulated: false,
   };

@@ -15,6 +15,17 @@ export function strictR2(bucket: R2Bucket): R2Bucket {
   });
 }
 
+/** A bucket that refuses the first writes as R2 does where one key is written more than once a second. */
+export function busyR2(bucket: R2Bucket, refusals: number): { bucket: R2Bucket; puts: () => number } {
+  let puts = 0;
+  const put = async (key: string, value: Uint8Array, options?: R2PutOptions) => {
+    puts += 1;
+    if (puts <= refusals) throw new Error('put: Reduce your concurrent request rate for the same object. (10058)');
+    return bucket.put(key, value, options);
+  };
+  return { bucket: overlay(bucket, { put }), puts: () => puts };
+}
+
 /** Sizes by upload and part, for a later request may complete what an earlier one began. */
 const partSizes = new Map<string, Map<number, number>>();
 

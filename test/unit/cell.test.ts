@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
-import { type Cell, createCell, deleteCell, lookAt, readCell, updateCell } from '../../src/storage/cell.ts';
+import { type Cell, createCell, deleteCell, lookAt, placeCell, readCell, updateCell } from '../../src/storage/cell.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { type ObjectStore, StoreError } from '../../src/storage/object-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
+import { simulatedTime } from '../support/simulated-time.ts';
 
 const KEY = 'repositories/a/_tags/latest';
 
@@ -29,7 +30,7 @@ function disturbed(store: ObjectStore, disturb: { before?: () => Promise<void>; 
 describe('a cell', () => {
   test('comes back as it was written, bytes and all', async () => {
     const store = new MemoryStore();
-    await createCell(store, KEY, () => cell(7));
+    await createCell(store, simulatedTime(), KEY, () => cell(7));
     expect(await readCell(store, KEY)).toMatchObject(cell(7));
   });
 
@@ -44,7 +45,7 @@ describe('a cell', () => {
   test('takes the place of a tombstone', async () => {
     const store = new MemoryStore();
     await store.put(KEY, new Uint8Array(0));
-    await createCell(store, KEY, () => cell(7));
+    await createCell(store, simulatedTime(), KEY, () => cell(7));
     expect(await readCell(store, KEY)).toMatchObject({ size: 7 });
   });
 
@@ -52,7 +53,7 @@ describe('a cell', () => {
     const store = new MemoryStore();
     const contents: string[] = [];
     for (const _ of [1, 2]) {
-      await updateCell(store, KEY, () => cell(7));
+      await updateCell(store, simulatedTime(), KEY, () => cell(7));
       contents.push(new TextDecoder().decode(await new Response((await store.get(KEY))!.body).bytes()));
     }
     expect(contents[0]).not.toBe(contents[1]);
@@ -60,8 +61,8 @@ describe('a cell', () => {
 
   test('stays as it is where the change says so', async () => {
     const store = new MemoryStore();
-    await createCell(store, KEY, () => cell(1));
-    await createCell(store, KEY, (current) => (current === undefined ? cell(2) : undefined));
+    await createCell(store, simulatedTime(), KEY, () => cell(1));
+    await createCell(store, simulatedTime(), KEY, (current) => (current === undefined ? cell(2) : undefined));
     expect(await readCell(store, KEY)).toMatchObject({ size: 1 });
   });
 
@@ -70,38 +71,90 @@ describe('a cell', () => {
     let rivals = 3;
     const racing = disturbed(store, {
       before: async () => {
-        if (rivals-- > 0) await updateCell(store, KEY, (current) => cell((current?.size ?? 0) + 10));
+        if (rivals-- > 0) await updateCell(store, simulatedTime(), KEY, (current) => cell((current?.size ?? 0) + 10));
       },
     });
-    await updateCell(racing, KEY, (current) => cell((current?.size ?? 0) + 1));
+    await updateCell(racing, simulatedTime(), KEY, (current) => cell((current?.size ?? 0) + 1));
     expect(await readCell(store, KEY)).toMatchObject({ size: 31 });
   });
 
   test('is written once when the answer to the write was lost', async () => {
     const store = new MemoryStore();
     const lossy = disturbed(store, { loseAnswer: true });
-    await createCell(lossy, KEY, (current) => cell((current?.size ?? 0) + 1));
+    await createCell(lossy, simulatedTime(), KEY, (current) => cell((current?.size ?? 0) + 1));
     expect(await readCell(store, KEY)).toMatchObject({ size: 1 });
-    await updateCell(lossy, KEY, (current) => cell((current?.size ?? 0) + 1));
+    await updateCell(lossy, simulatedTime(), KEY, (current) => cell((current?.size ?? 0) + 1));
     expect(await readCell(store, KEY)).toMatchObject({ size: 2 });
   });
 
   test('is deleted when the answer to the delete was lost, and by whoever is faster', async () => {
     const store = new MemoryStore();
-    await createCell(store, KEY, () => cell(1));
-    expect(await deleteCell(disturbed(store, { loseAnswer: true }), KEY, async () => true)).toBe(true);
-    await updateCell(store, KEY, () => cell(2));
-    const racing = disturbed(store, { before: async () => void (await deleteCell(store, KEY, async () => true)) });
-    expect(await deleteCell(racing, KEY, async () => true)).toBe(true);
-    expect(await deleteCell(store, KEY, async () => true)).toBe(false);
+    await createCell(store, simulatedTime(), KEY, () => cell(1));
+    expect(await deleteCell(disturbed(store, { loseAnswer: true }), simulatedTime(), KEY, async () => true)).toBe(true);
+    await updateCell(store, simulatedTime(), KEY, () => cell(2));
+    const racing = disturbed(store, {
+      before: async () => void (await deleteCell(store, simulatedTime(), KEY, async () => true)),
+    });
+    expect(await deleteCell(racing, simulatedTime(), KEY, async () => true)).toBe(true);
+    expect(await deleteCell(store, simulatedTime(), KEY, async () => true)).toBe(false);
   });
 
-  test('that others change without end is given up as unavailable', async () => {
+  test('that others change without end is given up as contended after 30 s', async () => {
     const store = new MemoryStore();
+    const pace = simulatedTime();
     let rivals = 0;
-    const racing = disturbed(store, { before: () => updateCell(store, KEY, () => cell((rivals += 1))) });
-    await expect(updateCell(racing, KEY, () => cell(0))).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
-    expect(rivals).toBe(8);
+    const racing = disturbed(store, { before: () => updateCell(store, pace, KEY, () => cell((rivals += 1))) });
+    await expect(updateCell(racing, pace, KEY, () => cell(0))).rejects.toMatchObject({ name: 'StoreError', kind: 'contended' });
+    expect(pace.clock().getTime()).toBe(30_000);
+    expect(rivals).toBeLessThan(40);
+  });
+
+  test('that others change without end is given up also where no time passes', async () => {
+    const store = new MemoryStore();
+    const pace = { clock: () => new Date(0), wait: async () => undefined, random: () => 0 };
+    const racing = disturbed(store, { before: () => updateCell(store, pace, KEY, () => cell(1)) });
+    await expect(updateCell(racing, pace, KEY, () => cell(0))).rejects.toMatchObject({ name: 'StoreError', kind: 'contended' });
+  });
+
+  describe('placed', () => {
+    const pace = simulatedTime();
+    /** The n-th write of the cell meets what the n-th rival has done just before. */
+    const placeAgainst = async (...rivals: readonly ((store: ObjectStore) => Promise<unknown>)[]) => {
+      const store = new MemoryStore();
+      const seen = await lookAt(store, KEY);
+      let writes = 0;
+      const racing = disturbed(store, { before: async () => void (await rivals[writes++]?.(store)) });
+      const { stoodAsSeen, overwrittenBy } = await placeCell(racing, pace, KEY, cell(7), seen);
+      const stands = (await readCell(store, KEY))?.size;
+      return { writes, stoodAsSeen, overwrittenBy: overwrittenBy?.size, stands };
+    };
+    const write = (size: number) => (store: ObjectStore) => updateCell(store, pace, KEY, () => cell(size));
+    const remove = (store: ObjectStore) => deleteCell(store, pace, KEY, async () => true);
+    const busy = async () => {
+      throw new StoreError('busy', 'one write a second');
+    };
+
+    test('is written at once where nobody else writes', async () => {
+      expect(await placeAgainst()).toEqual({ writes: 1, stoodAsSeen: true, overwrittenBy: undefined, stands: 7 });
+    });
+
+    test('takes the place of what may have been written before the call', async () => {
+      expect(await placeAgainst(write(1))).toEqual({ writes: 2, stoodAsSeen: false, overwrittenBy: undefined, stands: 7 });
+    });
+
+    test('counts as overwritten by what was certainly written after that', async () => {
+      expect(await placeAgainst(write(1), write(2))).toMatchObject({ writes: 2, overwrittenBy: 2, stands: 2 });
+      expect(await placeAgainst(write(1), remove, write(3))).toMatchObject({ writes: 3, overwrittenBy: 3, stands: 3 });
+    });
+
+    test('counts as overwritten by no tombstone', async () => {
+      expect(await placeAgainst(write(1), remove)).toMatchObject({ writes: 3, overwrittenBy: undefined, stands: 7 });
+    });
+
+    test('is tried again where the storage is busy with its key, and nobody else has written it', async () => {
+      expect(await placeAgainst(busy, busy)).toMatchObject({ writes: 3, overwrittenBy: undefined, stands: 7 });
+      expect(await placeAgainst(write(1), busy, busy)).toMatchObject({ writes: 4, overwrittenBy: undefined, stands: 7 });
+    });
   });
 
   test.each(['not a frame', '{"version":2}\n', '{}\n', '[]\n'])('%j in its place is an error of the storage', async (content) => {

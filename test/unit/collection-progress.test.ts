@@ -14,6 +14,7 @@ import { MemoryStore } from '../../src/storage/memory.ts';
 import { listAll } from '../../src/storage/object-store.ts';
 import { bytesOf, imageManifest, OCI_IMAGE } from '../support/api-client.ts';
 import { countingStore } from '../support/counting-store.ts';
+import { simulatedTime } from '../support/simulated-time.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 
 const HOUR_MS = 3_600_000;
@@ -51,6 +52,7 @@ class Bucket {
       pool: new BufferPool(1),
       clock: () => new Date(this.#nowMs),
       wait: async () => undefined,
+      random: () => 0,
       limit: undefined,
       isEmulated: false,
       randomId: () => crypto.randomUUID(),
@@ -75,7 +77,7 @@ class Bucket {
       object: objects[0],
       bytes: NO_BYTES,
     } as const;
-    await createCell(this.memory, blobKey(name as RepositoryName, digest), () => cell);
+    await createCell(this.memory, simulatedTime(), blobKey(name as RepositoryName, digest), () => cell);
     return digest;
   }
 
@@ -91,8 +93,8 @@ class Bucket {
     const digest = digestOf(bytes);
     const cell = { state: 'live', digest, mediaType: OCI_IMAGE, size: bytes.length, bytes } as const;
     await this.memory.put(taggedKey(name, digest, tag as Tag), NO_BYTES);
-    await createCell(this.memory, manifestKey(name, digest), () => cell);
-    await createCell(this.memory, tagKey(name, tag as Tag), () => cell);
+    await createCell(this.memory, simulatedTime(), manifestKey(name, digest), () => cell);
+    await createCell(this.memory, simulatedTime(), tagKey(name, tag as Tag), () => cell);
     await this.memory.put(catalogKey(name), NO_BYTES, { kind: 'absent' });
   }
 

@@ -8,6 +8,7 @@ import { readAll } from '../../src/storage/object-store.ts';
 import { S3Store } from '../../src/storage/s3.ts';
 import { streamOf } from '../support/api-client.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
+import { simulatedTime } from '../support/simulated-time.ts';
 
 type Answer = (response: ServerResponse) => void;
 
@@ -69,6 +70,7 @@ describe('an S3 storage that', () => {
     [400, 'RequestTimeout', 'unavailable'],
     [400, 'IncompleteBody', 'unavailable'],
     [400, 'XAmzContentSHA256Mismatch', 'checksum'],
+    [409, 'OperationAborted', 'busy'],
     [501, 'NotImplemented', 'unexpected'],
     [400, 'InvalidArgument', 'unexpected'],
   ] as const)('answers %i %s is %s', async (status, code, kind) => {
@@ -78,10 +80,15 @@ describe('an S3 storage that', () => {
     });
   });
 
-  test.each([500, 503])('answers %i is asked three times', async (status) => {
-    answer = error(status, 'SlowDown');
+  test.each([
+    [500, 'InternalError', 'unavailable'],
+    [503, 'ServiceUnavailable', 'unavailable'],
+    [503, 'SlowDown', 'busy'],
+    [429, 'TooManyRequests', 'busy'],
+  ] as const)('answers %i %s is asked three times, and is %s', async (status, code, kind) => {
+    answer = error(status, code);
     requests = 0;
-    await expect(store.put('key', bytes)).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
+    await expect(store.put('key', bytes)).rejects.toMatchObject({ name: 'StoreError', kind });
     expect(requests).toBe(3);
   });
 
@@ -149,21 +156,23 @@ describe('a storage that ignores conditions', () => {
   test('is refused, and looked at anew by the next isolate', async () => {
     const store = new MemoryStore();
     const careless = overriddenStore(store, { put: (key, bytes) => store.put(key, bytes) });
-    await expect(new BucketInfo(careless, 'careless').abilities()).rejects.toMatchObject({ kind: 'misconfigured' });
+    await expect(new BucketInfo(careless, 'careless', simulatedTime()).abilities()).rejects.toMatchObject({
+      kind: 'misconfigured',
+    });
     expect((await store.list({ prefix: '' })).objects).toEqual([]);
-    expect(await new BucketInfo(store, 'careless').abilities()).toEqual({ verifiesSha256: true });
+    expect(await new BucketInfo(store, 'careless', simulatedTime()).abilities()).toEqual({ verifiesSha256: true });
   });
 });
 
 test('a bucket reached under another name is probed anew, its secret kept', async () => {
   const store = new MemoryStore();
-  const secret = await new BucketInfo(store, 'one').secret();
-  expect(await new BucketInfo(store, 'another').secret()).toBe(secret);
-  expect(await new BucketInfo(store, 'another').abilities()).toEqual({ verifiesSha256: true });
+  const secret = await new BucketInfo(store, 'one', simulatedTime()).secret();
+  expect(await new BucketInfo(store, 'another', simulatedTime()).secret()).toBe(secret);
+  expect(await new BucketInfo(store, 'another', simulatedTime()).abilities()).toEqual({ verifiesSha256: true });
 });
 
 test('a bucket of another layout is refused', async () => {
   const store = new MemoryStore();
   await store.put('system/registry.json', new TextEncoder().encode('{"layoutVersion":2}'));
-  await expect(new BucketInfo(store, 'one').secret()).rejects.toMatchObject({ kind: 'misconfigured' });
+  await expect(new BucketInfo(store, 'one', simulatedTime()).secret()).rejects.toMatchObject({ kind: 'misconfigured' });
 });

@@ -1,5 +1,6 @@
 import { deleteCell, lookAt, type StoredCell, updateCell } from '../../storage/cell.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import type { Pace } from '../../storage/pace.ts';
 
 /** What came of a cell that nothing needs: it was condemned, it died, or somebody wants it after all. */
 export interface Aged {
@@ -10,6 +11,7 @@ export interface Aged {
 
 export interface Ageing {
   readonly store: ObjectStore;
+  readonly pace: Pace;
   /** What was written since is left alone. */
   readonly cutoff: Date;
   /** The same for a cell that is still live, where that is to be left alone for longer. */
@@ -24,7 +26,7 @@ export interface Ageing {
  * @param beforeDeath - done while it can still be read
  */
 export async function age(
-  { store, cutoff, liveCutoff, isDryRun }: Ageing,
+  { store, pace, cutoff, liveCutoff, isDryRun }: Ageing,
   key: string,
   beforeDeath: () => Promise<void> = async () => undefined,
 ): Promise<Aged> {
@@ -37,6 +39,7 @@ export async function age(
     let isCondemned = false;
     await updateCell(
       store,
+      pace,
       key,
       (current) => {
         isCondemned = current?.state === 'live' && isOld(current);
@@ -46,7 +49,7 @@ export async function age(
     );
     return { outcome: isCondemned ? 'condemned' : 'left', size };
   }
-  const isDead = await deleteCell(store, key, async (cell) => {
+  const isDead = await deleteCell(store, pace, key, async (cell) => {
     if (cell.state !== 'condemned' || !isOld(cell)) return false;
     await beforeDeath();
     return true;

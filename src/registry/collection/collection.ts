@@ -13,7 +13,6 @@ import { type CollectionState, readState, type Round, storageTime, writeState } 
 const ROUNDS_A_GRACE = 4;
 
 export interface CollectionOptions extends Omit<TurnOptions, 'report' | 'keys' | 'entries'> {
-  readonly clock: () => Date;
   /** Goes on where the last run ended, and ends where the budget does; else everything has its turn at once. */
   readonly isSlice: boolean;
   readonly onRepository: (name: RepositoryName) => void;
@@ -36,19 +35,19 @@ export class Collection {
   }
 
   async run(): Promise<CollectionReport> {
-    const { store, isSlice, isDryRun, clock } = this.#options;
+    const { store, pace, isSlice, isDryRun } = this.#options;
     const last = await readState(store);
     if (isSlice && last.round?.stage === 'done' && this.#rests(last.round)) return { ...this.#report, state: 'resting' };
     // The storage's clock says when it began: cells carry its times. A dry run writes nothing by which to ask it.
-    const nowMs = isDryRun ? clock().getTime() : await storageTime(store);
+    const nowMs = isDryRun ? pace.clock().getTime() : await storageTime(store);
     const next = await this.#goOn(isSlice && isUnderWay(last) ? last : beginning(last, nowMs), nowMs);
     if (!isDryRun) await writeState(store, next);
     return { ...this.#report, state: next.round?.stage === 'done' ? 'done' : 'partial' };
   }
 
   #rests({ begunMs }: Round): boolean {
-    const { clock, graceMs } = this.#options;
-    return clock().getTime() < begunMs + graceMs / ROUNDS_A_GRACE;
+    const { pace, graceMs } = this.#options;
+    return pace.clock().getTime() < begunMs + graceMs / ROUNDS_A_GRACE;
   }
 
   async #goOn(state: Progress, nowMs: number): Promise<CollectionState> {

@@ -21,6 +21,7 @@ import {
   tagsPrefix,
 } from '../../storage/keys.ts';
 import type { ObjectInfo, ObjectStore } from '../../storage/object-store.ts';
+import type { Pace } from '../../storage/pace.ts';
 import type { Catalog } from '../catalog.ts';
 import { CONNECTIONS, mapConcurrently } from '../map-concurrently.ts';
 import type { Referrers } from '../referrers.ts';
@@ -40,6 +41,7 @@ const MAX_SUBJECTS = 8;
 
 export interface TurnOptions {
   readonly store: ObjectStore;
+  readonly pace: Pace;
   readonly catalog: Catalog;
   readonly tags: Tags;
   readonly referrers: Referrers;
@@ -215,9 +217,9 @@ export class RepositoryTurn {
 
   /** @returns false where it was pushed meanwhile */
   async #expire({ tag, lastModified }: WrittenTag): Promise<boolean> {
-    const { store, report, isDryRun } = this.#options;
+    const { store, pace, report, isDryRun } = this.#options;
     const isGone =
-      isDryRun || (await deleteCell(store, tagKey(this.#name, tag), async (cell) => cell.lastModified <= lastModified));
+      isDryRun || (await deleteCell(store, pace, tagKey(this.#name, tag), async (cell) => cell.lastModified <= lastModified));
     report.expiredTags += Number(isGone);
     return isGone;
   }
@@ -225,7 +227,7 @@ export class RepositoryTurn {
   /** Its manifest was deleted while a pusher crashed. */
   async #finishDelete(tag: Tag, digest: Digest): Promise<void> {
     const stillWanted = async (cell: StoredCell) => cell.digest === digest && this.#isOld(cell) && this.#isGone(digest);
-    await this.#tidy(() => deleteCell(this.#options.store, tagKey(this.#name, tag), stillWanted));
+    await this.#tidy(() => deleteCell(this.#options.store, this.#options.pace, tagKey(this.#name, tag), stillWanted));
   }
 
   async #readUntagged(): Promise<boolean> {
@@ -302,7 +304,7 @@ export class RepositoryTurn {
       handle: (all) =>
         mapConcurrently(all, CONNECTIONS, ({ key, digest }) => {
           const stillWanted = async (cell: StoredCell) => this.#isOld(cell) && this.#isGone(digest);
-          return this.#tidy(() => deleteCell(this.#options.store, key, stillWanted));
+          return this.#tidy(() => deleteCell(this.#options.store, this.#options.pace, key, stillWanted));
         }),
     });
   }
@@ -358,8 +360,8 @@ export class RepositoryTurn {
   }
 
   #ageing(liveCutoff: Date): Ageing {
-    const { store, isDryRun } = this.#options;
-    return { store, cutoff: this.#cutoff, liveCutoff, isDryRun };
+    const { store, pace, isDryRun } = this.#options;
+    return { store, pace, cutoff: this.#cutoff, liveCutoff, isDryRun };
   }
 
   async #isGone(digest: Digest): Promise<boolean> {

@@ -9,7 +9,7 @@ export interface Finding extends Problem {
    * Writes what another place still holds, where there is any. Anything that others write meanwhile stands.
    * @returns what is to be told instead of the problem, where that could not be solved, but something was done about it
    */
-  readonly repair: () => Promise<string | void>;
+  readonly repair: () => Promise<unknown>;
 }
 
 export function problemOf({ repository, kind, name, problem }: Finding): Problem {

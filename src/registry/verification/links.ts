@@ -1,6 +1,6 @@
 import type { Digest } from '../../domain/digest.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
-import { type Cell, deleteCell, restoreCell, type StoredCell } from '../../storage/cell.ts';
+import { type Cell, restoreCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey } from '../../storage/keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { LinkIndex } from '../link-index.ts';
@@ -55,7 +55,7 @@ export function brokenObject(
     repair: async () => {
       await restoreLink(store, links, repository, digest, (current) => current?.object === object);
       if (problem.category === 'corrupt') return undefined;
-      const isDropped = await deleteCell(store, key, async (cell) => cell.object === object);
+      const isDropped = await restoreCell(store, key, undefined, (current) => current?.object === object);
       return isDropped ? 'its bytes are gone, and now its link: a push brings it back' : undefined;
     },
   };
@@ -101,6 +101,7 @@ async function restoreLink(
     if ((await problemOfObject(store, { object, digest, size })) !== undefined) continue;
     const { mediaType, bytes } = cell;
     const link: Cell = { state: 'live', digest, mediaType, size, object, bytes };
-    return restoreCell(store, blobKey(repository, digest), link, isBroken);
+    await restoreCell(store, blobKey(repository, digest), link, isBroken);
+    return;
   }
 }

@@ -1,0 +1,18 @@
+import { type ObjectStore, StoreError } from '../../src/storage/object-store.ts';
+import { interceptedStore } from './intercepted-store.ts';
+
+/** R2's limit: https://developers.cloudflare.com/r2/platform/limits/ */
+const A_WRITE_MS = 1000;
+
+/** A store that takes one write a second of each key, and refuses others as busy, whatever their condition. */
+export function withSlowKeys(store: ObjectStore, clock: () => Date): ObjectStore {
+  const written = new Map<string, number>();
+  return interceptedStore(store, async (name, subject, run) => {
+    if (name !== 'put' && name !== 'putVerified') return run();
+    const [key, nowMs] = [subject as string, clock().getTime()];
+    if (nowMs - (written.get(key) ?? -A_WRITE_MS) < A_WRITE_MS) throw new StoreError('busy', `${key} was just written`);
+    const result = await run();
+    if (name === 'putVerified' || result !== undefined) written.set(key, nowMs);
+    return result;
+  });
+}
