@@ -28,16 +28,18 @@ export interface UploadStored extends UploadBase {
   readonly object: string;
   readonly size: number;
   readonly digests: readonly Digest[];
+  /** When the bytes were stored, by the clock of the isolate that did: by this the session ends, whatever is asked of it meanwhile. */
+  readonly storedMs: number;
 }
 
 /** Chunks have come; what they left is in the storage. */
 export interface UploadChunked extends UploadBase {
   readonly stage: 'chunked';
-  /** UUID of the chunk record. */
+  /** Names the last chunk's record. */
   readonly record: string;
-  /** The one before, kept while the client may not have heard of this one. */
-  readonly previous?: string | undefined;
   readonly size: number;
+  /** When the oldest object was stored that the session goes on from, where it does so from any. */
+  readonly storedMs?: number | undefined;
 }
 
 /** How many bytes the session has: where the next chunk must start. */

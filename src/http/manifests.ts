@@ -28,6 +28,7 @@ export function manifestRoutes({ config, manifests, locate, needs }: Services): 
     const moreTags = parseTags(c.req.queries('tag') ?? []);
     const target = reference.kind === 'tag' ? { tags: [reference.tag] } : { digest: reference.digest, tags: moreTags };
     const bytes = await readAtMost(c.req.raw, MAX_MANIFEST_BYTES);
+    checkTaggedBytes(bytes.length, target.tags.length);
     const put = await keepGoing(c, manifests.put(name, target, bytes, mediaTypeOf(c.req.header('Content-Type'))));
     if (reference.kind === 'tag' && moreTags.length > 0) warn(c, 'tag parameters are taken only with a digest in the path');
     if (put.hasForeignLayers) warn(c, 'layers with urls are not kept here: pulls depend on where the urls lead');
@@ -57,6 +58,17 @@ function parseTags(texts: readonly string[]): Tag[] {
   const tags = new Set(texts.map(parseTag));
   if (tags.size > MAX_TAGS) throw new Failure('tags-too-many', `one push takes ${MAX_TAGS} tags at most, not ${tags.size}`);
   return [...tags];
+}
+
+/**
+ * Each tag keeps the manifest's bytes once more: what they take together is bounded as one manifest is.
+ * @throws {Failure} manifest-too-large
+ */
+function checkTaggedBytes(bytes: number, tags: number): void {
+  if (tags <= 1 || bytes * tags <= MAX_MANIFEST_BYTES) return;
+  const most = Math.floor(MAX_MANIFEST_BYTES / bytes);
+  const message = `one push gives a manifest of ${bytes} bytes ${most} tags at most, not ${tags}: push it again for the others`;
+  throw new Failure('manifest-too-large', message);
 }
 
 /** Without parameters, which the specification says to ignore. */

@@ -1,9 +1,9 @@
-import { type Algorithm, algorithmOf, type Digest, Hasher, hexOf } from '../domain/digest.ts';
+import { type Algorithm, type Digest, Hasher, hexOf } from '../domain/digest.ts';
 import { Failure } from '../domain/failure.ts';
 import { objectKey, streamedObjectKey } from '../storage/keys.ts';
-import { isStoreError, type ObjectStore } from '../storage/object-store.ts';
+import { isStoreError, type ObjectStore, type StoredObject } from '../storage/object-store.ts';
 import type { BufferPool } from './buffer-pool.ts';
-import { fromClient, fromStore } from './byte-source.ts';
+import { type ByteSource, fromClient, fromStore } from './byte-source.ts';
 import { type Part, PartReader } from './part-reader.ts';
 import { PartUploader } from './part-uploader.ts';
 
@@ -66,7 +66,12 @@ export class BlobWriter {
     algorithms: readonly Algorithm[],
     expected?: Digest,
   ): Promise<WrittenBlob> {
-    const reader = new PartReader(this.pool, this.partBytes, [fromClient(stream)]);
+    return this.writeSources([fromClient(stream)], algorithms, expected);
+  }
+
+  /** The same for a body that was looked into. */
+  async writeSources(sources: readonly ByteSource[], algorithms: readonly Algorithm[], expected?: Digest): Promise<WrittenBlob> {
+    const reader = new PartReader(this.pool, this.partBytes, sources);
     let first: Part | undefined;
     try {
       first = await reader.next();
@@ -111,21 +116,17 @@ export class BlobWriter {
   }
 
   /**
-   * Hashes what is stored already, at the storage's speed. Undefined where there is no such object.
-   * @throws {Failure} digest-mismatch
+   * Hashes what is stored already, at the storage's speed.
+   * @throws {StoreError} unavailable
    */
-  async readBack(object: string, expected: Digest): Promise<WrittenBlob | undefined> {
-    const stored = await this.store.get(object);
-    if (stored === undefined) return undefined;
-    const reader = new PartReader(this.pool, this.partBytes, [fromStore(stored.body)]);
-    const hasher = new Hasher([algorithmOf(expected)]);
+  async hashStored({ body }: StoredObject, algorithm: Algorithm): Promise<Digest> {
+    const reader = new PartReader(this.pool, this.partBytes, [fromStore(body)]);
+    const hasher = new Hasher([algorithm]);
     for (let part = await reader.next(); part !== undefined; part = await reader.next()) {
       hasher.update(part.bytes);
       part.release();
     }
-    const digests = hasher.digests();
-    check(digests, expected);
-    return { object, size: stored.size, digests };
+    return hasher.digest(algorithm);
   }
 }
 

@@ -19,9 +19,11 @@ export class SessionSeal {
     this.#lifetimeSeconds = lifetimeSeconds;
   }
 
+  /** A session that holds stored bytes ends by their age: being asked how it stands renews only others. */
   async seal(state: UploadState): Promise<string> {
     const { id, key } = await this.#keys.first();
-    const expiry = Math.floor(this.#clock().getTime() / 1000) + this.#lifetimeSeconds;
+    const sinceMs = (state.stage === 'started' ? undefined : state.storedMs) ?? this.#clock().getTime();
+    const expiry = Math.floor(sinceMs / 1000) + this.#lifetimeSeconds;
     return new EncryptJWT({ upload: state })
       .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: id })
       .setExpirationTime(expiry)
@@ -37,12 +39,18 @@ export class SessionSeal {
         { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'], currentDate: this.#clock() },
       );
       const state = payload['upload'] as UploadState; // Authentic, so of the form that `seal` gave it.
-      if (state.repository === name && state.session === session) return state;
+      if (state.repository === name && state.session === session) return this.#dated(state, payload.exp!);
     } catch (cause) {
       if (!(cause instanceof errors.JOSEError)) throw cause;
       throw unknown(cause);
     }
     throw unknown();
+  }
+
+  /** What an earlier version sealed does not say when its bytes were stored: it ends when its seal does. */
+  #dated(state: UploadState, expiry: number): UploadState {
+    if (state.stage !== 'stored') return state;
+    return { ...state, storedMs: state.storedMs ?? (expiry - this.#lifetimeSeconds) * 1000 };
   }
 }
 

@@ -1,4 +1,4 @@
-import { UPLOADS_PREFIX } from '../storage/keys.ts';
+import { mayHoldMultipart, UPLOADS_PREFIX } from '../storage/keys.ts';
 import { listAll, type ObjectInfo, type ObjectStore, StoreError } from '../storage/object-store.ts';
 import type { ChunkedBlob } from './chunked-blob.ts';
 
@@ -17,9 +17,9 @@ export interface PurgeReport {
   readonly failures: readonly string[];
 }
 
-/** What one run does at most: a listing a page, and for each record a read and an abort. */
+/** What one run does at most: a listing a page, and for each record that may hold a multipart upload a read and an abort. */
 const PAGES = 5;
-const RECORDS = 200;
+const READS = 200;
 
 /** Clears away what abandoned uploads left: their multipart uploads are aborted, then their records deleted. */
 export class UploadPurge {
@@ -34,16 +34,19 @@ export class UploadPurge {
     const before = this.#options.clock().getTime() - this.#options.ageSeconds * 1000;
     const old: string[] = [];
     const active = new Set<string>();
-    let seen = 0;
-    for await (const { key, lastModified } of this.#records(`${UPLOADS_PREFIX}${crypto.randomUUID()}`)) {
-      seen += 1;
+    const records = await this.#window(`${UPLOADS_PREFIX}${crypto.randomUUID()}`);
+    let reads = 0;
+    for (const { key, lastModified } of records) {
       if (lastModified.getTime() >= before) active.add(sessionOf(key));
-      else if (old.length < RECORDS) old.push(key);
+      else if (reads < READS) {
+        reads += Number(mayHoldMultipart(key));
+        old.push(key);
+      }
     }
     // A chunk sent lately goes on with the multipart upload that the session's first record names too.
     const abandoned = old.filter((key) => !active.has(sessionOf(key)));
     const failures = this.#options.dryRun ? [] : await this.#purge(abandoned);
-    return { seen, purged: abandoned.length - failures.length, failures };
+    return { seen: records.length, purged: abandoned.length - failures.length, failures };
   }
 
   /** Everything there is, session after session, in whatever time that takes. */
@@ -61,21 +64,22 @@ export class UploadPurge {
     return { seen, purged, failures };
   }
 
-  async *#records(from: string): AsyncGenerator<ObjectInfo> {
+  /** So many pages of records, round from the last to the first. Whole sessions, for their youngest record decides. */
+  async #window(from: string): Promise<ObjectInfo[]> {
+    const found: ObjectInfo[] = [];
     let startAfter: string | undefined = from;
     let wrapped = false;
     for (let pages = 0; pages < PAGES; pages += 1) {
-      const page = await this.#options.store.list({ prefix: UPLOADS_PREFIX, startAfter });
-      for (const object of page.objects) {
-        if (wrapped && object.key > from) return;
-        yield object;
-      }
-      startAfter = page.objects.at(-1)?.key;
-      if (page.truncated) continue;
-      if (wrapped) return;
-      wrapped = true;
-      startAfter = undefined;
+      const { objects, truncated } = await this.#options.store.list({ prefix: UPLOADS_PREFIX, startAfter });
+      const fresh = wrapped ? objects.filter(({ key }) => key <= from) : objects;
+      found.push(...fresh);
+      if (wrapped && (!truncated || fresh.length < objects.length)) return found;
+      startAfter = truncated ? objects.at(-1)?.key : undefined;
+      wrapped ||= !truncated;
     }
+    const last = found.at(-1);
+    const whole = found.filter(({ key }) => last === undefined || sessionOf(key) !== sessionOf(last.key));
+    return whole.length > 0 ? whole : found;
   }
 
   /** A record whose multipart upload is still there stays, for nothing else knows of it. */
@@ -98,9 +102,8 @@ export class UploadPurge {
 
   async #abort(key: string): Promise<void> {
     const { store, chunked } = this.#options;
-    const record = await store.get(key);
-    if (record === undefined || record.size === 0) return;
-    await chunked.abort(record.body);
+    const record = mayHoldMultipart(key) ? await store.get(key) : undefined;
+    if (record !== undefined && record.size > 0) await chunked.abortRecord(record);
   }
 }
 

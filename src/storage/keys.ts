@@ -10,7 +10,10 @@
  *     repositories/<name>/_tagged/<alg>/<hex>/<tag>    empty: tags that have named this manifest; the tag decides
  *     repositories/<name>/_referrers/<alg>/<hex>/<alg>/<hex>/<description>   cell: the second manifest refers to the first
  *     catalog/<name>!                                  empty: this repository exists
- *     uploads/<session>/<uuid>                         what one chunk left: object, multipart id, parts, tail
+ *     uploads/<session>/<uuid>                         what a chunk left that filled a part: object, multipart id, parts, tail
+ *     uploads/<session>/<uuid>!                        what another chunk left: its bytes, and which come before them
+ *     uploads/<session>/multipart                      the one multipart upload that takes in what earlier requests sent
+ *     uploads/<session>/<uuid>!<alg>                   the digest that an object was found to have when it was read back
  *     uploads/<session>/cancelled                      empty: the client cancelled the session
  *     system/registry.json                             layout version, generated secret, what the store can do
  *     system/collection-state                          what one run of collection leaves to the next
@@ -22,7 +25,7 @@
  * repository is ever another repository. Listed prefixes end in `/`: `a` never sees `a-svc`.
  */
 import { Buffer } from 'node:buffer';
-import { algorithmOf, type Digest, findDigest, hexOf } from '../domain/digest.ts';
+import { type Algorithm, algorithmOf, type Digest, findDigest, hexOf } from '../domain/digest.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
 
 export const LAYOUT_VERSION = 1;
@@ -92,6 +95,13 @@ export const nameOfCatalogKey = (key: string) => key.slice(CATALOG_PREFIX.length
 export const sessionPrefix = (session: string) => `${UPLOADS_PREFIX}${session}/`;
 export const chunkKey = (session: string, uuid: string) => `${sessionPrefix(session)}${uuid}`;
 export const cancelledKey = (session: string) => `${sessionPrefix(session)}cancelled`;
+export const multipartKey = (session: string) => `${sessionPrefix(session)}multipart`;
+export const foundDigestKey = (session: string, object: string, algorithm: Algorithm) =>
+  `${sessionPrefix(session)}${object.slice(object.lastIndexOf('/') + 1)}!${algorithm}`;
+/** The name of a record that holds no multipart upload. */
+export const pieceName = (uuid: string) => `${uuid}!`;
+/** Whether something of a session may hold a multipart upload: only reading it tells more. */
+export const mayHoldMultipart = (key: string) => !key.includes('!') && !key.endsWith('/cancelled');
 
 export const probeKey = (uuid: string) => `system/probe/${uuid}`;
 

@@ -41,6 +41,12 @@ export class MemoryStore implements ObjectStore {
     return this.#entries.values();
   }
 
+  /** What all objects and all parts of multipart uploads take. */
+  get heldBytes(): number {
+    const parts = [...this.#multiparts.values()].flatMap((parts) => [...parts.values()]);
+    return [...this.#entries.values(), ...parts].reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
   /** Multipart uploads that were neither completed nor aborted. */
   get openMultiparts(): number {
     return this.#multiparts.size;

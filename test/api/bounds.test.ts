@@ -5,7 +5,6 @@ import { FRAME_BYTES } from '../../src/registry/part-reader.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { StoreError } from '../../src/storage/object-store.ts';
 import { type ApiClient, bytesOf, digestOf, errorOf, imageManifest, locationOf, streamOf } from '../support/api-client.ts';
-import { countingStore } from '../support/counting-store.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 
@@ -118,19 +117,29 @@ describe('what is cancelled', () => {
   });
 });
 
-test("an upload's records are never more than two, whatever it is cut into", async () => {
-  const { store, take } = countingStore(new MemoryStore());
-  const { client } = memoryRegistry({}, { store }, PART_BYTES);
-  const content = randomBytes(5000);
-  let location = await client.begin('a');
-  for (let start = 0; start < content.length; start += 700) {
-    location = locationOf(await client.chunk(location, content.subarray(start, start + 700), start));
-    expect((await store.list({ prefix: 'uploads/' })).objects.length).toBeLessThanOrEqual(2);
-  }
-  take();
-  expect((await client.finish(location, digestOf(content))).status).toBe(201);
-  expect((await store.list({ prefix: 'uploads/' })).objects).toEqual([]);
+test('a manifest is kept once, once for its tag and once as a referrer; with more tags no more than 8 MiB', async () => {
+  const MIB = 1024 * 1024;
+  const { client, store } = memoryRegistry();
+  const subject = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digestOf(bytesOf('{}')), size: 2 };
+  const config = await client.push('a', bytesOf('{}'));
+  const taking = async (tags: string, bytes: number, more: object) => {
+    const before = store.heldBytes;
+    const bare = imageManifest(config, 2, [], more);
+    const manifest =
+      more === NOTHING
+        ? bare.padEnd(bytes)
+        : imageManifest(config, 2, [], { ...more, annotations: { x: 'x'.repeat(bytes - bare.length - 50) } });
+    expect((await client.putManifest('a', `${digestOf(bytesOf(manifest))}?${tags}`, manifest)).status).toBe(201);
+    return store.heldBytes - before;
+  };
+  expect(await taking('tag=a', 4 * MIB, NOTHING)).toBeLessThan(8 * MIB + 4096);
+  expect(await taking('tag=b', 4 * MIB, { subject })).toBeLessThan(12 * MIB + 4096);
+  const tags = Array.from({ length: 50 }, (_, n) => `tag=${n}`).join('&');
+  expect(await taking(tags, Math.floor((4 * MIB) / 50), NOTHING)).toBeLessThan(5 * MIB);
+  expect(await taking('tag=c&tag=d', 2 * MIB, { subject })).toBeLessThan(8 * MIB + 4096);
 });
+
+const NOTHING = {};
 
 test('a manifest pushed again as another type is that type at once, remembered or not', async () => {
   const { client } = memoryRegistry();

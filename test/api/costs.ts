@@ -50,14 +50,36 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       await expectCost(() => mount(freshName()), 1);
     });
 
-    test('a chunk below a part: 1 for the first, 2 for the second, 3 for others; the closing PUT: 4', async () => {
-      const content = randomContent(300);
-      const start = await client().begin(freshName());
-      let location = start;
-      await expectCost(async () => (location = locationOf(await client().chunk(start, content.subarray(0, 100), 0))), 1);
-      await expectCost(async () => (location = locationOf(await client().chunk(location, content.subarray(100, 200), 100))), 2);
-      await expectCost(async () => (location = locationOf(await client().chunk(location, content.subarray(200), 200))), 3, 2);
-      await expectCost(() => client().finish(location, digestOf(content)), 4);
+    test('a chunk below a part: 1 for the first, 2 for others; the PUT that closes p of them: p + 3', async () => {
+      const content = randomContent(400);
+      let location = await client().begin(freshName());
+      const send = (start: number) => async () => {
+        location = locationOf(await client().chunk(location, content.subarray(start, start + 100), start));
+      };
+      await expectCost(send(0), 1);
+      for (const start of [100, 200, 300]) await expectCost(send(start), 2);
+      await expectCost(() => client().finish(location, digestOf(content)), 4 + 3, 6);
+    });
+
+    test('a chunk of a part: 3, later 4; one that ends a part of p chunks: p + 4; the PUT that closes parts and p more: p + 6', async () => {
+      const content = randomContent(25 * MIB);
+      let location = await client().begin(freshName());
+      const send = (start: number, end: number) => async () => {
+        location = locationOf(await client().chunk(location, content.subarray(start * MIB, end * MIB), start * MIB));
+      };
+      await expectCost(send(0, 8), 3);
+      await expectCost(send(8, 16), 3);
+      await expectCost(send(16, 24), 4, 3);
+      await expectCost(send(24, 25), 3, 2);
+      await expectCost(() => client().finish(location, digestOf(content)), 2 + 6);
+      location = await client().begin(freshName());
+      for (const [start, end] of [
+        [0, 3],
+        [3, 6],
+      ] as const)
+        await send(start, end)();
+      await expectCost(send(6, 9), 2 + 4);
+      await expectCost(() => client().finish(location, digestOf(content.subarray(0, 9 * MIB))), 1 + 6);
     });
 
     test('GET and HEAD of a manifest by tag: 1', async () => {

@@ -113,6 +113,17 @@ export function manifestSuite(client: () => ApiClient): void {
       expect((await client().head(`/v2/${name}/manifests/${digest}`)).status).toBe(404);
     });
 
+    test('with more tags than its size leaves room for: 413, which says how many; that many are taken', async () => {
+      const name = freshName();
+      const manifest = (await preparedManifest(name)).padEnd(1_500_000);
+      const digest = digestOf(bytesOf(manifest));
+      const error = await errorOf(await client().putManifest(name, `${digest}?tag=a&tag=b&tag=c`, manifest));
+      expect(error).toMatchObject({ status: 413, code: 'MANIFEST_INVALID' });
+      expect(error.message).toContain('2 tags at most, not 3');
+      expect((await client().head(`/v2/${name}/manifests/${digest}`)).status).toBe(404);
+      expect((await client().putManifest(name, `${digest}?tag=a&tag=b`, manifest)).status).toBe(201);
+    });
+
     test('by tag, with tags beside it: those are passed over, and a warning says so', async () => {
       const name = freshName();
       const manifest = await preparedManifest(name);

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { type ListPage, type ObjectInfo, type ObjectStore, readAll } from '../../src/storage/object-store.ts';
+import { type ListPage, type ObjectInfo, type ObjectStore, readAll, StoreError } from '../../src/storage/object-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 import { contentOf } from './contents.ts';
 import { exploreAll, exploreOnce, type Finding, type Variant } from './explore.ts';
@@ -13,12 +13,14 @@ import {
   LAST_MOMENTS,
   LOST,
   PAIRS,
+  RENEWED,
   type Scenario,
+  SLOW,
 } from './scenarios.ts';
 
 const TIMEOUT_MS = 300_000;
 const IN_EVERY_ORDER = [...PAIRS, ...LOST, ...LAST_MOMENTS, ...IMMUTABLE];
-const AT_RANDOM = [...PAIRS, ...LOST, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS, ...IMMUTABLE, ...IMMUTABLE_CROWDS];
+const AT_RANDOM = [...PAIRS, ...LOST, ...CROWDS, ...COLLECTED, ...COLLECTED_CROWDS, ...IMMUTABLE, ...IMMUTABLE_CROWDS, ...SLOW];
 const byName = (name: string) => [...IN_EVERY_ORDER, ...AT_RANDOM].find((scenario) => scenario.name === name)!;
 
 describe('in every order of two', () => {
@@ -164,7 +166,7 @@ describe('a registry that', () => {
 });
 
 /** Seeds are tried until one shows it. */
-async function findingOf(scenario: Scenario, variant: Variant): Promise<Finding | undefined> {
+async function findingOf(scenario: Scenario, variant: Variant = {}): Promise<Finding | undefined> {
   for (let seed = 1; seed <= 3000; seed += 1) {
     const { finding } = await exploreOnce(scenario, seed, 0, variant);
     if (finding !== undefined) return finding;
@@ -335,5 +337,32 @@ describe('a collection that', () => {
     const finding = await findingOf(byName(scenario), variant);
     expect(finding?.wrong).not.toHaveLength(0);
     expect(finding?.path.length).toBeGreaterThan(0);
+  });
+
+  test('meets sessions that are renewed by whoever asks how they stand is found out', { timeout: TIMEOUT_MS }, async () => {
+    expect((await findingOf(RENEWED))?.wrong.join()).toContain('its bytes are missing');
+  });
+
+  test('meets closing PUTs that take old objects for new is found out', { timeout: TIMEOUT_MS }, async () => {
+    const breakage = (store: ObjectStore) => {
+      let fails = true;
+      return overriddenStore(store, {
+        // The first is answered to nobody, and so not linked.
+        put: async (key, bytes, condition) => {
+          if (fails && key.startsWith('objects/streamed/')) {
+            fails = false;
+            throw new StoreError('unavailable', 'made to fail');
+          }
+          return store.put(key, bytes, condition);
+        },
+        get: async (key, range) => {
+          const object = await store.get(key, range);
+          return object && key.startsWith('objects/') ? { ...object, lastModified: new Date(1e12), body: object.body } : object;
+        },
+      });
+    };
+    const variant = { breakage, broken: (intent: Intent) => !isCollector(intent) };
+    const finding = await findingOf(byName('chunks closed again late, beside collection'), variant);
+    expect(finding?.wrong.join()).toContain('its bytes are missing');
   });
 });

@@ -19,6 +19,8 @@ export type Fate = (typeof FATES)[number];
 
 /** What an actor acts through: the registry of its isolate, and the time that passes between requests. */
 export interface Isolate extends Services {
+  /** What this isolate's clock says. */
+  readonly nowMs: () => number;
   readonly collect: Registry['collect'];
   /** Between two requests: whoever rests may do so for as long as anybody likes. */
   readonly rest: () => Promise<void>;
@@ -91,14 +93,20 @@ export class World {
   async enter({ breakage = (store) => store, randomId, skewMs = 0 }: Entry = {}): Promise<Isolate> {
     const actor = this.#actors.length;
     let ids = 0;
+    const nowMs = () => this.#nowMs + skewMs;
+    const config = parseConfig({
+      REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none',
+      REGISTRY_LOG_LEVEL: 'error',
+      ...this.#settings,
+    });
     const { services, collect } = compose(
-      parseConfig({ REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none', REGISTRY_LOG_LEVEL: 'error', ...this.#settings }),
+      { ...config, storage: { ...config.storage, partBytes: PART_BYTES } },
       {
         store: breakage(this.#viewOf(actor)),
         storeName: STORE_NAME,
         presign: undefined,
         pool: new BufferPool(1),
-        clock: () => new Date(this.#nowMs + skewMs),
+        clock: () => new Date(nowMs()),
         wait: async () => undefined,
         random: () => 0,
         limit: undefined,
@@ -112,7 +120,7 @@ export class World {
     ids = 0;
     const rest = () => this.#park(actor, 'rest', async () => undefined, { isIdle: true });
     const pass = (ms: number) => this.#park(actor, 'time passes', async () => void (this.#nowMs += ms), { passes: true });
-    return { ...services, collect, rest, pass, loseBytes: (digest) => this.#loseBytes(digest) };
+    return { ...services, nowMs, collect, rest, pass, loseBytes: (digest) => this.#loseBytes(digest) };
   }
 
   async #loseBytes(digest: Digest): Promise<void> {
@@ -165,17 +173,20 @@ export class World {
     const { actor, label, run, resolve, reject } = chosen;
     const { history } = this.#actors[actor]!;
     if (fate === 'fail' || fate === 'crash before') history.push(`${label} ${fate}`);
-    const result = fate === 'fail' || fate === 'crash before' ? undefined : await run();
+    const outcome = fate === 'fail' || fate === 'crash before' ? { result: undefined } : await outcomeOf(run);
     if (fate === 'crash before' || fate === 'crash after') {
       this.#actors[actor]!.state = 'crashed';
       this.#parked = this.#parked.filter((parked) => parked.actor !== actor);
       return;
     }
-    if (fate === 'run') {
-      history.push(`${label} = ${summary(result)}`);
-      resolve(result);
-    } else {
+    if (fate !== 'run') {
       reject(new StoreError('unavailable', `${label}: ${fate}`));
+    } else if ('refusal' in outcome) {
+      history.push(`${label} = ${String(outcome.refusal)}`);
+      reject(outcome.refusal);
+    } else {
+      history.push(`${label} = ${summary(outcome.result)}`);
+      resolve(outcome.result);
     }
     await settled();
   }
@@ -220,10 +231,21 @@ export class World {
 }
 
 export const GRACE_MS = 24 * 3_600_000;
+/** Small: chunks of any blob here fill parts. */
+export const PART_BYTES = 8;
 
 /** All that is left to do waits for a choice: the code under way goes on in microtasks alone, which end before this does. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What the storage says: it refuses parts of an upload that is over. */
+async function outcomeOf(run: () => Promise<unknown>): Promise<{ result: unknown } | { refusal: unknown }> {
+  try {
+    return { result: await run() };
+  } catch (refusal) {
+    return { refusal };
+  }
 }
 
 /** What an actor learns from an answer; of an object that is its version, for its key stands in the operation. */

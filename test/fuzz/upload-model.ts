@@ -22,6 +22,8 @@ interface Session {
   /** The last closing PUT: it can be sent again. */
   closed: { readonly place: Place; readonly bytes: Uint8Array; readonly isDone: boolean } | undefined;
   cancelledAt: Place | undefined;
+  /** Whether a body broke off or was refused: it may leave its upload to the next, which may not need it. */
+  mayLeave: boolean;
 }
 
 /** What can be done at a place. */
@@ -61,7 +63,7 @@ export class UploadModel {
 
   begin(repository: string): Place {
     const nothing = { newest: undefined, closed: undefined, cancelledAt: undefined };
-    const session: Session = { repository, good: [], places: 0, isLinear: true, isExpired: false, ...nothing };
+    const session: Session = { repository, good: [], places: 0, isLinear: true, isExpired: false, mayLeave: false, ...nothing };
     this.#sessions.push(session);
     const begun = this.#placeOf(session, NO_BYTES);
     session.good = [begun];
@@ -116,7 +118,10 @@ export class UploadModel {
     if (isDone || answer === WRONG_DIGEST)
       Object.assign(session, { good: [], closed: isClosed ? { place, bytes, isDone } : undefined });
     // Bytes have come to this place: what another has sent there is lost.
-    else Object.assign(session, { good: !wasGood ? [] : wasNewest ? session.good : [place], closed: undefined });
+    else {
+      const good = !wasGood ? [] : wasNewest ? session.good : [place];
+      Object.assign(session, { good, closed: undefined, mayLeave: true });
+    }
     return undefined;
   }
 
@@ -128,7 +133,7 @@ export class UploadModel {
 
   /** How many multipart uploads may be open: of a session that went straight on, only its own. */
   get mostMultiparts(): number {
-    const of = ({ isLinear, good, places }: Session) => (!isLinear ? places : good.length > 0 ? 1 : 0);
+    const of = ({ isLinear, good, places, mayLeave }: Session) => (!isLinear ? places : good.length > 0 || mayLeave ? 1 : 0);
     return this.#sessions.reduce((sum, session) => sum + of(session), 0);
   }
 

@@ -6,6 +6,7 @@ import { SessionSeal } from '../../src/registry/session-seal.ts';
 
 const NAME = 'a/b' as RepositoryName;
 const STATE: UploadState = { stage: 'started', session: crypto.randomUUID(), repository: NAME, algorithm: 'sha256' };
+const STORED = { ...STATE, stage: 'stored' as const, object: 'o', size: 1, digests: [] };
 const [OLD, NEW] = ['the-old-secret-of-the-operator', 'the-new-secret-of-the-operator'];
 
 describe('a sealed session', () => {
@@ -38,6 +39,35 @@ describe('a sealed session', () => {
     await expect(open(seal(NEW), sealed)).rejects.toMatchObject(unknown);
   });
 
+  test('that holds stored bytes ends by their age, however often it is sealed', async () => {
+    const { storedMs: _, ...old } = { ...STORED, storedMs: undefined };
+    for (const state of [{ ...STORED, storedMs: now }, old as never]) {
+      const storedMs = now;
+      let sealed = await seal(NEW).seal(state);
+      for (let time = 0; time < 3; time += 1) {
+        now += 1_100_000;
+        const opened = await open(seal(NEW), sealed);
+        // An earlier version did not say when.
+        expect(opened).toEqual({
+          ...STORED,
+          storedMs: Math.floor(storedMs / 1000) * 1000 + (state === old ? 0 : storedMs % 1000),
+        });
+        sealed = await seal(NEW).seal(opened);
+      }
+      now += 301_000;
+      await expect(open(seal(NEW), sealed)).rejects.toMatchObject(unknown);
+    }
+  });
+
+  test('of chunks is renewed each time it is sealed', async () => {
+    const state: UploadState = { ...STATE, stage: 'chunked', record: 'r', size: 1 };
+    const sealed = await seal(NEW).seal(state);
+    now += 3_000_000;
+    const again = await seal(NEW).seal(await open(seal(NEW), sealed));
+    now += 3_000_000;
+    expect(await open(seal(NEW), again)).toEqual(state);
+  });
+
   test.each(['', 'junk', 'a.b.c.d.e', '....', `${Buffer.from('{"alg":"none"}').toString('base64url')}....`])(
     '%j is unknown',
     async (sealed) => {
@@ -53,6 +83,7 @@ describe('a sealed session', () => {
       algorithm: 'sha512',
       object: `objects/sha512/${'0'.repeat(128)}/${crypto.randomUUID()}`,
       size: Number.MAX_SAFE_INTEGER,
+      storedMs: now,
       digests: [`sha256:${'0'.repeat(64)}`, `sha512:${'0'.repeat(128)}`] as never,
     };
     expect((await seal(NEW).seal(longest)).length).toBeLessThan(2000);

@@ -99,8 +99,9 @@ function brokenManifest(
     repair: async () => {
       for (const { tag } of tags) {
         const { cell } = await examineCell(store, tagKey(repository, tag));
-        if (cell?.digest === digest && isOf(digest, cell.bytes))
-          return restoreCell(store, key, cell, (current) => current !== undefined && !isOf(digest, current.bytes));
+        if (cell?.digest !== digest || !isOf(digest, cell.bytes)) continue;
+        await restoreCell(store, key, cell, (current) => current !== undefined && !isOf(digest, current.bytes));
+        return;
       }
     },
   };
