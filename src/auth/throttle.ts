@@ -8,7 +8,8 @@ const MAX_BY_USER_AND_ADDRESS = 10;
 /** Wrong passwords from one address, which a whole office may share. */
 const MAX_BY_ADDRESS = 50;
 const MAX_DELAY_MS = 2000;
-const MEMORY_BYTES = 1024 * 1024;
+/** Some five thousand names and addresses. */
+const MEMORY_BYTES = 4 * 1024 * 1024;
 
 interface Failures {
   readonly count: number;
@@ -83,7 +84,7 @@ export class Throttle {
   #add(key: string, more: number): void {
     const count = this.#count(key) + more;
     if (count <= 0) this.#failures.delete(key);
-    else this.#failures.set(key, { count, atMs: this.#options.clock().getTime() }, key.length + 100);
+    else this.#failures.set(key, { count, atMs: this.#options.clock().getTime() }, 0);
   }
 
   /** What was counted less what is forgotten since. */

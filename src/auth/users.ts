@@ -8,7 +8,8 @@ import type { Turns } from './turns.ts';
 
 /** bcrypt takes a tenth of a second of CPU by design: once in a while is enough. */
 const REMEMBERED_SECONDS = 5 * 60;
-const MAX_REMEMBERED = 1000;
+/** Some fifteen hundred passwords. */
+const MEMORY_BYTES = 1024 * 1024;
 
 export interface UsersOptions {
   readonly load: () => Promise<UserFile>;
@@ -26,7 +27,7 @@ export class Users {
 
   constructor(options: UsersOptions) {
     this.#options = options;
-    this.#remembered = new RecentCache(options.clock, REMEMBERED_SECONDS, MAX_REMEMBERED);
+    this.#remembered = new RecentCache(options.clock, REMEMBERED_SECONDS, MEMORY_BYTES);
   }
 
   /**
@@ -47,7 +48,7 @@ export class Users {
       throttle.begin(user, address);
       if (!(await matches(password, hash, highestCost, stillThere))) return false;
       throttle.succeeded(user, address);
-      this.#remembered.set(key, true, 1);
+      this.#remembered.set(key, true, 0);
       return true;
     });
     if (!isRight) await throttle.failed(user, address);

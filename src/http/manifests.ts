@@ -31,7 +31,7 @@ export function manifestRoutes({ config, manifests, locate, needs }: Services): 
     checkTaggedBytes(bytes.length, target.tags.length);
     const put = await keepGoing(c, manifests.put(name, target, bytes, mediaTypeOf(c.req.header('Content-Type'))));
     if (reference.kind === 'tag' && moreTags.length > 0) warn(c, 'tag parameters are taken only with a digest in the path');
-    if (put.hasForeignLayers) warn(c, 'layers with urls are not kept here: pulls depend on where the urls lead');
+    if (put.lacksForeignLayers) warn(c, 'layers with urls are not all kept here: pulls depend on where the urls lead');
     return c.body(null, 201, {
       Location: locate(c.req.raw, `/v2/${name}/manifests/${put.digest}`),
       'Docker-Content-Digest': put.digest,

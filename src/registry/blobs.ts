@@ -67,8 +67,8 @@ export class Blobs {
     if (recent !== undefined) return recent;
     const cell = await readCell(this.#store, key);
     if (cell?.object === undefined) throw unknownBlob(digest);
-    const link = { digest, size: cell.size, object: cell.object };
-    this.#recent.set(key, link, LINK_BYTES);
+    const link = { digest: cell.digest, size: cell.size, object: cell.object };
+    this.#recent.set(key, link, link.object.length);
     return link;
   }
 
@@ -106,7 +106,7 @@ export class Blobs {
       standing: { object: standing },
     } = await this.#liveness.establish(key, own);
     const linked = standing === undefined || standing === object ? object : await this.#replaceBroken(name, own, standing);
-    this.#recent.set(key, { digest, size, object: linked }, LINK_BYTES);
+    this.#recent.set(key, { digest, size, object: linked }, linked.length);
   }
 
   /** @returns the object that is linked now */
@@ -158,8 +158,6 @@ export class Blobs {
   }
 }
 
-/** About what a remembered link takes, its key included. */
-const LINK_BYTES = 1024;
 const OCTET_STREAM = 'application/octet-stream';
 const NO_BYTES = new Uint8Array(0);
 

@@ -30,6 +30,8 @@ export interface PutTarget {
 
 export interface PutManifest extends Manifest {
   readonly digest: Digest;
+  /** Whether it names layers with `urls` that are not in the repository. */
+  readonly lacksForeignLayers: boolean;
 }
 
 /** Manifests: what is put is live in its repository with all that it names, and with all that names it. */
@@ -76,8 +78,11 @@ export class Manifests {
     const recent = this.#recent.get(key);
     if (recent !== undefined) return recent;
     const cell = await readCell(this.#store, key);
-    if (cell !== undefined) this.#recent.set(key, cell, cell.bytes.length);
-    return cell;
+    if (cell === undefined) return undefined;
+    // Of the cell only what is asked for, and a copy: its bytes are a part of all that was read.
+    const manifest = { digest: cell.digest, mediaType: cell.mediaType, bytes: cell.bytes.slice() };
+    this.#recent.set(key, manifest, manifest.bytes.length);
+    return manifest;
   }
 
   /**
@@ -95,9 +100,9 @@ export class Manifests {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       // What it names was made sure of a moment ago, and stays for half a grace period.
       const references = round === 0 ? manifest.references : [];
-      const stands = await this.#putOnce(name, target.tags, digest, bytes, { ...manifest, references });
+      const { isLive, hasAll } = await this.#putOnce(name, target.tags, digest, bytes, { ...manifest, references });
       this.#recent.delete(manifestKey(name, digest)); // What is remembered may have another media type.
-      if (stands) return { ...manifest, digest };
+      if (isLive) return { ...manifest, digest, lacksForeignLayers: !hasAll };
     }
     throw new StoreError('contended', `${digest} was deleted ${MAX_ROUNDS} times while it was pushed`);
   }
@@ -107,7 +112,7 @@ export class Manifests {
    * subject's list, the catalog last: a crash in between leaves nothing that a reader could see half of. What collection
    * may have taken before the manifest was there is looked for after it: the repository in the catalog, and old hints.
    *
-   * @returns false where somebody deleted the manifest meanwhile
+   * @returns whether it is still there, and whether all that it names is, layers with `urls` too
    */
   async #putOnce(
     name: RepositoryName,
@@ -115,14 +120,14 @@ export class Manifests {
     digest: Digest,
     bytes: Uint8Array,
     manifest: Manifest,
-  ): Promise<boolean> {
+  ): Promise<{ isLive: boolean; hasAll: boolean }> {
     const { mediaType, subject } = manifest;
     const cell: Cell = { state: 'live', digest, mediaType, size: bytes.length, bytes };
     const forEachTag = <T, R>(each: readonly T[], does: (one: T) => Promise<R>) => mapConcurrently(each, CONNECTIONS, does);
     const looking = forEachTag(tags, async (tag) => ({ tag, seen: await this.#tags.lookBeforeMove(name, tag, digest) }));
     // By itself, since even relying on a link may write it anew: a push that is refused leaves nothing behind.
     if (this.#tags.hasImmutable(name, tags)) await looking;
-    const [looks] = await Promise.all([looking, this.#requireAll(name, manifest.references)]);
+    const [looks, hasAll] = await Promise.all([looking, this.#requireAll(name, manifest.references)]);
     const [announced, established] = await Promise.all([
       forEachTag(looks, async (look) => ({ ...look, isNew: await this.#tags.announce(name, look.tag, digest, look.seen) })),
       this.#liveness.establish(manifestKey(name, digest), cell),
@@ -144,7 +149,7 @@ export class Manifests {
       this.#catalog.keep(name),
       forEachTag(doubtful, ({ tag }) => this.#tags.keepHint(name, tag, digest)),
     ]);
-    return isLive;
+    return { isLive, hasAll };
   }
 
   async #isThere(key: string): Promise<boolean> {
@@ -211,21 +216,33 @@ export class Manifests {
     }
   }
 
-  /** @throws {Failure} manifest-blob-unknown for the first reference that is not here */
-  async #requireAll(name: RepositoryName, references: readonly ManifestReference[]): Promise<void> {
+  /**
+   * Makes sure of what is here, whether or not it must be. It stops at the first that must be here and is not.
+   *
+   * @returns whether all of it is here
+   * @throws {Failure} manifest-blob-unknown
+   */
+  async #requireAll(name: RepositoryName, references: readonly ManifestReference[]): Promise<boolean> {
     let secondLooks = MAX_SECOND_LOOKS;
-    const isMissing = async ({ digest, kind, isManifest }: ManifestReference) => {
+    let hasAll = true;
+    const isHere = async ({ digest, kind, isManifest }: ManifestReference) => {
       const [blob, manifest] = [blobKey(name, digest), manifestKey(name, digest)];
-      if (kind === 'blob') return !(await this.#isLive(blob));
-      if (await this.#isLive(isManifest ? manifest : blob)) return false;
+      if (kind === 'blob') return this.#isLive(blob);
+      if (await this.#isLive(isManifest ? manifest : blob)) return true;
       secondLooks -= 1;
-      return secondLooks < 0 || !(await this.#isLive(isManifest ? blob : manifest));
+      return secondLooks >= 0 && this.#isLive(isManifest ? blob : manifest);
+    };
+    const isMissing = async (reference: ManifestReference) => {
+      if (await isHere(reference)) return false;
+      hasAll = false;
+      return reference.isRequired;
     };
     const missing = await findConcurrently(references, CONNECTIONS, isMissing);
     if (missing !== undefined)
       throw new Failure('manifest-blob-unknown', `${missing.digest} is not in the repository`, {
         detail: { digest: missing.digest },
       });
+    return hasAll;
   }
 
   async #isLive(key: string): Promise<boolean> {

@@ -2,7 +2,15 @@ import type { Digest } from '../domain/digest.ts';
 import { decodeReferrer, encodeReferrer, type Referrer } from '../domain/referrer.ts';
 import type { RepositoryName } from '../domain/reference.ts';
 import { deleteCell, placeCell, readCell } from '../storage/cell.ts';
-import { behindReferrer, parseReferrerKey, referrerKey, referrerPrefix, referrersPrefix } from '../storage/keys.ts';
+import {
+  artifactTypeHash,
+  behindReferrer,
+  parseReferrerKey,
+  referrerKey,
+  type ReferrerKey,
+  referrerPrefix,
+  referrersPrefix,
+} from '../storage/keys.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 import { CONNECTIONS } from './map-concurrently.ts';
@@ -11,6 +19,8 @@ import { CONNECTIONS } from './map-concurrently.ts';
 const MAX_PAGE_BYTES = 4 * 1024 * 1024 - 1024;
 /** So many storage operations at most for one page: a filter that nothing passes must end too. */
 const MAX_OPERATIONS = 1000;
+/** What is read counts as one operation more for each so many bytes. */
+const OPERATION_BYTES = 64 * 1024;
 
 export interface ReferrerPage {
   readonly referrers: readonly Referrer[];
@@ -24,14 +34,22 @@ export interface ReferrerQuery {
   readonly last?: Digest | undefined;
 }
 
-interface Entry {
+interface Entry extends ReferrerKey {
   readonly key: string;
+  /** Of its cell, in bytes; 0 of a tombstone. */
+  readonly size: number;
+  /** Whether its cell has to be read. */
+  readonly isRead: boolean;
+}
+
+interface Listed {
   readonly digest: Digest;
-  readonly description: string | undefined;
+  /** Undefined where it is deleted, or not of the type that is asked for. */
+  readonly referrer: Referrer | undefined;
 }
 
 interface Batch {
-  readonly referrers: readonly Referrer[];
+  readonly listed: readonly Listed[];
   readonly operations: number;
 }
 
@@ -53,7 +71,7 @@ export class Referrers {
     const { digest, mediaType, size } = referrer;
     const description = encodeReferrer(referrer);
     const bytes = new TextEncoder().encode(description);
-    const key = referrerKey(name, subject, digest, description);
+    const key = referrerKey(name, subject, digest, description, referrer.artifactType);
     await placeCell(this.#store, this.#pace, key, { state: 'live', digest, mediaType, size, bytes }, {});
   }
 
@@ -64,48 +82,76 @@ export class Referrers {
   }
 
   /** As many as fill a page, in the order of their digests. */
-  async list(name: RepositoryName, subject: Digest, { artifactType, last }: ReferrerQuery): Promise<ReferrerPage> {
+  async list(name: RepositoryName, subject: Digest, query: ReferrerQuery): Promise<ReferrerPage> {
     const referrers: Referrer[] = [];
-    let [bytes, operations, seen] = [0, 0, last];
-    for await (const batch of this.#batches(name, subject, last)) {
-      if (operations >= MAX_OPERATIONS) return { referrers, next: seen };
-      operations += batch.operations;
-      for (const referrer of batch.referrers) {
-        if (referrer.digest === seen) continue; // A manifest that was pushed under two media types has two entries.
-        const isWanted = artifactType === undefined || referrer.artifactType === artifactType;
-        if (isWanted) bytes += bytesOf(referrer);
-        if (bytes > MAX_PAGE_BYTES && referrers.length > 0) return { referrers, next: seen };
-        if (isWanted) referrers.push(referrer);
-        seen = referrer.digest;
+    let [bytes, operations, seen] = [0, 0, query.last];
+    for await (const batch of this.#batches(name, subject, query)) {
+      for (const { digest, referrer } of batch.listed) {
+        // A manifest that was pushed under two media types has two entries.
+        if (referrer !== undefined && digest !== referrers.at(-1)?.digest) {
+          bytes += bytesOf(referrer);
+          if (bytes > MAX_PAGE_BYTES && referrers.length > 0) return { referrers, next: seen };
+          referrers.push(referrer);
+        }
+        seen = digest;
       }
+      operations += batch.operations;
+      if (operations >= MAX_OPERATIONS) return { referrers, next: seen };
     }
     return { referrers, next: undefined };
   }
 
-  /** All referrers behind `last`, few at a time, with the number of storage operations that each batch took. */
-  async *#batches(name: RepositoryName, subject: Digest, last: Digest | undefined): AsyncGenerator<Batch> {
+  /** All that are behind `last`, few at a time, with the number of storage operations that each batch took. */
+  async *#batches(name: RepositoryName, subject: Digest, { artifactType, last }: ReferrerQuery): AsyncGenerator<Batch> {
     const prefix = referrersPrefix(name, subject);
+    const wantedHash = artifactType && artifactTypeHash(artifactType);
     let startAfter = last && behindReferrer(name, subject, last);
     for (let truncated = true; truncated;) {
       const page = await this.#store.list({ prefix, startAfter });
-      const entries = page.objects.filter(({ size }) => size > 0).map(({ key }) => ({ key, ...parseReferrerKey(prefix, key) }));
-      yield { referrers: [], operations: 1 };
-      for (let start = 0; start < entries.length; start += CONNECTIONS) {
-        const batch = entries.slice(start, start + CONNECTIONS);
-        const referrers = await Promise.all(batch.map((entry) => this.#describe(entry)));
-        const operations = batch.filter(({ description }) => description === undefined).length;
-        yield { referrers: referrers.filter((referrer) => referrer !== undefined), operations };
+      yield { listed: [], operations: 1 };
+      const entries = page.objects.map(({ key, size }) => entryOf(prefix, key, size, wantedHash));
+      for (const batch of batchesOf(entries)) {
+        const listed = await Promise.all(batch.map(async (entry) => this.#describe(entry, artifactType)));
+        yield { listed, operations: batch.reduce((sum, entry) => sum + operationsFor(entry), 0) };
       }
       startAfter = page.objects.at(-1)?.key ?? startAfter;
       ({ truncated } = page);
     }
   }
 
-  async #describe({ key, digest, description }: Entry): Promise<Referrer | undefined> {
-    if (description !== undefined) return decodeReferrer(digest, description);
-    const cell = await readCell(this.#store, key);
-    return cell && decodeReferrer(digest, new TextDecoder().decode(cell.bytes));
+  async #describe({ key, size, digest, description, isRead }: Entry, artifactType: string | undefined): Promise<Listed> {
+    if (size === 0) return { digest, referrer: undefined };
+    const cell = isRead ? await readCell(this.#store, key) : undefined;
+    const text = cell === undefined ? description : new TextDecoder().decode(cell.bytes);
+    const referrer = text === undefined ? undefined : decodeReferrer(digest, text);
+    const isWanted = artifactType === undefined || referrer?.artifactType === artifactType;
+    return { digest, referrer: isWanted ? referrer : undefined };
   }
+}
+
+function entryOf(prefix: string, key: string, size: number, wantedHash: string | undefined): Entry {
+  const parsed = parseReferrerKey(prefix, key);
+  const isOther = wantedHash !== undefined && parsed.typeHash !== undefined && parsed.typeHash !== wantedHash;
+  return { ...parsed, key, size, isRead: size > 0 && parsed.description === undefined && !isOther };
+}
+
+/** So many as are read side by side, and no more of them in memory than a page has, or one. */
+function* batchesOf(entries: readonly Entry[]): Generator<readonly Entry[]> {
+  let [batch, bytes]: [Entry[], number] = [[], 0];
+  for (const entry of entries) {
+    const more = entry.isRead ? entry.size : 0;
+    if (batch.length === CONNECTIONS || (batch.length > 0 && bytes + more > MAX_PAGE_BYTES)) {
+      yield batch;
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(entry);
+    bytes += more;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function operationsFor({ isRead, size }: Entry): number {
+  return isRead ? 1 + Math.floor(size / OPERATION_BYTES) : 0;
 }
 
 /** As an element of a JSON array. */

@@ -29,12 +29,20 @@ export class SessionMultiparts {
     if (isAlone(from)) return own;
     const multipart = { ...own, isShared: true };
     const record = encodeRecord({ size: 0, partBytes: from.partBytes, multipart, pieces: [], consumed: [] }, new Uint8Array(0));
-    if (await store.put(multipartKey(session), record, { kind: 'absent' })) return multipart;
+    let failure: unknown;
+    try {
+      if (await store.put(multipartKey(session), record, { kind: 'absent' })) return multipart;
+    } catch (error) {
+      failure = error;
+    }
+    // Another was faster, or the answer to a try was lost: only what stands there tells.
+    const standing = await this.shared(session);
+    if (standing?.multipartId === own.multipartId) return standing;
     await upload.abort().catch(leaveToPurge);
-    const earlier = await this.shared(session);
-    if (earlier === undefined || (await store.head(earlier.object)) !== undefined)
+    if (failure !== undefined) throw failure;
+    if (standing === undefined || (await store.head(standing.object)) !== undefined)
       throw new StoreError('multipart-unknown', "the session's upload is complete");
-    return earlier;
+    return standing;
   }
 
   /** The session's, where it has one. */

@@ -25,6 +25,7 @@
  * repository is ever another repository. Listed prefixes end in `/`: `a` never sees `a-svc`.
  */
 import { Buffer } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import { type Algorithm, algorithmOf, type Digest, findDigest, hexOf } from '../domain/digest.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
 
@@ -69,24 +70,49 @@ export const referrerPrefix = (name: RepositoryName, subject: Digest, digest: Di
 
 /**
  * The description stands in the key, in base64url cut into segments, so that one listing reads a thousand referrers.
- * Where it is too long for that, a `!` stands in its place, and the cell itself has to be read.
+ * Where it is too long for that, a `!` and a hash of the artifact type stand in its place, so that a listing still tells
+ * which of them a filter is about, and the cell itself has to be read.
  */
-export function referrerKey(name: RepositoryName, subject: Digest, digest: Digest, description: string): string {
+export function referrerKey(
+  name: RepositoryName,
+  subject: Digest,
+  digest: Digest,
+  description: string,
+  artifactType: string | undefined,
+): string {
   const prefix = referrerPrefix(name, subject, digest);
+  const undescribed = `${prefix}!${artifactTypeHash(artifactType)}`;
+  if (description.length > MAX_KEY_LENGTH) return undescribed;
   const segments = Buffer.from(description).toString('base64url').match(DESCRIPTION_SEGMENT) ?? [];
   const key = prefix + segments.join('/');
-  return key.length <= MAX_KEY_LENGTH ? key : `${prefix}!`;
+  return key.length <= MAX_KEY_LENGTH ? key : undescribed;
+}
+
+export function artifactTypeHash(artifactType: string | undefined): string {
+  return createHash('sha256')
+    .update(artifactType ?? '')
+    .digest('base64url');
 }
 
 /** Sorts behind every key of one referrer, and before those of the next. */
 export const behindReferrer = (name: RepositoryName, subject: Digest, digest: Digest) =>
   `${referrersPrefix(name, subject)}${path(digest)}0`;
 
+export interface ReferrerKey {
+  readonly digest: Digest;
+  /** Undefined where it is too long for a key. */
+  readonly description: string | undefined;
+  /** What such a key tells in its place; undefined in keys of earlier versions. */
+  readonly typeHash: string | undefined;
+}
+
 /** @param prefix - `referrersPrefix` */
-export function parseReferrerKey(prefix: string, key: string): { digest: Digest; description: string | undefined } {
+export function parseReferrerKey(prefix: string, key: string): ReferrerKey {
   const [algorithm, hex, ...segments] = key.slice(prefix.length).split('/');
-  const description = segments[0] === '!' ? undefined : Buffer.from(segments.join(''), 'base64url').toString();
-  return { digest: findDigest(`${algorithm}:${hex}`)!, description };
+  const digest = findDigest(`${algorithm}:${hex}`)!;
+  const text = segments.join('');
+  if (text.startsWith('!')) return { digest, description: undefined, typeHash: text.slice(1) || undefined };
+  return { digest, description: Buffer.from(text, 'base64url').toString(), typeHash: undefined };
 }
 
 export const catalogKey = (name: RepositoryName) => `${CATALOG_PREFIX}${name}!`;

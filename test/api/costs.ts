@@ -101,7 +101,10 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       const name = freshName();
       const config = await client().push(name, bytesOf('{}'));
       const layers = await Promise.all(
-        [1, 2, 3].map(async () => ({ digest: await client().push(name, randomContent(10)), size: 10 })),
+        [1, 2, 3].map(async (n) => {
+          const isForeign = n === 3;
+          return { digest: await client().push(name, randomContent(10)), size: 10, ...(isForeign && { urls: ['https://a/b'] }) };
+        }),
       );
       const manifest = (n: number) => imageManifest(config, 2, layers, { annotations: { n: `${n}` } });
       const N = 4;
@@ -145,6 +148,9 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       const long = imageManifest(config, 2, [], { subject, annotations: { note: 'x'.repeat(2000) } });
       await client().putManifest(name, digestOf(bytesOf(long)), long);
       await expectCost(list, 2);
+      const filtered = (type: string) => client().get(`/v2/${name}/referrers/${subject.digest}?artifactType=${type}`);
+      await expectCost(() => filtered('application/absent'), 1);
+      await expectCost(() => filtered('application/vnd.oci.image.config.v1%2Bjson'), 2);
     });
 
     test('DELETE of a tag or a blob: 2; of a manifest that t tags name: 3 + 3t', async () => {

@@ -172,15 +172,25 @@ export function manifestSuite(client: () => ApiClient): void {
       await expectManifest(name, 'helm', manifest, OCI_IMAGE);
     });
 
-    test('with foreign layers: nobody has to push what urls lead to', async () => {
+    test('with foreign layers: nobody has to push what urls lead to, and a warning says what is not here', async () => {
       const name = freshName();
-      const foreign = { digest: digestOf(randomBytes(9)), size: 9, urls: ['https://example.com/layer'] };
-      const manifest = imageManifest(await client().push(name, bytesOf('{}')), 2, [foreign]);
-      const response = await client().putManifest(name, 'windows', manifest);
-      expect([response.status, response.headers.get('Warning')]).toEqual([
-        201,
-        expect.stringMatching(/^299 - "layers with urls/),
-      ]);
+      const content = [randomBytes(9), randomBytes(9)];
+      const foreign = content.map((bytes) => ({ digest: digestOf(bytes), size: 9, urls: ['https://example.com/layer'] }));
+      const manifest = imageManifest(await client().push(name, bytesOf('{}')), 2, foreign);
+      const warning = expect.stringMatching(/^299 - "layers with urls/) as unknown;
+      for (const pushed of [undefined, ...content]) {
+        if (pushed !== undefined) await client().push(name, pushed);
+        const response = await client().putManifest(name, 'windows', manifest);
+        const expected = pushed === content[1] ? null : warning;
+        expect([response.status, response.headers.get('Warning')]).toEqual([201, expected]);
+      }
+    });
+
+    test('with urls in the config, which has to be pushed all the same', async () => {
+      const name = freshName();
+      const config = { mediaType: 'x', digest: digestOf(randomBytes(9)), size: 9, urls: ['https://example.com/config'] };
+      const response = await client().putManifest(name, 'latest', imageManifest('', 0, [], { config }));
+      expect(await errorOf(response)).toMatchObject({ status: 404, code: 'MANIFEST_BLOB_UNKNOWN' });
     });
 
     test('with a subject that is not there', async () => {

@@ -120,6 +120,21 @@ describe('requests that go on from one state leave what they sent', () => {
   });
 });
 
+test("a session's upload is gone on with where a lost answer makes its note look like another's", async () => {
+  const memory = new MemoryStore();
+  const store = overriddenStore(memory, {
+    put: async (key, bytes, condition) => {
+      const written = await memory.put(key, bytes, condition);
+      return key.endsWith('/multipart') ? undefined : written;
+    },
+  });
+  const { client } = memoryRegistry({}, { store }, PART_BYTES);
+  const content = randomBytes(2.5 * PART_BYTES);
+  const location = await sendChunks(client, content, [1000, content.length - 1000]);
+  expect((await client.finish(location, digestOf(content))).status).toBe(201);
+  await expectBlob(client, content);
+});
+
 describe('closing PUTs', () => {
   const wrong = (algorithm: string) => digestOf(randomBytes(10), algorithm);
 

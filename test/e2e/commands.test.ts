@@ -9,7 +9,7 @@ import { type Server, startServer } from '../support/server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const TIMEOUT_MS = 180_000;
-/** No grace at all: what is unneeded goes in four runs. */
+/** No grace at all: what is unneeded goes in three runs, or four where the storage's times have no more than seconds. */
 const AT_ONCE = ['--force', '--grace-period', '0s', '--json'];
 
 interface Bucket {
@@ -66,10 +66,12 @@ function suite(open: () => Bucket) {
     expect(await collectOnce()).toMatchObject({ deadLinks: 1, deletedObjects: 0 });
     await server.stop();
     isRunning = false;
-    await pass();
-    expect(await collectOnce()).toMatchObject({ unheldObjects: 1 });
-    await pass();
-    expect(await collectOnce()).toMatchObject({ deletedObjects: 1, deletedBytes: 'never named'.length });
+    const looks: Collected['collection'][] = [];
+    while (looks.length < 2 && looks.at(-1)?.deletedObjects !== 1) {
+      await pass();
+      looks.push(await collectOnce());
+    }
+    expect(looks.at(-1)).toMatchObject({ deletedObjects: 1, deletedBytes: 'never named'.length });
     const verified = await report('verify', '--json');
     expect(verified).toMatchObject({
       exitCode: 0,
@@ -142,7 +144,9 @@ describeUnless(missingS3(), 'commands on a bucket, MinIO', () => {
     await place.store.delete(objects.slice(0, 1).map(({ key }) => key));
     const { exitCode, stderr } = await berthBeside(['verify', '--repair', '-q'], place.settings);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^missing: app: blob sha256:[0-9a-f]{64}: its bytes are gone\n$/);
+    expect(stderr).toMatch(
+      /^missing: app: blob sha256:[0-9a-f]{64}: its bytes are gone, and now its link: a push brings it back\n$/,
+    );
   });
 
   test('a storage without rules against abandoned uploads is told of', { timeout: TIMEOUT_MS }, async () => {

@@ -1,12 +1,14 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { type ListPage, type ObjectInfo, type ObjectStore, readAll, StoreError } from '../../src/storage/object-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
+import { bytesOf, streamOf } from '../support/api-client.ts';
 import { contentOf } from './contents.ts';
 import { exploreAll, exploreOnce, type Finding, type Variant } from './explore.ts';
 import {
   COLLECTED,
   COLLECTED_CROWDS,
   CROWDS,
+  FOREIGN_LAYER,
   IMMUTABLE,
   IMMUTABLE_CROWDS,
   type Intent,
@@ -72,6 +74,16 @@ const takingAsOverwritten = (store: ObjectStore, kind: string, by: 'live' | 'tom
       if (written !== undefined || !key.includes(kind) || bytes.length === 0) return written;
       const standing = await store.head(key);
       return standing !== undefined && (standing.size === 0) === (by === 'tombstone') ? standing : undefined;
+    },
+  });
+
+/** Makes nothing live again. */
+const leavingCondemned = (store: ObjectStore, kind: string) =>
+  overriddenStore(store, {
+    put: async (key, bytes, condition) => {
+      const standing = key.includes(kind) ? await store.get(key) : undefined;
+      const text = standing && new TextDecoder().decode(await readAll(standing.body));
+      return text?.includes('"state":"condemned"') ? { etag: standing!.etag } : store.put(key, bytes, condition);
     },
   });
 
@@ -270,14 +282,32 @@ describe('a collection that', () => {
       'a push of what was deleted long ago',
       {
         broken: (intent) => !isCollector(intent),
+        breakage: (store) => leavingCondemned(store, '/_blobs/'),
+      },
+    ],
+    [
+      'does not see that a manifest names a foreign layer',
+      'an image with a foreign layer beside collection',
+      {
+        broken: isCollector,
         breakage: (store) =>
           overriddenStore(store, {
-            put: async (key, bytes, condition) => {
-              const standing = key.includes('/_blobs/') ? await store.get(key) : undefined;
-              const text = standing && new TextDecoder().decode(await readAll(standing.body));
-              return text?.includes('"state":"condemned"') ? { etag: standing!.etag } : store.put(key, bytes, condition);
+            get: async (key, range) => {
+              const object = await store.get(key, range);
+              if (object === undefined || !/_(manifests|tags)\//.test(key)) return object;
+              const text = new TextDecoder().decode(await readAll(object.body));
+              return { ...object, body: streamOf(bytesOf(text.replace(/"layers":\[.*?\}\]/, '"layers":[]'))) };
             },
           }),
+      },
+    ],
+    [
+      'is not stopped by a manifest that names a condemned foreign layer',
+      'a tag set on what has a condemned foreign layer',
+      {
+        broken: (intent) => !isCollector(intent),
+        // Keeps what has to be there, not what is there besides.
+        breakage: (store) => leavingCondemned(store, `/_blobs/${FOREIGN_LAYER.replace(':', '/')}`),
       },
     ],
     [

@@ -106,9 +106,9 @@ export function violations(snapshot: Snapshot, { dying, areHintsUnsettled = fals
     } else if (digestOf(content, algorithmOf(header.digest)) !== header.digest)
       wrong.push(`${where}: its bytes have another digest`);
     if (kind === 'manifests') {
-      for (const reference of parseManifest(bytes, header.mediaType).references)
-        if (reference.digest !== lost && !snapshot.has(repository, 'blobs', reference.digest))
-          wrong.push(`${where}: ${reference.digest} is missing`);
+      for (const { digest, isRequired } of parseManifest(bytes, header.mediaType).references)
+        if (isRequired && digest !== lost && !snapshot.has(repository, 'blobs', digest))
+          wrong.push(`${where}: ${digest} is missing`);
     }
     if (kind === 'tags') {
       const hint = `repositories/${repository}/_tagged/${header.digest.replace(':', '/')}/${name}`;

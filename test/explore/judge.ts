@@ -47,7 +47,7 @@ interface Other {
 }
 
 function judgePush(push: Push, others: readonly Other[], snapshot: Snapshot): string[] {
-  const { repository, tag, digest, subject } = push;
+  const { repository, tag, digest, subject, foreignLayer } = push;
   const here = others.map(({ intent }) => intent).filter((other) => other.repository === repository);
   const isLive = snapshot.has(repository, 'manifests', digest);
   const named = snapshot.tag(repository, tag);
@@ -71,6 +71,8 @@ function judgePush(push: Push, others: readonly Other[], snapshot: Snapshot): st
   if (named === undefined && isLive && !mayBeUntagged) wrong.push(`${tag} was pushed and acknowledged, and is gone`);
   if (isLive && subject !== undefined && !mayBeUnlisted && !snapshot.has(repository, 'referrers', digest))
     wrong.push(`${digest} was pushed and acknowledged, and is not listed as a referrer`);
+  if (isLive && foreignLayer !== undefined && !snapshot.has(repository, 'blobs', foreignLayer))
+    wrong.push(`${digest} was pushed and acknowledged, and its foreign layer is gone`);
   if (named !== undefined && named !== digest && !mayNameOther.includes(named))
     wrong.push(`${tag} names what nobody pushed to it`);
   return wrong;

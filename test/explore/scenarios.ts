@@ -11,20 +11,23 @@ import { bytesOf, imageManifest, OCI_IMAGE, streamOf } from '../support/api-clie
 const REPOSITORY = 'team/app' as RepositoryName;
 const ELSEWHERE = 'other' as RepositoryName;
 
-/** An image of a config alone: small, with all that an image needs. */
+/** An image of a config alone: small, with all that an image needs. One has a layer with `urls` besides. */
 interface Image {
   readonly config: Uint8Array;
   readonly configDigest: Digest;
+  readonly foreignLayer: Uint8Array | undefined;
   readonly manifest: Uint8Array;
   readonly digest: Digest;
   readonly subject: Digest | undefined;
 }
 
-function imageOf(text: string, subject?: Image): Image {
+function imageOf(text: string, subject?: Image, foreignLayer?: Uint8Array): Image {
   const config = bytesOf(JSON.stringify({ text }));
   const configDigest = digestOf(config);
-  const manifest = bytesOf(imageManifest(configDigest, config.length, [], subject && { subject: descriptorOf(subject) }));
-  return { config, configDigest, manifest, digest: digestOf(manifest), subject: subject?.digest };
+  const urls = ['https://example.com/layer'];
+  const layers = foreignLayer === undefined ? [] : [{ digest: digestOf(foreignLayer), size: foreignLayer.length, urls }];
+  const manifest = bytesOf(imageManifest(configDigest, config.length, layers, subject && { subject: descriptorOf(subject) }));
+  return { config, configDigest, foreignLayer, manifest, digest: digestOf(manifest), subject: subject?.digest };
 }
 
 const descriptorOf = ({ digest, manifest }: Image) => ({ mediaType: OCI_IMAGE, digest, size: manifest.length });
@@ -32,6 +35,9 @@ const descriptorOf = ({ digest, manifest }: Image) => ({ mediaType: OCI_IMAGE, d
 const ONE = imageOf('one');
 const TWO = imageOf('two');
 const SIGNATURE = imageOf('signature', ONE);
+const FOREIGN_BYTES = bytesOf('a layer from elsewhere');
+export const FOREIGN_LAYER = digestOf(FOREIGN_BYTES);
+const WINDOWS = imageOf('windows', undefined, FOREIGN_BYTES);
 
 /** What an actor is after; by this the end of a run is judged. */
 export type Intent =
@@ -41,6 +47,7 @@ export type Intent =
       readonly tag: string;
       readonly digest: Digest;
       readonly subject?: Digest | undefined;
+      readonly foreignLayer?: Digest | undefined;
     }
   | { readonly kind: 'delete tag'; readonly repository: string; readonly tag: string }
   | { readonly kind: 'collect'; readonly repository: string }
@@ -71,18 +78,23 @@ export interface Scenario {
 const reference = (text: string): Reference =>
   text.includes(':') ? { kind: 'digest', digest: text as Digest } : { kind: 'tag', tag: text as Tag };
 
-async function upload({ uploads }: Isolate, repository: RepositoryName, { config, configDigest }: Image): Promise<void> {
-  const body = { stream: streamOf(config), length: config.length, range: undefined };
-  await uploads.finish(uploads.begin(repository, 'sha256'), configDigest, body);
+async function upload({ uploads }: Isolate, repository: RepositoryName, { config, foreignLayer }: Image): Promise<void> {
+  for (const blob of foreignLayer === undefined ? [config] : [config, foreignLayer]) {
+    const body = { stream: streamOf(blob), length: blob.length, range: undefined };
+    await uploads.finish(uploads.begin(repository, 'sha256'), digestOf(blob), body);
+  }
 }
 
 function tagging(image: Image, tag: string, repository: RepositoryName, first: (services: Isolate) => Promise<unknown>): Actor {
+  const { digest, subject, foreignLayer } = image;
   return {
-    intent: { kind: 'push', repository, tag, digest: image.digest, subject: image.subject },
+    intent: { kind: 'push', repository, tag, digest, subject, foreignLayer: foreignLayer && digestOf(foreignLayer) },
     run: async (services) => {
       await first(services);
       await services.rest();
-      await services.manifests.put(repository, { tags: [tag as Tag] }, image.manifest, undefined);
+      const put = await services.manifests.put(repository, { tags: [tag as Tag] }, image.manifest, undefined);
+      // Whoever is told so, by a warning, has no claim to it.
+      if (put.lacksForeignLayers) throw new Error('a foreign layer is not here');
     },
   };
 }
@@ -386,6 +398,11 @@ export const LAST_MOMENTS: readonly Scenario[] = [
     ]),
     settings: { REGISTRY_RETENTION: '[{untaggedAfter: 1s}]' },
   },
+  scenario(
+    'a tag set at the last moment on what has a foreign layer',
+    condemned(push(WINDOWS, 'latest'), deleteManifest(WINDOWS)),
+    [retag(WINDOWS, 'latest'), collectOnce],
+  ),
   scenario('two collections at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [collectOnce, collectOnce]),
 ];
 
@@ -440,6 +457,11 @@ export const COLLECTED: readonly Scenario[] = [
   scenario('a push of what was deleted long ago', aged(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collect]),
   scenario('a tag set on what was deleted long ago', aged(push(ONE, 'latest'), deleteManifest(ONE)), [
     retag(ONE, 'latest'),
+    collect,
+  ]),
+  scenario('an image with a foreign layer beside collection', [], [push(WINDOWS, 'latest'), collect]),
+  scenario('a tag set on what has a condemned foreign layer', condemned(push(WINDOWS, 'latest'), deleteManifest(WINDOWS)), [
+    retag(WINDOWS, 'latest'),
     collect,
   ]),
   scenario('a mount of what was deleted long ago', aged(pushElsewhere(ONE), deleteElsewhere(ONE)), [

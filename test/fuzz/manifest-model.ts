@@ -5,6 +5,8 @@ export interface Reading {
   readonly mediaType: string;
   /** Digests that must be in the repository. */
   readonly names: readonly string[];
+  /** Of layers with `urls`, which need not be. */
+  readonly foreign: readonly string[];
   readonly subject: string | undefined;
   readonly artifactType: string | undefined;
   readonly annotations: unknown;
@@ -13,11 +15,12 @@ export interface Reading {
 const IMAGES = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json'];
 const INDEXES = ['application/vnd.oci.image.index.v1+json', 'application/vnd.docker.distribution.manifest.list.v2+json'];
 const MAX_NAMES = 900;
+const MAX_VALUES = 50_000;
 
 /** Reads a manifest as the image specification has it; undefined where it is wrong, or of a type that is not stored here. */
 export function readManifest(bytes: Uint8Array, contentType: string | undefined): Reading | undefined {
   const json = parse(bytes);
-  if (!isObject(json) || json['schemaVersion'] !== 2) return undefined;
+  if (!isObject(json) || json['schemaVersion'] !== 2 || valuesIn(bytes) > MAX_VALUES) return undefined;
   const { mediaType: own, subject, artifactType, annotations, config, layers, manifests } = json;
   const mediaType = contentType ?? own;
   if (typeof mediaType !== 'string' || (own !== undefined && own !== mediaType)) return undefined;
@@ -27,13 +30,18 @@ export function readManifest(bytes: Uint8Array, contentType: string | undefined)
   const told = { mediaType, subject: subject?.digest, annotations: annotations ?? undefined };
   if (IMAGES.includes(mediaType)) {
     if ('manifests' in json || !isDescriptor(config) || !isListOrAbsent(layers)) return undefined;
-    const names = new Set([config, ...(layers ?? []).filter(({ urls = [] }) => urls.length === 0)].map(({ digest }) => digest));
-    return names.size > MAX_NAMES ? undefined : { ...told, names: [...names], artifactType: artifactType || config.mediaType };
+    const all = [config, ...(layers ?? [])];
+    const required = new Set(all.filter(({ urls = [] }, index) => index === 0 || urls.length === 0).map(({ digest }) => digest));
+    const digests = new Set(all.map(({ digest }) => digest));
+    if (digests.size > MAX_NAMES) return undefined;
+    const [names, foreign] = [digests.intersection(required), digests.difference(required)];
+    return { ...told, names: [...names], foreign: [...foreign], artifactType: artifactType || config.mediaType };
   }
   if (!INDEXES.includes(mediaType) || 'config' in json || 'layers' in json) return undefined;
   if (manifests === undefined || !isListOrAbsent(manifests)) return undefined;
   const names = new Set(manifests?.map(({ digest }) => digest));
-  return names.size > MAX_NAMES ? undefined : { ...told, names: [...names], artifactType: artifactType || undefined };
+  const isTooLong = names.size > MAX_NAMES;
+  return isTooLong ? undefined : { ...told, names: [...names], foreign: [], artifactType: artifactType || undefined };
 }
 
 interface Descriptor {
@@ -70,6 +78,12 @@ function isString(value: unknown): value is string {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** As written, so that a name given twice counts twice. */
+function valuesIn(bytes: Uint8Array): number {
+  const outside = new TextDecoder().decode(bytes).replace(/"(?:[^"\\]|\\.)*"/g, '');
+  return outside.replace(/[^,[{]/g, '').length;
 }
 
 function parse(bytes: Uint8Array): unknown {

@@ -89,6 +89,8 @@ test('what is read of a manifest is what the image specification says', { timeou
   );
 });
 
-function readingOf({ references, hasForeignLayers: _, ...told }: Manifest): object {
-  return { ...told, names: references.map(({ digest }) => digest) };
+function readingOf({ references, ...told }: Manifest): object {
+  const digestsOf = (isRequired: boolean) =>
+    references.filter((each) => each.isRequired === isRequired).map((each) => each.digest);
+  return { ...told, names: digestsOf(true), foreign: digestsOf(false) };
 }

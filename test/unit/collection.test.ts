@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/domain/digest.ts';
 import { LinkIndex } from '../../src/registry/link-index.ts';
+import { measureUsage } from '../../src/registry/usage.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { listAll, type ObjectStore } from '../../src/storage/object-store.ts';
@@ -122,6 +123,70 @@ test('untagged manifests stay, or go where that is asked for, but not what a kep
   };
   expect(await run(false)).toEqual([true, true, true, true]);
   expect(await run(true)).toEqual([true, true, true, false]);
+});
+
+const foreign = (text: string) => ({
+  digest: digestOf(bytesOf(text)),
+  size: text.length,
+  urls: ['https://example.com/layer'],
+});
+
+test('a layer with urls that was pushed stays as long as a manifest names it, and goes after the last', async () => {
+  const { client, collect, memory, pass } = agingRegistry({ REGISTRY_RETENTION: '[{keepNewest: 1, untaggedAfter: 1s}]' });
+  const [name, config] = ['team/app', await client.push('team/app', bytesOf('{}'))];
+  const isThere = async (text: string) => (await client.head(`/v2/${name}/blobs/${foreign(text).digest}`)).status === 200;
+  for (const [tag, text] of [
+    ['old', 'a layer of old'],
+    ['new', 'one of new'],
+  ] as const) {
+    await client.push(name, bytesOf(text));
+    const manifest = imageManifest(config, 2, [foreign(text), foreign('one that nobody pushed')]);
+    expect((await client.putManifest(name, tag, manifest)).status).toBe(201);
+    pass(1000);
+  }
+  const looks = [];
+  for (let look = 0; look < 5; look += 1) {
+    pass(GRACE_MS);
+    const { failures } = await collect();
+    looks.push([...(await Promise.all(['a layer of old', 'one of new'].map(isThere))), failures.length]);
+  }
+  // The tag goes at once; the manifest, its link in two looks each.
+  expect(looks).toEqual([
+    [true, true, 0],
+    [true, true, 0],
+    [true, true, 0],
+    [false, true, 0],
+    [false, true, 0],
+  ]);
+  const { repositories } = await measureUsage(memory);
+  expect(repositories).toMatchObject([{ blobs: 2, bytes: 2 + 'one of new'.length }]);
+});
+
+test('a layer with urls that is condemned is kept by a manifest that names it from then on', async () => {
+  const { client, collect, pass } = agingRegistry();
+  const config = await client.push('a', bytesOf('{}'));
+  await client.push('a', bytesOf('foreign'));
+  pass(GRACE_MS);
+  expect((await collect()).condemnedLinks).toBe(2);
+  pass(GRACE_MS);
+  expect((await client.putManifest('a', 'latest', imageManifest(config, 2, [foreign('foreign')]))).status).toBe(201);
+  for (let look = 0; look < 3; look += 1) expect((await collect()).deadLinks).toBe(0);
+});
+
+test('a subject is not kept by what refers to it', async () => {
+  const { client, collect, pass } = agingRegistry();
+  const config = await client.push('a', bytesOf('{}'));
+  const subject = manifestOf(config, 1);
+  const digest = digestOf(bytesOf(subject));
+  await client.putManifest('a', digest, subject);
+  const more = { subject: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: subject.length } };
+  await client.putManifest('a', 'referrer', imageManifest(config, 2, [], more));
+  for (let look = 0; look < 2; look += 1) {
+    pass(GRACE_MS);
+    await collect({ deleteUntagged: true });
+  }
+  expect((await client.head(`/v2/a/manifests/${digest}`)).status).toBe(404);
+  expect((await client.head('/v2/a/manifests/referrer')).status).toBe(200);
 });
 
 test('a retention rule gives up tags, and then what only they needed; immutable ones stay', async () => {

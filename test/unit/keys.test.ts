@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
 import {
   findRepositoryName,
@@ -30,7 +30,7 @@ const key = fc.oneof(
   fc.tuple(name, digest).map(([n, d]) => keys.manifestKey(n, d)),
   fc.tuple(name, tag).map(([n, t]) => keys.tagKey(n, t)),
   fc.tuple(name, digest, tag).map(([n, d, t]) => keys.taggedKey(n, d, t)),
-  fc.tuple(name, digest, digest, description).map(([n, s, d, text]) => keys.referrerKey(n, s, d, text)),
+  fc.tuple(name, digest, digest, description).map(([n, s, d, text]) => keys.referrerKey(n, s, d, text, 'type')),
   name.map(keys.catalogKey),
   fc.tuple(uuid, uuid).map(([session, id]) => keys.chunkKey(session, id)),
   uuid.map(keys.cancelledKey),
@@ -77,16 +77,36 @@ test('a key of a referrer gives back what it was made of, or leaves the descript
   const hexDigest = fc.stringMatching(/^[0-9a-f]{64}$/).map((hex) => `sha256:${hex}` as Digest);
   fc.assert(
     fc.property(hexDigest, hexDigest, fc.string({ unit: 'grapheme', maxLength: 1000, size: 'max' }), (d, other, text) => {
-      const key = keys.referrerKey(n, subject, d, text);
-      const parsed = keys.parseReferrerKey(keys.referrersPrefix(n, subject), key);
-      expect(parsed).toEqual({ digest: d, description: key.endsWith('/!') ? undefined : text });
+      const type = text.length % 2 === 0 ? undefined : text;
+      const key = keys.referrerKey(n, subject, d, text, type);
+      const isTooLong = key.includes('/!');
+      expect(keys.parseReferrerKey(keys.referrersPrefix(n, subject), key)).toEqual({
+        digest: d,
+        description: isTooLong ? undefined : text,
+        typeHash: isTooLong ? keys.artifactTypeHash(type) : undefined,
+      });
       expect(key.length).toBeLessThanOrEqual(1024 - 201);
       for (const segment of key.split('/')) expect(segment.length).toBeLessThan(256);
-      if (text.length <= 100) expect(key.endsWith('/!')).toBe(false);
+      if (text.length <= 100) expect(isTooLong).toBe(false);
       expect(keys.behindReferrer(n, subject, d) > key).toBe(true);
-      expect(keys.behindReferrer(n, subject, d) < keys.referrerKey(n, subject, other, text)).toBe(d < other);
+      expect(keys.behindReferrer(n, subject, d) < keys.referrerKey(n, subject, other, text, type)).toBe(d < other);
     }),
   );
+});
+
+test('a key of a referrer that was written before keys told its type is read still', () => {
+  const [n, subject] = ['a' as RepositoryName, `sha256:${'0'.repeat(64)}` as Digest];
+  const key = `${keys.referrerPrefix(n, subject, subject)}!`;
+  const parsed = keys.parseReferrerKey(keys.referrersPrefix(n, subject), key);
+  expect(parsed).toEqual({ digest: subject, description: undefined, typeHash: undefined });
+});
+
+test('a key of a referrer is soon made of a description of 4 MiB', () => {
+  const [n, subject] = ['a' as RepositoryName, `sha256:${'0'.repeat(64)}` as Digest];
+  const encoding = vi.spyOn(Buffer, 'from');
+  const key = keys.referrerKey(n, subject, subject, 'x'.repeat(4 * 1024 * 1024), 'type');
+  expect(key).toBe(`${keys.referrerPrefix(n, subject, subject)}!${keys.artifactTypeHash('type')}`);
+  expect(encoding).not.toHaveBeenCalled();
 });
 
 test('the longest key stays below 1,024 bytes with the longest root, its segments below 256', () => {
@@ -95,8 +115,8 @@ test('the longest key stays below 1,024 bytes with the longest root, its segment
   const sha512 = `sha512:${'0'.repeat(128)}` as Digest;
   const everyLongest = [
     keys.taggedKey(longest as RepositoryName, sha512, 't'.repeat(128) as Tag),
-    keys.referrerKey(longest as RepositoryName, sha512, sha512, 'd'.repeat(150)),
-    keys.referrerKey(longest as RepositoryName, sha512, sha512, 'd'.repeat(300)),
+    keys.referrerKey(longest as RepositoryName, sha512, sha512, 'd'.repeat(150), 'type'),
+    keys.referrerKey(longest as RepositoryName, sha512, sha512, 'd'.repeat(300), 'type'),
     keys.digestMarkerKey(keys.streamedObjectKey(crypto.randomUUID()), sha512),
     keys.catalogKey(findRepositoryName('c'.repeat(MAX_COMPONENT_LENGTH))!),
   ];

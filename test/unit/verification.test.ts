@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { type ObjectStore, readAll } from '../../src/storage/object-store.ts';
-import { bytesOf } from '../support/api-client.ts';
+import { bytesOf, digestOf, imageManifest } from '../support/api-client.ts';
 import { countingStore } from '../support/counting-store.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
@@ -111,6 +111,27 @@ test('an object that no link names is counted, not complained of', async () => {
   const { memory, verify } = await twoCopies();
   await memory.put('objects/streamed/00000000-0000-4000-8000-000000000000', bytesOf('left'));
   expect(await verify()).toMatchObject({ unreferenced: { objects: 1, bytes: 4 }, missing: [], corrupt: [] });
+});
+
+test('layers with urls are counted where they were pushed, missed where their bytes are gone, and not where nobody pushed them', async () => {
+  const { memory, verify, client } = await twoCopies();
+  const urls = ['https://example.com/layer'];
+  const layers = ['pushed', 'never pushed'].map((text) => ({ digest: digestOf(bytesOf(text)), size: text.length, urls }));
+  const config = await client.push('windows', bytesOf('{}'));
+  await client.push('windows', bytesOf('pushed'));
+  await client.putManifest('windows', 'latest', imageManifest(config, 2, layers));
+  const windows = new Set(['windows' as RepositoryName]);
+  const counts = { manifests: 1, links: 2, objects: 2, bytes: 2 + 'pushed'.length };
+  expect(await verify(false, windows)).toMatchObject({ ...counts, missing: [], corrupt: [] });
+  const link = `repositories/windows/_blobs/${layers[0]!.digest.replace(':', '/')}`;
+  const object = await objectOf(memory, link);
+  await flip(memory, object);
+  const of = { repository: 'windows', kind: 'blob', name: layers[0]!.digest };
+  expect(await verify(false, windows)).toMatchObject({ missing: [], corrupt: [of] });
+  await memory.delete([object]);
+  expect(await verify(false, windows)).toMatchObject({ missing: [{ ...of, problem: 'its bytes are gone' }], corrupt: [] });
+  await memory.put(link, new Uint8Array(0));
+  expect(await verify(false, windows)).toMatchObject({ missing: [], corrupt: [] });
 });
 
 const MEANWHILE: readonly [string, (copies: Copies) => Promise<unknown>][] = [

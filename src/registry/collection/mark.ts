@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Digest } from '../../domain/digest.ts';
-import { parseManifest } from '../../domain/manifest.ts';
+import { parseStoredManifest } from '../../domain/manifest.ts';
 import { subjectTag } from '../../domain/referrer.ts';
 import type { RepositoryName, Tag } from '../../domain/reference.ts';
 import type { StoredCell } from '../../storage/cell.ts';
@@ -142,7 +142,7 @@ export class Mark {
   noteManifest({ digest, bytes, mediaType }: StoredCell): void {
     const self = fingerprintOf(digest);
     if (this.#seen.has(self)) return;
-    const { references, subject } = parseManifest(bytes, mediaType);
+    const { references, subject } = parseStoredManifest(bytes, mediaType);
     for (const reference of references) this.#filter.add(`named ${reference.digest}`);
     if (this.tracksKept) {
       const children = references.filter(({ kind }) => kind === 'child').map((each) => fingerprintOf(each.digest));

@@ -1,6 +1,6 @@
 import type { Digest } from '../../domain/digest.ts';
 import { Failure } from '../../domain/failure.ts';
-import { type ManifestReference, parseManifest } from '../../domain/manifest.ts';
+import { type ManifestReference, parseStoredManifest } from '../../domain/manifest.ts';
 import type { RepositoryName, Tag } from '../../domain/reference.ts';
 import { restoreCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey, tagKey } from '../../storage/keys.ts';
@@ -37,7 +37,7 @@ export async function examineRepository(
     const examined = await examineCell(store, manifestKey(name, digest));
     const problem = problemOfManifest(digest, examined);
     if (problem !== undefined) return [brokenManifest(store, name, digest, tags, problem)];
-    const missing = referencesOf(examined.cell).filter((reference) => !isHere(reference));
+    const missing = referencesOf(examined.cell).filter((reference) => reference.isRequired && !isHere(reference));
     return missing.map((reference) => missingReference(store, links, name, reference, digest));
   };
   const examineTag = async (tag: Tag): Promise<Finding[]> => {
@@ -68,7 +68,7 @@ function problemOfManifest(digest: Digest, { cell, problem }: Examined): string 
   if (cell === undefined) return undefined;
   if (cell.digest !== digest || !isOf(digest, cell.bytes)) return 'its bytes have another digest';
   try {
-    parseManifest(cell.bytes, cell.mediaType);
+    parseStoredManifest(cell.bytes, cell.mediaType);
     return undefined;
   } catch (error) {
     if (error instanceof Failure) return error.message;
@@ -77,7 +77,7 @@ function problemOfManifest(digest: Digest, { cell, problem }: Examined): string 
 }
 
 function referencesOf(cell: StoredCell | undefined): readonly ManifestReference[] {
-  return cell === undefined ? [] : parseManifest(cell.bytes, cell.mediaType).references;
+  return cell === undefined ? [] : parseStoredManifest(cell.bytes, cell.mediaType).references;
 }
 
 /** Restored from a tag that has its bytes once more. */
