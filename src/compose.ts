@@ -55,7 +55,7 @@ export interface Platform {
   /** Tells one storage from another: the endpoint, or `r2`. */
   readonly storeName: string;
   readonly presign: PresignGet | undefined;
-  /** What uploads may hold in memory, all together. */
+  /** Bounds what is held in memory for clients, all together. */
   readonly pool: BufferPool;
   readonly clock: () => Date;
   readonly randomId: () => string;
@@ -131,7 +131,8 @@ export function compose(config: Config, platform: Platform): Registry {
   const recentLinks = remember<BlobLink>(LINKS_BYTES);
   const isReadOnly = config.readOnly;
   const blobs = new Blobs({ store, pace, bucket, liveness, presign, recent: recentLinks, isReadOnly, onBroken });
-  const writer = new BlobWriter({ store, pool, partBytes, randomId });
+  const intake = { pool, store, randomId, minimumSpeed: config.http.minimumSpeed };
+  const writer = new BlobWriter({ intake, partBytes });
   const unlinked = new UnlinkedObjects({ writer, clock, gracePeriodSeconds });
   const chunked = new ChunkedBlob({ writer, unlinked });
   const uploads = new Uploads({ store, bucket, blobs, writer, chunked, unlinked });
@@ -154,6 +155,7 @@ export function compose(config: Config, platform: Platform): Registry {
     accounts: authenticator instanceof Accounts ? authenticator : undefined,
     blobs,
     uploads,
+    intake,
     seal,
     manifests,
     tags,

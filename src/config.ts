@@ -51,6 +51,8 @@ export interface Config {
     /** The address clients use, for absolute URLs; absent: taken from each request. */
     readonly host: string | undefined;
     readonly relativeUrls: boolean;
+    /** Of bodies that are held in memory, in bytes a second; 0: there is none. */
+    readonly minimumSpeed: number;
     /** The first seals, all open; empty: one is generated and kept in the bucket. */
     readonly secrets: readonly string[];
   };
@@ -122,6 +124,9 @@ export const SETTINGS = {
   REGISTRY_RETENTION: yaml.pipe(retentionRules).optional(),
   REGISTRY_HTTP_HOST: httpUrl.optional(),
   REGISTRY_HTTP_RELATIVEURLS: flag.default(false),
+  REGISTRY_HTTP_MINIMUMSPEED: wholeNumber(0, MIB)
+    .refine((speed) => speed === 0 || speed >= 4096, 'must be 0 or from 4096 to 1048576')
+    .default(64 * 1024),
   REGISTRY_HTTP_SECRET: z
     .string()
     .transform((list) => list.split(',').map((secret) => secret.trim()))
@@ -206,6 +211,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
       headers: headersOf(all),
       host: settings.REGISTRY_HTTP_HOST,
       relativeUrls: settings.REGISTRY_HTTP_RELATIVEURLS,
+      minimumSpeed: settings.REGISTRY_HTTP_MINIMUMSPEED,
       secrets: settings.REGISTRY_HTTP_SECRET,
     },
     catalogMaxEntries: settings.REGISTRY_CATALOG_MAXENTRIES,

@@ -9,6 +9,7 @@ export type FailureKind =
   | 'manifest-blob-unknown'
   | 'manifest-invalid'
   | 'manifest-too-large'
+  | 'manifest-too-slow'
   | 'manifest-unknown'
   | 'name-invalid'
   | 'name-unknown'
@@ -22,10 +23,12 @@ export type FailureKind =
   | 'tags-too-many'
   | 'token-invalid'
   | 'token-request-invalid'
+  | 'token-request-too-slow'
   | 'unauthorized'
   | 'upload-interrupted'
   | 'upload-invalid'
   | 'upload-too-large'
+  | 'upload-too-slow'
   | 'upload-unknown';
 
 export interface FailureOptions {

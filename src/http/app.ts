@@ -14,7 +14,7 @@ import { uploadRoutes } from './uploads.ts';
 
 /** The registry as a Hono app. */
 export function createApp(services: Services, clock: () => Date, storeAccess?: MiddlewareHandler): Hono<AppEnv> {
-  const { config, log, needs, accounts, addressOf } = services;
+  const { config, log, needs, accounts, addressOf, intake } = services;
   // Docker asks for `/v2/`, others for `/v2`: a slash at the end makes no difference, and routes are written without it.
   const app = new Hono<AppEnv>({ strict: false });
   // Ahead of the access log, whose lines are of registry clients.
@@ -27,7 +27,7 @@ export function createApp(services: Services, clock: () => Date, storeAccess?: M
   });
 
   app.route('/', refusingOtherMethods(new Hono<AppEnv>().get('/v2', needs('base'), (c) => c.json({}))));
-  if (accounts !== undefined) app.route('/', refusingOtherMethods(tokenRoutes(accounts, addressOf)));
+  if (accounts !== undefined) app.route('/', refusingOtherMethods(tokenRoutes(accounts, addressOf, intake)));
   // Uploads first: their last segments would pass for a blob's.
   for (const routesOf of [uploadRoutes, blobRoutes, manifestRoutes, referrerRoutes, listingRoutes])
     app.route('/', refusingOtherMethods(routesOf(services)));

@@ -7,6 +7,7 @@ import type { Log } from '../log.ts';
 import type { Blobs } from '../registry/blobs.ts';
 import type { Catalog } from '../registry/catalog.ts';
 import type { Manifests } from '../registry/manifests.ts';
+import type { Intake } from '../registry/part-reader.ts';
 import type { Referrers } from '../registry/referrers.ts';
 import type { SessionSeal } from '../registry/session-seal.ts';
 import type { Tags } from '../registry/tags.ts';
@@ -31,6 +32,8 @@ export interface Services {
   readonly accounts: Accounts | undefined;
   readonly blobs: Blobs;
   readonly uploads: Uploads;
+  /** For bodies that are no blobs. */
+  readonly intake: Intake;
   readonly seal: SessionSeal;
   readonly manifests: Manifests;
   readonly tags: Tags;

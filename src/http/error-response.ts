@@ -24,6 +24,7 @@ const WIRE = {
   'manifest-blob-unknown': { code: 'MANIFEST_BLOB_UNKNOWN', status: 404 },
   'manifest-invalid': { code: 'MANIFEST_INVALID', status: 400 },
   'manifest-too-large': { code: 'MANIFEST_INVALID', status: 413 },
+  'manifest-too-slow': { code: 'MANIFEST_INVALID', status: 408 },
   'manifest-unknown': { code: 'MANIFEST_UNKNOWN', status: 404 },
   'method-unsupported': { code: 'UNSUPPORTED', status: 405 },
   'name-invalid': { code: 'NAME_INVALID', status: 400 },
@@ -37,10 +38,12 @@ const WIRE = {
   'tags-too-many': { code: 'UNSUPPORTED', status: 414 },
   'token-invalid': { code: 'UNAUTHORIZED', status: 401 },
   'token-request-invalid': { code: 'UNSUPPORTED', status: 400 },
+  'token-request-too-slow': { code: 'UNSUPPORTED', status: 408 },
   unauthorized: { code: 'UNAUTHORIZED', status: 401 },
   'upload-interrupted': { code: 'BLOB_UPLOAD_INVALID', status: 400 },
   'upload-invalid': { code: 'BLOB_UPLOAD_INVALID', status: 400 },
   'upload-too-large': { code: 'SIZE_INVALID', status: 413 },
+  'upload-too-slow': { code: 'BLOB_UPLOAD_INVALID', status: 408 },
   'upload-unknown': { code: 'BLOB_UPLOAD_UNKNOWN', status: 404 },
 } as const satisfies Record<FailureKind, Wire>;
 

@@ -2,6 +2,8 @@ import { Hono } from 'hono';
 import { Failure } from '../domain/failure.ts';
 import { MAX_MANIFEST_BYTES } from '../domain/manifest.ts';
 import { parseNewReference, parseReference, parseRepositoryName, parseTag, type Tag } from '../domain/reference.ts';
+import type { Intake } from '../registry/part-reader.ts';
+import { readAtMost, type WholeBody } from '../registry/whole-body.ts';
 import { contentHeaders, isUnmodified, notModified } from './content-response.ts';
 import { type AppEnv, checkDeletable, checkWritable, keepGoing, type Services } from './context.ts';
 import { warn } from './warning.ts';
@@ -10,7 +12,7 @@ import { warn } from './warning.ts';
 const MAX_TAGS = 50;
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests and #pushing-manifests */
-export function manifestRoutes({ config, manifests, locate, needs }: Services): Hono<AppEnv> {
+export function manifestRoutes({ config, manifests, intake, locate, needs }: Services): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
   routes.get('/v2/:name{.+}/manifests/:reference', needs('pull'), async (c) => {
@@ -27,15 +29,18 @@ export function manifestRoutes({ config, manifests, locate, needs }: Services): 
     const reference = parseNewReference(c.req.param('reference'));
     const moreTags = parseTags(c.req.queries('tag') ?? []);
     const target = reference.kind === 'tag' ? { tags: [reference.tag] } : { digest: reference.digest, tags: moreTags };
-    const bytes = await readAtMost(c.req.raw, MAX_MANIFEST_BYTES);
-    checkTaggedBytes(bytes.length, target.tags.length);
-    const put = await keepGoing(c, manifests.put(name, target, bytes, mediaTypeOf(c.req.header('Content-Type'))));
+    const { bytes, release } = await readManifest(c.req.raw, intake);
+    const put = async () => {
+      checkTaggedBytes(bytes.length, target.tags.length);
+      return manifests.put(name, target, bytes, mediaTypeOf(c.req.header('Content-Type')));
+    };
+    const { digest, subject, lacksForeignLayers } = await keepGoing(c, put().finally(release));
     if (reference.kind === 'tag' && moreTags.length > 0) warn(c, 'tag parameters are taken only with a digest in the path');
-    if (put.lacksForeignLayers) warn(c, 'layers with urls are not all kept here: pulls depend on where the urls lead');
+    if (lacksForeignLayers) warn(c, 'layers with urls are not all kept here: pulls depend on where the urls lead');
     return c.body(null, 201, {
-      Location: locate(c.req.raw, `/v2/${name}/manifests/${put.digest}`),
-      'Docker-Content-Digest': put.digest,
-      ...(put.subject !== undefined && { 'OCI-Subject': put.subject }),
+      Location: locate(c.req.raw, `/v2/${name}/manifests/${digest}`),
+      'Docker-Content-Digest': digest,
+      ...(subject !== undefined && { 'OCI-Subject': subject }),
       ...(reference.kind === 'digest' && moreTags.length > 0 && { 'OCI-Tag': moreTags.join(', ') }),
     });
   });
@@ -76,20 +81,12 @@ function mediaTypeOf(contentType: string | undefined): string | undefined {
   return contentType?.split(';')[0]?.trim().toLowerCase() || undefined;
 }
 
-/** @throws {Failure} manifest-too-large, upload-interrupted */
-async function readAtMost({ headers, body }: Request, maxBytes: number): Promise<Uint8Array> {
-  const tooLarge = new Failure('manifest-too-large', `a manifest has at most ${maxBytes} bytes`);
-  if (Number(headers.get('Content-Length')) > maxBytes) throw tooLarge;
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body?.values({ preventCancel: true }) ?? []) {
-      size += chunk.length;
-      if (size > maxBytes) throw tooLarge;
-      chunks.push(chunk as Uint8Array<ArrayBuffer>);
-    }
-  } catch (error) {
-    throw error === tooLarge ? error : new Failure('upload-interrupted', 'the body ended before it was whole', { cause: error });
-  }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+const FAILURES = { interrupted: 'upload-interrupted', tooSlow: 'manifest-too-slow' } as const;
+
+/** @throws {Failure} manifest-too-large, manifest-too-slow, upload-interrupted */
+async function readManifest({ headers, body }: Request, intake: Intake): Promise<WholeBody> {
+  const isSaidTooLarge = Number(headers.get('Content-Length')) > MAX_MANIFEST_BYTES;
+  const whole = isSaidTooLarge ? undefined : await readAtMost(body, MAX_MANIFEST_BYTES, intake, FAILURES);
+  if (whole === undefined) throw new Failure('manifest-too-large', `a manifest has at most ${MAX_MANIFEST_BYTES} bytes`);
+  return whole;
 }

@@ -2,6 +2,8 @@ import { type Context, Hono } from 'hono';
 import type { Accounts, GivenToken, TokenRequest } from '../auth/accounts.ts';
 import { readCredentials } from '../auth/credentials.ts';
 import { Failure } from '../domain/failure.ts';
+import type { Intake } from '../registry/part-reader.ts';
+import { readAtMost } from '../registry/whole-body.ts';
 import { basicChallenge } from './challenge.ts';
 import type { AddressOf } from './client-address.ts';
 import { TOKEN_PATH } from './guard.ts';
@@ -10,7 +12,7 @@ import { TOKEN_PATH } from './guard.ts';
  * Where docker login and every client get their tokens: https://distribution.github.io/distribution/spec/auth/token/ (GET) and
  * https://distribution.github.io/distribution/spec/auth/oauth/ (POST)
  */
-export function tokenRoutes(accounts: Accounts, addressOf: AddressOf): Hono {
+export function tokenRoutes(accounts: Accounts, addressOf: AddressOf, intake: Intake): Hono {
   const routes = new Hono();
 
   const forPassword = (c: Context, user: string, password: string, request: TokenRequest) =>
@@ -26,7 +28,7 @@ export function tokenRoutes(accounts: Accounts, addressOf: AddressOf): Hono {
   });
 
   routes.post(TOKEN_PATH, async (c) => {
-    const form = new URLSearchParams(await readForm(c.req.raw));
+    const form = new URLSearchParams(await readForm(c.req.raw, intake));
     const field = (name: string) => form.get(name) ?? '';
     const request = { scopes: form.getAll('scope').join(' '), wantsRefresh: field('access_type') === 'offline' };
     const grant = field('grant_type');
@@ -59,18 +61,18 @@ function tokenBody({ token, issuedAt, expiresInSeconds, refreshToken, scopes }: 
   };
 }
 
-const MAX_FORM_BYTES = 64 * 1024;
+/** Far more than any password or token. Below what is ever parked in the bucket: these clients have not signed in. */
+const MAX_FORM_BYTES = 32 * 1024;
+const FAILURES = { interrupted: 'token-request-invalid', tooSlow: 'token-request-too-slow' } as const;
 
-/** @throws {Failure} token-request-invalid */
-async function readForm({ headers, body }: Request): Promise<string> {
+/** @throws {Failure} token-request-invalid, token-request-too-slow */
+async function readForm({ headers, body }: Request, intake: Intake): Promise<string> {
   const wrong = (message: string) => new Failure('token-request-invalid', message);
   const type = headers.get('Content-Type')?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/x-www-form-urlencoded') throw wrong('the body must be a form (application/x-www-form-urlencoded)');
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of body ?? []) {
-    text += decoder.decode(chunk as Uint8Array, { stream: true });
-    if (text.length > MAX_FORM_BYTES) throw wrong('the form is too long');
-  }
-  return text + decoder.decode();
+  const whole = await readAtMost(body, MAX_FORM_BYTES, intake, FAILURES);
+  if (whole === undefined) throw wrong('the form is too long');
+  const text = new TextDecoder().decode(whole.bytes);
+  whole.release();
+  return text;
 }

@@ -2,9 +2,8 @@ import { type Algorithm, type Digest, Hasher, hexOf } from '../domain/digest.ts'
 import { Failure } from '../domain/failure.ts';
 import { objectKey, streamedObjectKey } from '../storage/keys.ts';
 import { isStoreError, type ObjectStore, type StoredObject } from '../storage/object-store.ts';
-import type { BufferPool } from './buffer-pool.ts';
 import { type ByteSource, fromClient, fromStore } from './byte-source.ts';
-import { type Part, PartReader } from './part-reader.ts';
+import { type Intake, type Part, PartReader } from './part-reader.ts';
 import { PartUploader } from './part-uploader.ts';
 
 /** Bytes in the bucket that nothing names yet. */
@@ -20,15 +19,15 @@ export interface WrittenBlob {
  */
 export class BlobWriter {
   readonly store: ObjectStore;
-  readonly pool: BufferPool;
+  readonly intake: Intake;
   readonly partBytes: number;
   readonly randomId: () => string;
 
-  constructor(options: { store: ObjectStore; pool: BufferPool; partBytes: number; randomId: () => string }) {
-    this.store = options.store;
-    this.pool = options.pool;
-    this.partBytes = options.partBytes;
-    this.randomId = options.randomId;
+  constructor({ intake, partBytes }: { intake: Intake; partBytes: number }) {
+    this.store = intake.store;
+    this.intake = intake;
+    this.partBytes = partBytes;
+    this.randomId = intake.randomId;
   }
 
   /**
@@ -66,12 +65,12 @@ export class BlobWriter {
     algorithms: readonly Algorithm[],
     expected?: Digest,
   ): Promise<WrittenBlob> {
-    return this.writeSources([fromClient(stream)], algorithms, expected);
+    return this.writeSources([fromClient(stream, this.intake)], algorithms, expected);
   }
 
   /** The same for a body that was looked into. */
   async writeSources(sources: readonly ByteSource[], algorithms: readonly Algorithm[], expected?: Digest): Promise<WrittenBlob> {
-    const reader = new PartReader(this.pool, this.partBytes, sources);
+    const reader = new PartReader(this.intake, this.partBytes, sources);
     let first: Part | undefined;
     try {
       first = await reader.next();
@@ -120,7 +119,7 @@ export class BlobWriter {
    * @throws {StoreError} unavailable
    */
   async hashStored({ body }: StoredObject, algorithm: Algorithm): Promise<Digest> {
-    const reader = new PartReader(this.pool, this.partBytes, [fromStore(body)]);
+    const reader = new PartReader(this.intake, this.partBytes, [fromStore(body)]);
     const hasher = new Hasher([algorithm]);
     for (let part = await reader.next(); part !== undefined; part = await reader.next()) {
       hasher.update(part.bytes);

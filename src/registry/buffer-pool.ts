@@ -1,60 +1,207 @@
 import { StoreError } from '../storage/object-store.ts';
 
-/** A buffer on loan. Reads transfer its memory, so whoever reads into it puts back what the read returned. */
+/** For the first bytes of a body, which are mostly all of a manifest. */
+export const TINY_BYTES = 4 * 1024;
+/** For a body that may turn out to be small, and for bytes on their way to the bucket. */
+export const SMALL_BYTES = 64 * 1024;
+/** For more bytes on their way to the bucket, where there is room for that. */
+export const PIECE_BYTES = 512 * 1024;
+
+/** Some of an isolate's memory on loan. Reads transfer a buffer's memory, so readers put back what the read returned. */
 export interface Lease {
   buffer: ArrayBuffer;
+  readonly bytes: number;
+  /**
+   * Exchanges the buffer for a larger one, and copies its first bytes.
+   * @throws {StoreError} unavailable where that takes too long
+   */
+  readonly grow: (bytes: number, kept: number) => Promise<void>;
+  /** The same; false where there is no room within `waitMs`: the lease is then as it was. */
+  readonly tryGrow: (bytes: number, kept: number, waitMs: number) => Promise<boolean>;
+  /** Cuts out the first bytes, which nobody writes over after the release. Until then they count as the whole buffer. */
+  readonly take: (length: number) => Uint8Array;
+  /** True where somebody waits for memory that no other holder has promised yet. It is this one's promise to release soon. */
+  readonly isWanted: () => boolean;
   /** Fine more than once. */
   readonly release: () => void;
 }
 
 interface Loan {
   readonly bytes: number;
-  readonly sinceMs: number;
+  /** When its request last showed that it lives. */
+  seenMs: number;
+  /** False until the request that waited for it has found it. */
+  isHeld: boolean;
+  isPromised: boolean;
 }
 
-/** The buffers of all uploads in one isolate: a bound on what it holds, and reuse of what it has. */
+/** A request that waits for room. */
+interface Waiter {
+  readonly bytes: number;
+  /** The loan that the new one replaces. */
+  readonly own: Loan | undefined;
+  seenMs: number;
+  loan: Loan | undefined;
+}
+
+/**
+ * What all bytes that one isolate holds for clients take: a bound, and reuse of large buffers.
+ *
+ * A request that the platform ended returns nothing. So each lease shows every few seconds, by a timer, that its request
+ * lives: the timer dies with the request. Only loans that have been silent for a minute are given up, so the bound holds.
+ *
+ * Small leases come before large ones, and take a share of the pool only. Requests for the same size are served in the
+ * order in which they came.
+ */
 export class BufferPool {
   readonly #limitBytes: number;
   readonly #waitMs: number;
-  readonly #loanMs: number;
   readonly #free: ArrayBuffer[] = [];
   readonly #loans = new Set<Loan>();
+  /** What the loans of each size take together. */
+  readonly #lent = CLASSES.map(() => 0);
+  /** The first is of those whose bytes are all there, the others one a size. */
+  readonly #queues = [undefined, ...CLASSES].map(() => new Set<Waiter>());
+  #lookedMs = 0;
 
-  /**
-   * @param waitMs - how long who asks for too much waits for others, whose clients may be slow, before being told to come again
-   * @param loanMs - after this a loan is given up for lost: a request that the platform ended returns nothing
-   */
-  constructor(limitBytes: number, waitMs = 120_000, loanMs = 600_000) {
+  /** @param waitMs - how long a request waits for memory before its client is told to come again */
+  constructor(limitBytes: number, waitMs = 120_000) {
     this.#limitBytes = limitBytes;
     this.#waitMs = waitMs;
-    this.#loanMs = loanMs;
   }
 
   get lentBytes(): number {
-    return [...this.#loans].reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#lent.reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** True while anybody waits for memory. */
+  get isShort(): boolean {
+    return this.#queues.some((queue) => queue.size > 0);
   }
 
   /**
-   * Waits until other uploads have let go of enough. Who asks for more than the bound waits to be alone.
+   * Waits until others have let go of enough. A request for more than the bound waits to be alone.
+   * @param isFirst - ahead of others: for who waits for no client, and so is done soon
    * @throws {StoreError} unavailable where that takes too long
    */
-  async acquire(bytes: number): Promise<Lease> {
-    const sinceMs = Date.now();
-    while (!this.#hasRoomFor(bytes)) {
-      if (Date.now() - sinceMs > this.#waitMs)
-        throw new StoreError('unavailable', 'other uploads hold all buffers of this isolate');
-      // A timer, not the other request's promise: workerd ends a request that has nothing of its own to wait for.
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-    const loan = { bytes, sinceMs: Date.now() };
-    this.#loans.add(loan);
-    const lease: Lease = { buffer: this.#take(bytes), release: () => this.#return(loan, lease.buffer) };
+  async acquire(bytes: number, isFirst = false): Promise<Lease> {
+    const loan = await this.#borrow(bytes, undefined, this.#waitMs, isFirst);
+    if (loan === undefined) throw noRoom();
+    return this.#lease(loan);
+  }
+
+  #lease(first: Loan): Lease {
+    let loan = first;
+    const timer = setInterval(() => (loan.seenMs = Date.now()), HEARTBEAT_MS);
+    const lease: Lease = {
+      buffer: this.#take(loan.bytes),
+      get bytes() {
+        return loan.bytes;
+      },
+      grow: async (bytes, kept) => {
+        if (!(await lease.tryGrow(bytes, kept, this.#waitMs))) throw noRoom();
+      },
+      tryGrow: async (bytes, kept, waitMs) => {
+        const larger = await this.#borrow(bytes, loan, waitMs);
+        if (larger === undefined) return false;
+        loan = larger;
+        const buffer = this.#take(bytes);
+        new Uint8Array(buffer).set(new Uint8Array(lease.buffer, 0, kept));
+        lease.buffer = buffer;
+        return true;
+      },
+      take: (length) => {
+        const taken = lease.buffer.transfer(length);
+        lease.buffer = new ArrayBuffer(0);
+        return new Uint8Array(taken);
+      },
+      isWanted: () => this.#isWanted(loan),
+      release: () => {
+        clearInterval(timer);
+        this.#return(loan, lease.buffer);
+      },
+    };
     return lease;
   }
 
-  #hasRoomFor(bytes: number): boolean {
-    for (const loan of this.#loans) if (Date.now() - loan.sinceMs > this.#loanMs) this.#loans.delete(loan);
-    return this.#loans.size === 0 || this.lentBytes + bytes <= this.#limitBytes;
+  async #borrow(bytes: number, own: Loan | undefined, waitMs: number, isFirst = false): Promise<Loan | undefined> {
+    const sinceMs = Date.now();
+    const waiter: Waiter = { bytes, own, seenMs: sinceMs, loan: undefined };
+    const queue = this.#queues[isFirst ? 0 : 1 + classOf(bytes)]!;
+    try {
+      for (;;) {
+        waiter.seenMs = Date.now();
+        // One that was given up, for this request was busy elsewhere for long, has to be waited for again.
+        if (waiter.loan === undefined || !this.#loans.has(waiter.loan)) queue.add(waiter);
+        this.#serve();
+        if (waiter.loan !== undefined && this.#loans.has(waiter.loan)) break;
+        if (Date.now() - sinceMs >= waitMs) return undefined;
+        // A timer, not another request's promise: workerd ends a request that has nothing of its own to wait for.
+        await new Promise((resolve) => setTimeout(resolve, this.#pollMs()));
+      }
+    } finally {
+      queue.delete(waiter);
+    }
+    waiter.loan.isHeld = true;
+    return waiter.loan;
+  }
+
+  #pollMs(): number {
+    const waiting = this.#queues.reduce((sum, queue) => sum + queue.size, 0);
+    return Math.min(POLL_MS * Math.ceil(waiting / 20), MAX_POLL_MS);
+  }
+
+  /** Lends what there is to those who wait, and forgets those who are no more. */
+  #serve(): void {
+    this.#forgetLost();
+    for (const queue of this.#queues)
+      for (const waiter of queue) {
+        if (!this.#hasRoomFor(waiter)) break;
+        // One that replaces another counts as held: its request has a buffer already.
+        waiter.loan = { bytes: waiter.bytes, seenMs: waiter.seenMs, isHeld: waiter.own !== undefined, isPromised: false };
+        if (waiter.own !== undefined) this.#remove(waiter.own);
+        this.#loans.add(waiter.loan);
+        this.#lent[classOf(waiter.bytes)]! += waiter.bytes;
+        queue.delete(waiter);
+      }
+  }
+
+  #remove(loan: Loan): boolean {
+    if (!this.#loans.delete(loan)) return false;
+    this.#lent[classOf(loan.bytes)]! -= loan.bytes;
+    return true;
+  }
+
+  #forgetLost(): void {
+    const nowMs = Date.now();
+    if (nowMs - this.#lookedMs < LOOK_MS) return;
+    this.#lookedMs = nowMs;
+    for (const loan of this.#loans) if (nowMs - loan.seenMs > (loan.isHeld ? LOST_LOAN_MS : LOST_WAITER_MS)) this.#remove(loan);
+    for (const queue of this.#queues)
+      for (const waiter of queue) if (nowMs - waiter.seenMs > LOST_WAITER_MS) queue.delete(waiter);
+  }
+
+  #hasRoomFor({ bytes, own }: Waiter): boolean {
+    const returned = own !== undefined && this.#loans.has(own) ? own : undefined;
+    if (this.#loans.size === (returned === undefined ? 0 : 1)) return true;
+    return this.lentBytes - (returned?.bytes ?? 0) + bytes <= this.#limitBytes && this.#isWithinShare(bytes, returned);
+  }
+
+  #isWithinShare(bytes: number, returned?: Loan): boolean {
+    if (bytes > PIECE_BYTES) return true;
+    const [tiny, small, pieces] = this.#lent as [number, number, number];
+    const lent = bytes <= TINY_BYTES ? tiny : small + pieces;
+    const isAlike = returned !== undefined && returned.bytes <= TINY_BYTES === bytes <= TINY_BYTES;
+    return lent - (isAlike ? returned.bytes : 0) + bytes <= CLASSES[classOf(bytes)]!.share * this.#limitBytes;
+  }
+
+  #isWanted(loan: Loan): boolean {
+    this.#serve();
+    const waiters = this.#queues.flatMap((queue) => [...queue]);
+    const missing = sumOf(waiters.filter(({ bytes, own }) => this.#isWithinShare(bytes, own)));
+    if (missing <= sumOf([...this.#loans].filter(({ isPromised }) => isPromised))) return false;
+    loan.isPromised = true;
+    return true;
   }
 
   #take(bytes: number): ArrayBuffer {
@@ -62,15 +209,40 @@ export class BufferPool {
     return index === -1 ? new ArrayBuffer(bytes) : this.#free.splice(index, 1)[0]!;
   }
 
-  /** A buffer that a failed read took along is given up, as is one whose loan was. */
+  /** A buffer that a failed read took along is given up, as is one whose loan was. Small ones are cheap to make. */
   #return(loan: Loan, buffer: ArrayBuffer): void {
-    if (!this.#loans.delete(loan) || buffer.byteLength !== loan.bytes) return;
+    if (!this.#remove(loan) || buffer.byteLength !== loan.bytes || loan.bytes <= PIECE_BYTES) return;
     const idleBytes = this.#free.reduce((sum, each) => sum + each.byteLength, 0);
     if (this.lentBytes + idleBytes + loan.bytes <= this.#limitBytes) this.#free.push(buffer);
   }
 }
 
+/**
+ * What share of the pool leases up to a size may take: the tiny ones, and all others up to a piece. A lease grows while it is
+ * held, so a size must not be able to take up the room of the next one: the holders would wait for each other.
+ */
+const CLASSES = [
+  { upTo: TINY_BYTES, share: 1 / 4 },
+  { upTo: SMALL_BYTES, share: 1 / 2 },
+  { upTo: PIECE_BYTES, share: 1 / 4 },
+  { upTo: Infinity, share: 1 },
+];
+
+const classOf = (bytes: number) => CLASSES.findIndex(({ upTo }) => bytes <= upTo);
+const sumOf = (loans: readonly { readonly bytes: number }[]) => loans.reduce((sum, { bytes }) => sum + bytes, 0);
+
+function noRoom(): StoreError {
+  return new StoreError('unavailable', 'other requests hold all the memory of this isolate');
+}
+
 const POLL_MS = 10;
+/** With thousands that wait, they must not be all that the isolate does. */
+const MAX_POLL_MS = 500;
+/** How often the lost are looked for. */
+const LOOK_MS = 1000;
+const HEARTBEAT_MS = 5000;
+const LOST_LOAN_MS = 60_000;
+const LOST_WAITER_MS = 5000;
 
 /** Of an isolate's 128 MB: six buffers of the default size. */
 export const MAX_BUFFERED_BYTES = 50 * 1024 * 1024;

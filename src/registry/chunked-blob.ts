@@ -143,7 +143,7 @@ export class ChunkedBlob {
 
   async #appendPiece(session: string, from: Standing, sources: readonly ByteSource[], length: number): Promise<Appended> {
     leave(from);
-    const reader = new PartReader(this.#writer.pool, from.partBytes, sources);
+    const reader = new PartReader(this.#writer.intake, from.partBytes, sources);
     let own: Part | undefined;
     try {
       own = await reader.next();
@@ -182,9 +182,9 @@ export class ChunkedBlob {
 
   /** Reads everything there is, full parts into a multipart upload. */
   async #extend(session: string, from: Standing, before: Gathered, arriving: readonly ByteSource[]): Promise<Extended> {
-    const { store, pool } = this.#writer;
+    const { store, intake } = this.#writer;
     const { partBytes } = from;
-    const reader = new PartReader(pool, partBytes, [...before.sources, ...arriving]);
+    const reader = new PartReader(intake, partBytes, [...before.sources, ...arriving]);
     let { multipart } = before;
     let uploader = multipart && PartUploader.resume(store, multipart);
     let size = (multipart?.parts.length ?? 0) * partBytes;

@@ -1,103 +1,175 @@
-import type { BufferPool, Lease } from './buffer-pool.ts';
-import type { ByteSource } from './byte-source.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { type BufferPool, type Lease, PIECE_BYTES, SMALL_BYTES, TINY_BYTES } from './buffer-pool.ts';
+import { type ByteSource, type Demands, OpenSource } from './byte-source.ts';
+import { ParkedPart, PIECE_HEADER_BYTES } from './parked-part.ts';
 
-/** Some bytes of a blob, mostly in a buffer of the pool's. */
+/** What takes in the bodies of clients. */
+export interface Intake extends Demands {
+  readonly pool: BufferPool;
+  /** Holds parts of slow clients while there is no room in memory. */
+  readonly store: ObjectStore;
+  readonly randomId: () => string;
+}
+
+/** Some bytes of a blob, in a buffer of the pool's. */
 export interface Part {
   readonly bytes: Uint8Array;
   /** Fine more than once. */
   readonly release: () => void;
 }
 
+export interface LeasedPart extends Part {
+  /** Takes the bytes out of the buffer, so that they may be kept; they count as lent until the release. */
+  readonly take: () => Uint8Array;
+}
+
 /**
  * Cuts a sequence of sources into parts of one size; only the last may be shorter. Bytes are read straight into the
- * pool's buffers, a part at a time: iterating a body by its own chunks is three times slower in workerd.
+ * pool's buffers, many at a time: iterating a body by its own chunks is three times slower in workerd.
  *
- * The first bytes of each part go to a small buffer of its own. So little blobs never wait for the pool, nor do clients
- * that send nothing hold any of it.
+ * A part begins with one byte that needs no buffer, and then takes larger and larger ones. So small bodies never wait for
+ * large buffers, and clients that send nothing hold nothing.
+ *
+ * A part that takes long to fill gives its buffer up when others wait for one, and a part that gets none is not waited with
+ * either: its bytes then go to the bucket, piece by piece. When all are there, a buffer is asked for that reads them back,
+ * and holds nothing of the client's pace.
  */
 export class PartReader {
-  readonly #pool: BufferPool;
+  readonly #intake: Intake;
   readonly #partBytes: number;
   readonly #sources: ByteSource[];
-  readonly #peekBytes: number;
-  /** Read already, and to come first in the next part. */
-  #carry: Uint8Array = EMPTY;
-  #current: { readonly reader: ReadableStreamBYOBReader; readonly source: ByteSource } | undefined;
+  /** One byte at most, read already, and to come first in the next part. */
+  #ahead: Uint8Array = EMPTY;
+  #current: OpenSource | undefined;
+  #waitedMs = 0;
+  #patienceMs = PATIENCE_MS;
 
-  constructor(pool: BufferPool, partBytes: number, sources: readonly ByteSource[]) {
-    this.#pool = pool;
+  constructor(intake: Intake, partBytes: number, sources: readonly ByteSource[]) {
+    this.#intake = intake;
     this.#partBytes = partBytes;
     this.#sources = [...sources];
-    this.#peekBytes = Math.min(PEEK_BYTES, partBytes);
   }
 
   /** The next part, which the caller must release; undefined at the end. */
-  async next(): Promise<Part | undefined> {
+  async next(): Promise<LeasedPart | undefined> {
     if (await this.isAtEnd()) return undefined;
-    const head = this.#carry;
-    this.#carry = EMPTY;
-    if (head.length < this.#peekBytes) return { bytes: head, release: () => undefined };
-    const lease = await this.#pool.acquire(this.#partBytes + FRAME_BYTES);
+    const lease = await this.#intake.pool.acquire(TINY_BYTES);
+    const head = new Uint8Array(lease.buffer);
+    head.set(this.#ahead);
+    let filled = this.#ahead.length;
+    this.#ahead = EMPTY;
     try {
-      new Uint8Array(lease.buffer).set(head);
-      return { bytes: await this.#fill(lease, head.length, this.#partBytes), release: lease.release };
+      filled = await this.#fill(lease, filled, Math.min(TINY_BYTES, this.#partBytes));
+      if (filled < TINY_BYTES || filled === this.#partBytes) return partOf(lease, filled);
+      return await this.#more(lease, filled);
     } catch (error) {
       lease.release();
       throw error;
     }
   }
 
-  /** True when no further byte follows, found out by reading a few. */
+  /** True when no further byte follows, found out by reading one. */
   async isAtEnd(): Promise<boolean> {
-    if (this.#carry.length === 0) {
-      const small: Lease = { buffer: new ArrayBuffer(this.#peekBytes), release: () => undefined };
-      this.#carry = await this.#fill(small, 0, this.#peekBytes);
+    if (this.#ahead.length === 0) {
+      const one = { buffer: new ArrayBuffer(1) };
+      const read = await this.#fill(one, 0, 1);
+      this.#ahead = new Uint8Array(one.buffer, 0, read);
     }
-    return this.#carry.length === 0;
+    return this.#ahead.length === 0;
   }
 
   /** Leaves the rest unread. */
   leave(): void {
-    this.#current?.source.leave(this.#current.reader);
+    this.#current?.leave();
     for (const source of this.#sources) source.leave(undefined);
     this.#current = undefined;
     this.#sources.length = 0;
   }
 
-  /** Reads behind `offset` up to `end`, or until all sources have ended. */
-  async #fill(lease: Lease, offset: number, end: number): Promise<Uint8Array> {
+  /** Goes on in larger buffers. */
+  async #more(lease: Lease, tiny: number): Promise<LeasedPart> {
+    const sinceMs = this.#waitedMs;
+    await lease.grow(SMALL_BYTES, tiny);
+    const smallEnd = Math.min(SMALL_BYTES - PIECE_HEADER_BYTES, this.#partBytes);
+    let filled = await this.#fill(lease, tiny, smallEnd);
+    if (filled < smallEnd || filled === this.#partBytes) return partOf(lease, filled);
+    if (!(await lease.tryGrow(this.#partBytes + FRAME_BYTES, filled, this.#patienceMs))) return this.#inPieces(lease, filled);
+    const isGivenUp = () => this.#waitedMs - sinceMs > SLOW_MS && lease.isWanted();
+    filled = await this.#fill(lease, filled, this.#partBytes, isGivenUp);
+    return filled === this.#partBytes || this.#hasEnded ? partOf(lease, filled) : this.#inPieces(lease, filled);
+  }
+
+  /** Takes the rest of a part in by way of the bucket; what the lease holds goes there first. */
+  async #inPieces(first: Lease, filledFirst: number): Promise<LeasedPart> {
+    const { pool, store, randomId } = this.#intake;
+    const parked = new ParkedPart({ store, randomId, partBytes: this.#partBytes });
+    this.#patienceMs = PATIENCE_AGAIN_MS;
+    let lease = first;
+    let filled = filledFirst;
+    try {
+      for (;;) {
+        if (filled > 0) await parked.add(new Uint8Array(lease.buffer, 0, filled));
+        lease.release();
+        const left = this.#partBytes - parked.bytes;
+        if (left === 0 || this.#hasEnded) break;
+        lease = await pool.acquire(SMALL_BYTES);
+        await lease.tryGrow(PIECE_BYTES, 0, 0);
+        filled = await this.#fill(lease, 0, Math.min(lease.bytes - PIECE_HEADER_BYTES, left));
+      }
+      lease = await pool.acquire(parked.bytes + FRAME_BYTES, true);
+      await parked.readBack(lease);
+      return partOf(lease, parked.bytes);
+    } catch (error) {
+      lease.release();
+      throw error;
+    } finally {
+      await parked.delete();
+    }
+  }
+
+  get #hasEnded(): boolean {
+    return this.#current === undefined && this.#sources.length === 0;
+  }
+
+  /** Reads behind `offset` up to `end`, or until all sources have ended, or until asked to stop. */
+  async #fill(into: { buffer: ArrayBuffer }, offset: number, end: number, isGivenUp = () => false): Promise<number> {
     let filled = offset;
-    while (filled < end) {
-      this.#current ??= open(this.#sources.shift());
+    while (filled < end && !isGivenUp()) {
+      this.#current ??= opened(this.#sources.shift());
       if (this.#current === undefined) break;
-      const { reader, source } = this.#current;
-      const view = new Uint8Array(lease.buffer, filled, end - filled);
-      const { done, value } = await source.patiently(readInto(reader, view)).catch((error: unknown) => {
+      const { source } = this.#current;
+      const waitedMs = source.waitedMs();
+      const { bytes, done } = await this.#current.read(into, filled, end).catch((error: unknown) => {
+        this.#current = undefined;
         this.leave();
-        throw source.broken(error);
+        throw error;
       });
-      // Each read takes the buffer away and gives its memory back as another, at the stream's end too.
-      lease.buffer = value.buffer;
-      filled += value.length;
+      this.#waitedMs += source.waitedMs() - waitedMs;
+      filled += bytes;
       if (done) this.#current = undefined;
     }
-    return new Uint8Array(lease.buffer, 0, filled);
+    return filled;
   }
 }
 
-const PEEK_BYTES = 64 * 1024;
 /** Room behind a part, for the header of a record made of it in place. */
 export const FRAME_BYTES = 64 * 1024;
+/** How long a client may take to fill a part before its buffer goes to others who wait. */
+const SLOW_MS = 3000;
+/** How long a part waits for a buffer before it goes to the bucket in pieces: those who are slow should have yielded by then. */
+const PATIENCE_MS = 4000;
+/** And how long, once it has seen what goes on. */
+const PATIENCE_AGAIN_MS = 1000;
 const EMPTY = new Uint8Array(0);
 
-function open(source: ByteSource | undefined) {
-  return source && { reader: source.stream.getReader({ mode: 'byob' }), source };
+function opened(source: ByteSource | undefined): OpenSource | undefined {
+  return source && new OpenSource(source);
 }
 
-type ByobResult = { readonly done: boolean; readonly value: Uint8Array<ArrayBuffer> };
-
-/** `readAtLeast` is workerd's own: one call a part, where the standard's `read` makes one a network packet. */
-function readInto(reader: ReadableStreamBYOBReader, view: Uint8Array<ArrayBuffer>): Promise<ByobResult> {
-  const read = 'readAtLeast' in reader ? reader.readAtLeast(view.length, view) : (reader as ReadableStreamBYOBReader).read(view);
-  return read as Promise<ByobResult>;
+function partOf(lease: Lease, length: number): LeasedPart {
+  return {
+    bytes: new Uint8Array(lease.buffer, 0, length),
+    take: () => lease.take(length),
+    release: lease.release,
+  };
 }

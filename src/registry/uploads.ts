@@ -7,7 +7,7 @@ import { cancelledKey, chunkKey, digestMarkerKey, parseObjectKey } from '../stor
 import { MAX_SINGLE_PUT_BYTES, type ObjectStore } from '../storage/object-store.ts';
 import { type BlobWriter, digestMismatch, type WrittenBlob } from './blob-writer.ts';
 import type { Blobs } from './blobs.ts';
-import { type ByteSource, fromClient, peek } from './byte-source.ts';
+import { type ByteSource, fromClient, fromStore, peekByte } from './byte-source.ts';
 import type { ChunkedBlob, Finished } from './chunked-blob.ts';
 import { standAt, type Standing, unknownUpload } from './pieces.ts';
 import { leaveToPurge } from './session-multiparts.ts';
@@ -54,7 +54,7 @@ export class Uploads {
     checkChunk(state, body);
     // Without Content-Range a first body is nearly always the whole blob: it is stored as one, its digest known.
     if (state.stage === 'started' && body.range === undefined) return this.#storeWhole(state, body);
-    const arriving = await sourcesOf(body);
+    const arriving = await this.#sourcesOf(body);
     if (arriving.length === 0 && body.range === undefined) return state;
     const length = body.range?.length ?? body.length;
     const from = await this.#standingOf(state);
@@ -113,7 +113,7 @@ export class Uploads {
 
   async #write(state: UploadState, digest: Digest, body: UploadBody): Promise<Finished> {
     if (state.stage === 'started') return { written: await this.#writeWhole(digest, body), leftovers: [] };
-    const sources = await sourcesOf(body);
+    const sources = await this.#sourcesOf(body);
     if (state.stage === 'stored' && sources.length === 0)
       return { written: await this.#verifyStored(state, digest), leftovers: [] };
     return this.#chunked.complete(state.session, await this.#standingOf(state), sources, digest);
@@ -134,6 +134,15 @@ export class Uploads {
     if (!digests.includes(digest)) throw digestMismatch(digest);
     await this.#unlinked.checkAge(object, storedMs);
     return { object, size, digests };
+  }
+
+  /** The body's bytes; no source where it turns out to be empty, which with chunked transfer encoding only a look tells. */
+  async #sourcesOf({ stream, length }: UploadBody): Promise<ByteSource[]> {
+    if (stream === null) return [];
+    const source = fromClient(stream, this.#writer.intake);
+    if (length !== undefined) return [source];
+    const peeked = await peekByte(source);
+    return peeked === undefined ? [] : [fromStore(new Blob([peeked.first]).stream()), peeked.rest];
   }
 
   /** Where the next body goes on. */
@@ -158,13 +167,4 @@ function storedMsOf(state: UploadState): number | undefined {
 /** sha256 in any case: it is what clients end with when they have announced nothing. */
 function hashed({ algorithm }: UploadState): Algorithm[] {
   return algorithm === 'sha256' ? ['sha256'] : ['sha256', algorithm];
-}
-
-/** The body's bytes; no source where it turns out to be empty, which with chunked transfer encoding only a look tells. */
-async function sourcesOf({ stream, length }: UploadBody): Promise<ByteSource[]> {
-  if (stream === null) return [];
-  const source = fromClient(stream);
-  if (length !== undefined) return [source];
-  const peeked = await peek(source);
-  return peeked === undefined ? [] : [fromClient(new Blob([peeked.first]).stream()), peeked.rest];
 }

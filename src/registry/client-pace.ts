@@ -1,0 +1,99 @@
+/** How long a client may be silent, and over how long its speed is measured. */
+const PATIENCE_MS = 10_000;
+/** How long it may be silent while others wait for memory. */
+const SHORT_PATIENCE_MS = 5000;
+/** A read that brings its bytes within this time was not for a slow client. */
+const FAST_MS = 100;
+const SMALLEST_READ_BYTES = 4 * 1024;
+const SMALL_READ_BYTES = 64 * 1024;
+const LARGEST_READ_BYTES = 1024 * 1024;
+/** What a read may take at the minimum speed: less than any silence that is allowed. */
+const LONGEST_READ_SECONDS = 4;
+
+/** Enough of a read's result to tell how much has come. */
+interface Result {
+  readonly done: boolean;
+  readonly value?: Uint8Array | undefined;
+}
+
+/**
+ * How fast a client sends, and the end of one that is too slow. Only time that is spent waiting for the client counts:
+ * while the storage or other uploads are waited for, what the client sends meanwhile lies in the connection's buffers.
+ */
+export class ClientPace {
+  readonly #minimumSpeed: number;
+  readonly #smallestReadBytes: number;
+  readonly #largestReadBytes: number;
+  readonly #isShort: () => boolean;
+  readonly #tooSlow: (message: string) => Error;
+  #windowMs = 0;
+  #windowBytes = 0;
+  /** So far for this client, in milliseconds. */
+  waitedMs = 0;
+  /** True once the client has been told. */
+  isOver = false;
+  /**
+   * How much to read at once. While one read is under way nobody can tell how much has come, so a read must take no longer
+   * than a client of the minimum speed may; a fast client is better read in large pieces.
+   */
+  readBytes: number;
+
+  /**
+   * @param minimumSpeed - in bytes a second; 0: a client may be as slow as it likes
+   * @param isShort - true while others wait for memory
+   */
+  constructor(minimumSpeed: number, isShort: () => boolean, tooSlow: (message: string) => Error) {
+    this.#minimumSpeed = minimumSpeed;
+    this.#isShort = isShort;
+    this.#tooSlow = tooSlow;
+    const perSecond = minimumSpeed === 0 ? LARGEST_READ_BYTES : minimumSpeed;
+    this.#smallestReadBytes = Math.max(SMALLEST_READ_BYTES, Math.min(SMALL_READ_BYTES, perSecond));
+    this.#largestReadBytes = Math.max(SMALLEST_READ_BYTES, Math.min(LARGEST_READ_BYTES, LONGEST_READ_SECONDS * perSecond));
+    this.readBytes = this.#smallestReadBytes;
+  }
+
+  /**
+   * Waits for a read of `readBytes` at most.
+   * @throws what `tooSlow` makes of it, where the client is silent for 10 s (5 s while memory is short), or below the minimum speed for 10 s of waiting
+   */
+  async wait<R extends Result>(read: Promise<R>): Promise<R> {
+    const sinceMs = Date.now();
+    const result = this.#minimumSpeed === 0 ? await read : await this.#inTime(read);
+    const ms = Date.now() - sinceMs;
+    this.waitedMs += ms;
+    this.readBytes = ms < FAST_MS ? Math.min(2 * this.readBytes, this.#largestReadBytes) : this.#smallestReadBytes;
+    if (!result.done) this.#check(ms, result.value?.length ?? 0);
+    return result;
+  }
+
+  async #inTime<T>(read: Promise<T>): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeUp = new Promise<never>((_, reject) => {
+      const end = (ms: number) => reject(this.#end(`nothing came for ${ms / 1000} s`));
+      timer = setTimeout(() => {
+        if (this.#isShort()) end(SHORT_PATIENCE_MS);
+        else timer = setTimeout(() => end(PATIENCE_MS), PATIENCE_MS - SHORT_PATIENCE_MS);
+      }, SHORT_PATIENCE_MS);
+    });
+    try {
+      return await Promise.race([read, timeUp]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #check(ms: number, bytes: number): void {
+    this.#windowMs += ms;
+    this.#windowBytes += bytes;
+    if (this.#windowMs < PATIENCE_MS) return;
+    const speed = Math.floor((1000 * this.#windowBytes) / this.#windowMs);
+    if (speed < this.#minimumSpeed) throw this.#end(`it came at ${speed} bytes a second`);
+    this.#windowMs = 0;
+    this.#windowBytes = 0;
+  }
+
+  #end(what: string): Error {
+    this.isOver = true;
+    return this.#tooSlow(`the body is too slow: ${what}, and ${this.#minimumSpeed} bytes a second are the least`);
+  }
+}

@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { BufferPool, SMALL_BYTES, TINY_BYTES } from '../../src/registry/buffer-pool.ts';
+
+const KIB = 1024;
+const LARGE_BYTES = 1024 * KIB;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const granted = async (promise: Promise<unknown>, ms = 1000) => {
+  let isGranted = false;
+  void promise.then(
+    () => (isGranted = true),
+    () => undefined,
+  );
+  await vi.advanceTimersByTimeAsync(ms);
+  return isGranted;
+};
+
+describe('a buffer pool', () => {
+  test('never gives up a loan whose request lives', async () => {
+    const pool = new BufferPool(LARGE_BYTES, 3_600_000);
+    const held = await pool.acquire(LARGE_BYTES);
+    const next = pool.acquire(LARGE_BYTES);
+    expect(await granted(next, 1_800_000)).toBe(false);
+    held.release();
+    expect(await granted(next)).toBe(true);
+  });
+
+  test('gives up the loan of a request that ended without a word, after a minute, and takes no buffer of it back', async () => {
+    const pool = new BufferPool(LARGE_BYTES);
+    const timers = vi.spyOn(globalThis, 'setInterval').mockReturnValueOnce(0 as never);
+    const lost = await pool.acquire(LARGE_BYTES);
+    timers.mockRestore();
+    const next = pool.acquire(LARGE_BYTES);
+    expect(await granted(next, 59_000)).toBe(false);
+    expect(await granted(next, 3000)).toBe(true);
+    const { buffer } = lost;
+    lost.release();
+    expect(pool.lentBytes).toBe(LARGE_BYTES);
+    (await next).release();
+    expect((await pool.acquire(LARGE_BYTES)).buffer).not.toBe(buffer);
+  });
+
+  test('grows a lease with what is in it, and leaves it as it was where there is no room', async () => {
+    const pool = new BufferPool(LARGE_BYTES + SMALL_BYTES);
+    const lease = await pool.acquire(TINY_BYTES);
+    new Uint8Array(lease.buffer).fill(7);
+    await lease.grow(SMALL_BYTES, 100);
+    expect([...new Uint8Array(lease.buffer, 98, 4)]).toEqual([7, 7, 0, 0]);
+    const other = await pool.acquire(LARGE_BYTES);
+    const growing = lease.tryGrow(LARGE_BYTES, 100, 500);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([await growing, lease.bytes, pool.lentBytes]).toEqual([false, SMALL_BYTES, LARGE_BYTES + SMALL_BYTES]);
+    other.release();
+    expect([await lease.tryGrow(LARGE_BYTES, 100, 0), pool.lentBytes]).toEqual([true, LARGE_BYTES]);
+    lease.release();
+    lease.release();
+    expect(pool.lentBytes).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('keeps room for the next size of lease, however many hold the smallest', async () => {
+    const pool = new BufferPool(LARGE_BYTES);
+    const tiny = Array.from({ length: 100 }, () => pool.acquire(TINY_BYTES));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(pool.lentBytes).toBe(LARGE_BYTES / 4);
+    expect(await granted((await tiny[0]!).grow(SMALL_BYTES, 0))).toBe(true);
+    expect(pool.lentBytes).toBeLessThanOrEqual(LARGE_BYTES);
+    void Promise.allSettled(tiny);
+  });
+
+  test('asks no more holders to let go than it takes', async () => {
+    const pool = new BufferPool(2 * LARGE_BYTES);
+    const held = [await pool.acquire(LARGE_BYTES), await pool.acquire(LARGE_BYTES)];
+    expect([pool.isShort, held[0]!.isWanted()]).toEqual([false, false]);
+    const next = pool.acquire(LARGE_BYTES);
+    expect([pool.isShort, held[0]!.isWanted(), held[1]!.isWanted()]).toEqual([true, true, false]);
+    held[0]!.release();
+    expect(await granted(next)).toBe(true);
+    expect([pool.isShort, held[1]!.isWanted()]).toEqual([false, false]);
+  });
+
+  test('serves first who waits for no client', async () => {
+    const pool = new BufferPool(LARGE_BYTES);
+    const held = await pool.acquire(LARGE_BYTES);
+    const second = pool.acquire(LARGE_BYTES);
+    const first = pool.acquire(LARGE_BYTES, true);
+    held.release();
+    expect([await granted(second), await granted(first)]).toEqual([false, true]);
+  });
+});
