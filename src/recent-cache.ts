@@ -1,5 +1,3 @@
-import { Buffer } from 'node:buffer';
-
 /**
  * What an entry takes besides its key and what `set` is told: its share of the map, the objects around the value, their
  * digest and media type. In Node 24 that was 560 bytes of a manifest, 340 of a link, 400 of others (November 2026).
@@ -69,10 +67,7 @@ export class RecentCache<T> {
   }
 }
 
-/**
- * The key's UTF-8, a character a byte. Made anew, for a text that was cut out of another, or put together, holds on to what
- * it was made of: a request's whole header, say.
- */
+/** For a text that was cut out of another, or put together, holds on to what it was made of: a request's whole header, say. */
 function copied(key: string): string {
-  return Buffer.from(key).toString('latin1');
+  return new TextDecoder().decode(new TextEncoder().encode(key));
 }

@@ -6,7 +6,8 @@ import { ListingWindow } from './listing-window.ts';
 import { Look } from './look.ts';
 import { Mark } from './mark.ts';
 import { type CollectionReport, emptyReport } from './report.ts';
-import { RepositoryTurn, type TurnOptions, untaggedAfterSeconds } from './repository-turn.ts';
+import { RepositoryTurn, untaggedAfterSeconds } from './repository-turn.ts';
+import type { TurnOptions } from './turn-context.ts';
 import { type CollectionState, readState, type Round, storageTime, writeState } from './state.ts';
 
 /** Slices begin a round no sooner than this part of a grace period after the last began: nothing ages faster. */
