@@ -66,7 +66,7 @@ async function look(scenario: Scenario, world: World): Promise<string[]> {
     ...wrong,
     ...violations(after, { dying: [], lost: scenario.lost }),
     ...judge(scenario, world, after),
-    ...garbage(after),
+    ...garbage(after, scenario.lost),
   ];
 }
 

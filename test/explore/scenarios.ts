@@ -329,7 +329,7 @@ const aged = (...actors: readonly Actor[]): Actor[] => [
 const collectOften: Actor = {
   intent: { kind: 'collect', repository: '' },
   run: async (isolate) => {
-    for (let run = 0; run < 8; run += 1) {
+    for (let run = 0; run < 12; run += 1) {
       await isolate.collect();
       await isolate.pass(GRACE_MS * 0.25);
     }
