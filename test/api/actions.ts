@@ -197,7 +197,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     name: 'a tag moved to another manifest',
-    operations: 9,
+    operations: 10,
     prepare: async (client) => {
       const name = freshName();
       const [one, two] = [await stageImage(client, name), await stageImage(client, name)];
