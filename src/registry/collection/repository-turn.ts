@@ -23,7 +23,7 @@ import { BATCH, type Listed, TurnContext, type TurnOptions } from './turn-contex
 
 /** Hints that go with one call. */
 const HINTS = 300;
-/** A signature of a signature, and so on: further up nobody looks. */
+/** How far up a chain of subjects is looked: a signature of a signature, and so on. */
 const MAX_SUBJECTS = 8;
 
 interface Hint {

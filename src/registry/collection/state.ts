@@ -49,7 +49,7 @@ export async function writeState(store: ObjectStore, state: CollectionState): Pr
 
 /** @returns the moment of the call, by the storage's clock: cells carry its times */
 export async function storageTime(store: ObjectStore): Promise<number> {
-  // What versions before this one take for a collection that begins anew.
+  // Versions before this one read it, and begin a collection anew.
   await store.put(COLLECTION_KEY, new TextEncoder().encode(JSON.stringify({ version: 1, unheld: {} })));
   const written = await store.head(COLLECTION_KEY);
   if (written === undefined) throw new StoreError('unavailable', `${COLLECTION_KEY} is gone, though it was just written`);
@@ -78,7 +78,7 @@ function encodeState({ round, sightings, mark, look }: CollectionState): Uint8Ar
 
 /**
  * @param writtenAt - dates what was seen by the run that wrote it
- * @returns undefined where it is none of this version's
+ * @returns undefined where another version wrote it
  */
 function decodeState(content: Uint8Array, writtenAt: Date): CollectionState | undefined {
   const frame = content.length === 0 ? undefined : decodeFrame(content);
