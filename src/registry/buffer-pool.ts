@@ -206,14 +206,20 @@ export class BufferPool {
 
   #take(bytes: number): ArrayBuffer {
     const index = this.#free.findIndex((buffer) => buffer.byteLength === bytes);
-    return index === -1 ? new ArrayBuffer(bytes) : this.#free.splice(index, 1)[0]!;
+    const buffer = index === -1 ? new ArrayBuffer(bytes) : this.#free.splice(index, 1)[0]!;
+    // Idle buffers are memory too.
+    while (this.#free.length > 0 && this.lentBytes + this.#idleBytes > this.#limitBytes) this.#free.pop();
+    return buffer;
   }
 
   /** A buffer that a failed read took along is given up, as is one whose loan was. Small ones are cheap to make. */
   #return(loan: Loan, buffer: ArrayBuffer): void {
     if (!this.#remove(loan) || buffer.byteLength !== loan.bytes || loan.bytes <= PIECE_BYTES) return;
-    const idleBytes = this.#free.reduce((sum, each) => sum + each.byteLength, 0);
-    if (this.lentBytes + idleBytes + loan.bytes <= this.#limitBytes) this.#free.push(buffer);
+    if (this.lentBytes + this.#idleBytes + loan.bytes <= this.#limitBytes) this.#free.push(buffer);
+  }
+
+  get #idleBytes(): number {
+    return this.#free.reduce((sum, each) => sum + each.byteLength, 0);
   }
 }
 

@@ -42,9 +42,11 @@ export class PartReader {
   #ahead: Uint8Array = EMPTY;
   #current: OpenSource | undefined;
   #waitedMs = 0;
-  #patienceMs = PATIENCE_MS;
+  #patienceMs: number;
 
-  constructor(intake: Intake, partBytes: number, sources: readonly ByteSource[]) {
+  /** @param patienceMs - how long a part waits for a buffer before it goes to the bucket in pieces */
+  constructor(intake: Intake, partBytes: number, sources: readonly ByteSource[], patienceMs = PATIENCE_MS) {
+    this.#patienceMs = patienceMs;
     this.#intake = intake;
     this.#partBytes = partBytes;
     this.#sources = [...sources];

@@ -180,7 +180,7 @@ test('what was parked goes when its client stalls; after a crash, with the purge
   const parkOne = async () => {
     const held = await pool.acquire(PART_BYTES + FRAME_BYTES);
     const [patching] = await patches(client, 1, () => stalled(70 * KIB));
-    await pass(5);
+    for (let step = 0; step < 90 && leftovers(store).length === 0; step += 1) await pass(0.1);
     expect(leftovers(store)).toHaveLength(1);
     held.release();
     await secondsUntil(patching!);

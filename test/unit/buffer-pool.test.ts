@@ -46,6 +46,16 @@ describe('a buffer pool', () => {
     expect((await pool.acquire(LARGE_BYTES)).buffer).not.toBe(buffer);
   });
 
+  test('keeps no idle buffer where that, with what is lent, is more than the bound', async () => {
+    const pool = new BufferPool(LARGE_BYTES + 3 * SMALL_BYTES);
+    const large = await pool.acquire(LARGE_BYTES);
+    const { buffer } = large;
+    large.release();
+    const small = await Promise.all(Array.from({ length: 4 }, () => pool.acquire(SMALL_BYTES)));
+    for (const lease of small) lease.release();
+    expect((await pool.acquire(LARGE_BYTES)).buffer).not.toBe(buffer);
+  });
+
   test('grows a lease with what is in it, and leaves it as it was where there is no room', async () => {
     const pool = new BufferPool(LARGE_BYTES + SMALL_BYTES);
     const lease = await pool.acquire(TINY_BYTES);
