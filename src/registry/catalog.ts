@@ -36,13 +36,6 @@ export class Catalog {
     if (!(await this.has(name))) await createMarker(this.#store, this.#pace, catalogKey(name));
   }
 
-  /** One listing a thousand. */
-  async all(): Promise<ReadonlySet<RepositoryName>> {
-    const names = new Set<RepositoryName>();
-    for await (const { key } of listAll(this.#store, CATALOG_PREFIX)) names.add(nameOfCatalogKey(key));
-    return names;
-  }
-
   /**
    * Takes off a repository that was seen without manifests. A push that came in between has its manifest there by now,
    * or else looks for its entry after this.

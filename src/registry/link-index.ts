@@ -14,9 +14,8 @@ const NONE = -1;
 export class LinkIndex {
   readonly #names: RepositoryName[] = [];
   readonly #rows = new Map<string, number>();
-  /** Of a blob: when any link to it was written last, in milliseconds; how many objects it has; its last link. */
+  /** Of a blob: when any link to it was written last, in milliseconds; its last link. */
   readonly #lastWrite = new Column(Float64Array);
-  readonly #objects = new Column(Uint32Array);
   readonly #lastLink = new Column(Int32Array);
   /** Of a link: whose it is, and the link before it to the same blob. */
   readonly #repository = new Column(Uint32Array);
@@ -42,26 +41,10 @@ export class LinkIndex {
     return names;
   }
 
-  hasLink(digest: Digest): boolean {
-    const row = this.#rowOf(digest);
-    return row !== undefined && this.#lastLink.get(row) !== NONE;
-  }
-
   /** When any link to the blob was written last, in milliseconds of the storage's clock; 0 where none ever was. */
   lastWriteMs(digest: Digest): number {
     const row = this.#rowOf(digest);
     return row === undefined ? 0 : this.#lastWrite.get(row);
-  }
-
-  /** To be told of each object of a blob that has links. */
-  countObject(digest: Digest): void {
-    const row = this.#rowOf(digest);
-    if (row !== undefined) this.#objects.set(row, this.#objects.get(row) + 1);
-  }
-
-  hasSeveralObjects(digest: Digest): boolean {
-    const row = this.#rowOf(digest);
-    return row !== undefined && this.#objects.get(row) > 1;
   }
 
   #rowOf(digest: Digest): number | undefined {
@@ -70,7 +53,6 @@ export class LinkIndex {
 
   #newRow(digest: Digest): number {
     const row = this.#lastWrite.push(0);
-    this.#objects.push(0);
     this.#lastLink.push(NONE);
     this.#rows.set(compact(digest), row);
     return row;

@@ -35,7 +35,7 @@ export async function measureUsage(store: ObjectStore): Promise<Usage> {
     if (digest !== undefined) sizes.set(digest, size);
   }
   const repositories: RepositoryUsage[] = [];
-  for await (const { name, tags, manifests, blobs } of listRepositories(store, undefined)) {
+  for await (const { name, tags, manifests, blobs } of listRepositories(store)) {
     const links = blobs.filter(({ isThere }) => isThere);
     repositories.push({
       name,

@@ -45,7 +45,7 @@ export class Verification {
 
   async run(): Promise<VerificationReport> {
     const { store } = this.#options;
-    for await (const repository of listRepositories(store, undefined)) await this.#examine(repository);
+    for await (const repository of listRepositories(store)) await this.#examine(repository);
     await this.#readObjects();
     await this.#countUnreferenced();
     for (const finding of this.#findings) await this.#settle(finding);
