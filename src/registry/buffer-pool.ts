@@ -28,6 +28,8 @@ export interface Lease {
 
 interface Loan {
   readonly bytes: number;
+  /** Taken when the loan is granted: an idle buffer that waits for its request to wake up would count twice. */
+  readonly buffer: ArrayBuffer;
   /** When its request last showed that it lives. */
   seenMs: number;
   /** False until the request that waited for it has found it. */
@@ -94,7 +96,7 @@ export class BufferPool {
     let loan = first;
     const timer = setInterval(() => (loan.seenMs = Date.now()), HEARTBEAT_MS);
     const lease: Lease = {
-      buffer: this.#take(loan.bytes),
+      buffer: loan.buffer,
       get bytes() {
         return loan.bytes;
       },
@@ -105,9 +107,8 @@ export class BufferPool {
         const larger = await this.#borrow(bytes, loan, waitMs);
         if (larger === undefined) return false;
         loan = larger;
-        const buffer = this.#take(bytes);
-        new Uint8Array(buffer).set(new Uint8Array(lease.buffer, 0, kept));
-        lease.buffer = buffer;
+        new Uint8Array(loan.buffer).set(new Uint8Array(lease.buffer, 0, kept));
+        lease.buffer = loan.buffer;
         return true;
       },
       take: (length) => {
@@ -157,13 +158,18 @@ export class BufferPool {
     for (const queue of this.#queues)
       for (const waiter of queue) {
         if (!this.#hasRoomFor(waiter)) break;
-        // One that replaces another counts as held: its request has a buffer already.
-        waiter.loan = { bytes: waiter.bytes, seenMs: waiter.seenMs, isHeld: waiter.own !== undefined, isPromised: false };
         if (waiter.own !== undefined) this.#remove(waiter.own);
-        this.#loans.add(waiter.loan);
-        this.#lent[classOf(waiter.bytes)]! += waiter.bytes;
+        waiter.loan = this.#lend(waiter);
         queue.delete(waiter);
       }
+  }
+
+  #lend({ bytes, own, seenMs }: Waiter): Loan {
+    this.#lent[classOf(bytes)]! += bytes;
+    // A loan that replaces another counts as held: its request has a buffer already.
+    const loan = { bytes, buffer: this.#take(bytes), seenMs, isHeld: own !== undefined, isPromised: false };
+    this.#loans.add(loan);
+    return loan;
   }
 
   #remove(loan: Loan): boolean {

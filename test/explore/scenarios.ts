@@ -325,25 +325,25 @@ const aged = (...actors: readonly Actor[]): Actor[] => [
   { intent: { kind: 'collect', repository: '' }, run: ({ pass }) => pass(GRACE_MS * 1.1) },
 ];
 
-/** The same at moments so close that whoever is asked in between keeps a session alive. */
-const collectOften: Actor = {
+/** The same at moments so close that a request in between keeps a session alive. */
+const collectOften = (runs = 12): Actor => ({
   intent: { kind: 'collect', repository: '' },
   run: async (isolate) => {
-    for (let run = 0; run < 12; run += 1) {
+    for (let run = 0; run < runs; run += 1) {
       await isolate.collect();
       await isolate.pass(GRACE_MS * 0.25);
     }
   },
-};
+});
 
 const pushSlowly = (slow: Slow) => tagging(ONE, 'latest', REPOSITORY, uploadSlowly(slow, ONE));
 const late: Slow = { ...inOneBody, closesAfter: [10] };
 
 /** Sessions that outlive what was stored for them. */
 export const SLOW: readonly Scenario[] = [
-  scenario('a body closed late, beside collection', [], [pushSlowly(late), collectOften]),
-  scenario('a body closed again late, beside collection', [], [pushSlowly(inOneBody), collectOften]),
-  scenario('chunks closed again late, beside collection', [], [pushSlowly(inChunks), collectOften]),
+  scenario('a body closed late, beside collection', [], [pushSlowly(late), collectOften()]),
+  scenario('a body closed again late, beside collection', [], [pushSlowly(inOneBody), collectOften()]),
+  scenario('chunks closed again late, beside collection', [], [pushSlowly(inChunks), collectOften()]),
   scenario('chunks and bodies closed late, beside collection in slices', aged(push(ONE, 'latest'), deleteManifest(ONE)), [
     pushSlowly(inChunks),
     pushSlowly(late),
@@ -357,7 +357,11 @@ const renewing: Slow = {
   ...late,
   renew: (state, { nowMs }) => (state.stage === 'stored' ? { ...state, storedMs: nowMs() } : state),
 };
-export const RENEWED = scenario('a body closed late by who has renewed its session', [], [pushSlowly(renewing), collectOften]);
+export const RENEWED = scenario(
+  'a body closed late by who has renewed its session',
+  [],
+  [pushSlowly(renewing), collectOften(56)],
+);
 
 /** What nothing needs here was condemned long ago: the next run is its death. */
 const condemned = (...actors: readonly Actor[]): Actor[] => {

@@ -56,6 +56,20 @@ describe('a buffer pool', () => {
     expect((await pool.acquire(LARGE_BYTES)).buffer).not.toBe(buffer);
   });
 
+  test('hands the buffers that come back to those who wait for them', async () => {
+    const pool = new BufferPool(2 * LARGE_BYTES);
+    const held = await Promise.all([pool.acquire(LARGE_BYTES), pool.acquire(LARGE_BYTES)]);
+    const buffers = held.map(({ buffer }) => buffer);
+    const next = [pool.acquire(LARGE_BYTES), pool.acquire(LARGE_BYTES)];
+    held[0]!.release();
+    // Grants what came back, before the request that waits for it wakes up.
+    expect(held[1]!.isWanted()).toBe(true);
+    held[1]!.release();
+    await vi.advanceTimersByTimeAsync(1000);
+    const given = new Set((await Promise.all(next)).map(({ buffer }) => buffer));
+    expect(buffers.every((buffer) => given.has(buffer))).toBe(true);
+  });
+
   test('grows a lease with what is in it, and leaves it as it was where there is no room', async () => {
     const pool = new BufferPool(LARGE_BYTES + SMALL_BYTES);
     const lease = await pool.acquire(TINY_BYTES);
