@@ -280,7 +280,7 @@ const scenario = (name: string, before: readonly Actor[], actors: readonly Actor
 
 const BOTH = [push(ONE, 'latest'), push(TWO, 'two')];
 
-export const PAIRS: readonly Scenario[] = [
+const PAIRS: readonly Scenario[] = [
   scenario('two images pushed to one tag', [], [push(ONE, 'latest'), push(TWO, 'latest')]),
   scenario('one image pushed twice', [], [push(ONE, 'latest'), push(ONE, 'latest')]),
   scenario('one image pushed to two tags', [], [push(ONE, 'latest'), push(ONE, 'stable')]),
@@ -304,7 +304,7 @@ const lost = (name: string, before: readonly Actor[], actors: readonly Actor[]):
 });
 
 /** A link whose bytes are gone stands in nobody's way. */
-export const LOST: readonly Scenario[] = [
+const LOST: readonly Scenario[] = [
   lost(
     'a push of what has lost its bytes, beside a pull',
     [push(ONE, 'latest')],
@@ -340,7 +340,7 @@ const pushSlowly = (slow: Slow) => tagging(ONE, 'latest', REPOSITORY, uploadSlow
 const late: Slow = { ...inOneBody, closesAfter: [10] };
 
 /** Sessions that outlive what was stored for them. */
-export const SLOW: readonly Scenario[] = [
+const SLOW: readonly Scenario[] = [
   scenario('a body closed late, beside collection', [], [pushSlowly(late), collectOften()]),
   scenario('a body closed again late, beside collection', [], [pushSlowly(inOneBody), collectOften()]),
   scenario('chunks closed again late, beside collection', [], [pushSlowly(inChunks), collectOften()]),
@@ -369,7 +369,7 @@ const condemned = (...actors: readonly Actor[]): Actor[] => {
 };
 
 /** The run that kills, in every order with what would keep alive. */
-export const LAST_MOMENTS: readonly Scenario[] = [
+const LAST_MOMENTS: readonly Scenario[] = [
   scenario('a push at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collectOnce]),
   scenario('a tag set at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [
     retag(ONE, 'latest'),
@@ -416,7 +416,7 @@ const immutable = (name: string, before: readonly Actor[], actors: readonly Acto
   immutable: 'v1',
 });
 
-export const IMMUTABLE: readonly Scenario[] = [
+const IMMUTABLE: readonly Scenario[] = [
   immutable('two images pushed to one immutable tag', [], [push(ONE, 'v1'), push(TWO, 'v1')]),
   immutable('one image pushed twice to an immutable tag', [], [push(ONE, 'v1'), push(ONE, 'v1')]),
   immutable('an immutable tag set on what is deleted', [push(ONE, 'latest')], [retag(ONE, 'v1'), deleteManifest(ONE)]),
@@ -428,7 +428,7 @@ export const IMMUTABLE: readonly Scenario[] = [
   immutable('an immutable tag pushed while it is deleted', [push(ONE, 'latest')], [retag(ONE, 'v1'), deleteTag('v1')]),
 ];
 
-export const IMMUTABLE_CROWDS: readonly Scenario[] = [
+const IMMUTABLE_CROWDS: readonly Scenario[] = [
   immutable('an immutable tag that two want, on what is deleted', BOTH, [
     retag(ONE, 'v1'),
     retag(TWO, 'v1'),
@@ -456,7 +456,7 @@ export const IMMUTABLE_CROWDS: readonly Scenario[] = [
   ]),
 ];
 
-export const COLLECTED: readonly Scenario[] = [
+const COLLECTED: readonly Scenario[] = [
   scenario('a push beside collection', [], [push(ONE, 'latest'), collect]),
   scenario('a push of what was deleted long ago', aged(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collect]),
   scenario('a tag set on what was deleted long ago', aged(push(ONE, 'latest'), deleteManifest(ONE)), [
@@ -482,7 +482,7 @@ export const COLLECTED: readonly Scenario[] = [
   scenario('two collections', aged(push(ONE, 'latest'), deleteManifest(ONE)), [collect, collect]),
 ];
 
-export const COLLECTED_CROWDS: readonly Scenario[] = [
+const COLLECTED_CROWDS: readonly Scenario[] = [
   {
     ...scenario(
       'a blob that wanders beside collection in slices',
@@ -552,7 +552,7 @@ export const COLLECTED_CROWDS: readonly Scenario[] = [
   ]),
 ];
 
-export const CROWDS: readonly Scenario[] = [
+const CROWDS: readonly Scenario[] = [
   scenario('pushes, moves and deletes', BOTH, [push(ONE, 'latest'), retag(TWO, 'latest'), deleteManifest(ONE), push(ONE, 'two')]),
   scenario('one image pushed by three and deleted', [], [push(ONE, 'a'), push(ONE, 'a'), push(ONE, 'b'), deleteManifest(ONE)]),
   scenario(
@@ -599,3 +599,16 @@ export const CROWDS: readonly Scenario[] = [
   },
   scenario('mounts and pushes', [pushElsewhere(ONE)], [mount(ONE, 'a'), mount(ONE, 'b'), push(ONE, 'a'), deleteTag('a')]),
 ];
+
+export const IN_EVERY_ORDER = [...PAIRS, ...LOST, ...LAST_MOMENTS, ...IMMUTABLE];
+export const AT_RANDOM = [
+  ...PAIRS,
+  ...LOST,
+  ...CROWDS,
+  ...COLLECTED,
+  ...COLLECTED_CROWDS,
+  ...IMMUTABLE,
+  ...IMMUTABLE_CROWDS,
+  ...SLOW,
+];
+export const scenarioNamed = (name: string) => [...IN_EVERY_ORDER, ...AT_RANDOM].find((scenario) => scenario.name === name)!;
