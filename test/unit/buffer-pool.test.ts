@@ -61,10 +61,10 @@ describe('a buffer pool', () => {
     const held = await Promise.all([pool.acquire(LARGE_BYTES), pool.acquire(LARGE_BYTES)]);
     const buffers = held.map(({ buffer }) => buffer);
     const next = [pool.acquire(LARGE_BYTES), pool.acquire(LARGE_BYTES)];
-    held[0]!.release();
+    held[0].release();
     // Grants what came back, before the request that waits for it wakes up.
-    expect(held[1]!.isWanted()).toBe(true);
-    held[1]!.release();
+    expect(held[1].isWanted()).toBe(true);
+    held[1].release();
     await vi.advanceTimersByTimeAsync(1000);
     const given = new Set((await Promise.all(next)).map(({ buffer }) => buffer));
     expect(buffers.every((buffer) => given.has(buffer))).toBe(true);
