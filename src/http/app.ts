@@ -16,7 +16,7 @@ import { uploadRoutes } from './uploads.ts';
 
 /** The registry as a Hono app. */
 export function createApp(services: Services, clock: () => Date, storeAccess?: MiddlewareHandler): Hono<AppEnv> {
-  const { config, log, needs, accounts, addressOf, originOf, intake, isOnLoopback } = services;
+  const { config, log, needs, accounts, addressOf, originOf, intake, isEmulated, isOnLoopback } = services;
   // Docker asks for `/v2/`, others for `/v2`: a slash at the end makes no difference, and routes are written without it.
   const app = new Hono<AppEnv>({ strict: false });
   // Ahead of the access log, whose lines are of registry clients.
@@ -28,7 +28,7 @@ export function createApp(services: Services, clock: () => Date, storeAccess?: M
   });
   app.use(configuredHeaders(config.http.headers));
   if (isOnLoopback && config.auth.kind === 'none') app.use(refuseForeignHosts(config.http));
-  app.use(refuseForeignPages(config.http, originOf));
+  app.use(refuseForeignPages(config.http, originOf, isEmulated));
 
   app.route('/', refusingOtherMethods(rootRoutes()));
   app.route('/', refusingOtherMethods(new Hono<AppEnv>().get('/v2', needs('base'), (c) => c.json({}))));
@@ -44,7 +44,10 @@ export function createApp(services: Services, clock: () => Date, storeAccess?: M
 
 /** For load balancers and Helm charts, which ask whether somebody is there; for browsers there is nothing. */
 function rootRoutes(): Hono<AppEnv> {
-  return new Hono<AppEnv>().get('/', (c) => (c.req.header('Accept')?.includes('text/html') ? c.notFound() : c.body(null, 200)));
+  return new Hono<AppEnv>().get('/', (c) => {
+    if (c.req.header('Accept')?.includes('text/html')) return c.notFound();
+    return c.body(null, 200, { 'Cache-Control': 'no-cache' });
+  });
 }
 
 /**

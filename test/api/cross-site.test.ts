@@ -45,6 +45,14 @@ describe('a web page of another origin', () => {
     expect(await begin(client, headers)).toBe(status);
   });
 
+  // Of these, `npm start` would show the app something else: its emulator takes users and default ports for no difference.
+  test.each(['', 'https://registry.test', 'http://user@registry.test', 'http://registry.test:8787', 'ftp://registry.test'])(
+    'is one whose Origin is %j, as the own is http://registry.test',
+    async (origin) => {
+      expect(await begin(memoryRegistry().client, { Origin: origin })).toBe(403);
+    },
+  );
+
   test('gets no token by POST, and moves no private layer with a password that the browser remembers', async () => {
     const { client } = memoryRegistry({
       ...USERS,
@@ -81,6 +89,17 @@ describe('the own origin', () => {
     expect(await begin(client, { ...headers, Origin: origin })).toBe(202);
     expect(await begin(client, { ...headers, Origin: 'http://registry.test' })).toBe(403);
   });
+});
+
+test('the own page is known behind a proxy with TLS, although the emulator writes http into its Origin', async () => {
+  const { client } = memoryRegistry({}, { isEmulated: true });
+  const https = { 'X-Forwarded-Proto': 'https' };
+  for (const origin of ['http://registry.test', 'https://registry.test'])
+    expect(await begin(client, { ...https, Origin: origin }), origin).toBe(202);
+  for (const origin of ['http://evil.example', 'http://registry.test:8787', 'null'])
+    expect(await begin(client, { ...https, Origin: origin }), origin).toBe(403);
+  expect(await begin(memoryRegistry().client, { ...https, Origin: 'http://registry.test' })).toBe(403);
+  expect(await begin(client, { Origin: 'https://registry.test' })).toBe(403);
 });
 
 describe('an open registry on loopback', () => {

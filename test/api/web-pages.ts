@@ -60,12 +60,9 @@ export function webPageSuite(client: () => ApiClient): void {
 
     test.each([
       ['null', () => 'null'],
-      ['nothing', () => ''],
-      ['the same host and port by the other scheme', () => own.replace('http', 'https')],
       ['the same host and another port', () => `${own.replace(/:\d+$/, '')}:1`],
       ['a host that begins as the own', () => `${own}.evil.example`],
       ['a host behind the own as a user', () => `${own}@evil.example`],
-      ['the own host behind a user', () => own.replace('//', '//user@')],
       ['a path', () => `${own}/`],
       ['a query', () => `${own}?`],
       ['two origins, the own first', () => `${own}, https://evil.example`],
