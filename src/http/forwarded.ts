@@ -16,7 +16,7 @@ export function readForwarded(header: string | null, which: 'first' | 'last'): R
   return new Map(
     Array.from(element.matchAll(PAIR), ({ groups: { name, quoted, plain } = {} }) => [
       name!.toLowerCase(),
-      quoted?.replaceAll(/\\(.)/g, '$1') ?? plain ?? '',
+      quoted ?? plain ?? '',
     ]),
   );
 }

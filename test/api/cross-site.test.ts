@@ -30,6 +30,8 @@ describe('a web page of another origin', () => {
     ['that the settings name, whatever Sec-Fetch-Site says', UI, { Origin: UI, 'Sec-Fetch-Site': 'cross-site' }, 202],
     ['that the settings name in other letters', 'HTTPS://UI.Example:443', { Origin: UI }, 202],
     ['that the settings name among others', `['http://a.example:8080', '${UI}']`, { Origin: UI }, 202],
+    ['that the settings name, of a program with pages inside', 'tauri://localhost', { Origin: 'tauri://localhost' }, 202],
+    ['that is of another program', 'tauri://localhost', { Origin: 'app://localhost' }, 403],
     ['that the settings do not name', UI, { Origin: EVIL }, 403],
     ['that begins like one that they name', UI, { Origin: `${UI}.evil.example` }, 403],
     ['that only Sec-Fetch-Site tells of', UI, { 'Sec-Fetch-Site': 'cross-site' }, 403],
@@ -228,6 +230,23 @@ describe('configured headers', () => {
       expect(take()).toEqual([]);
     },
   );
+
+  test('let the page of a UI find a blob and delete it, with the password that the browser has', async () => {
+    const ui = memoryRegistry(settings).client;
+    const blob = randomBytes(10);
+    const digest = digestOf(blob);
+    await ui.request('POST', `/v2/a/blobs/uploads/?digest=${digest}`, { body: blob, headers: ALICE });
+    for (const [method, status] of [
+      ['HEAD', 200],
+      ['DELETE', 202],
+    ] as const) {
+      const path = `/v2/a/blobs/${digest}`;
+      const preflight = await ui.request('OPTIONS', path, { headers: { Origin: UI, 'Access-Control-Request-Method': method } });
+      const sent = await ui.request(method, path, { headers: { ...ALICE, Origin: UI, 'Sec-Fetch-Site': 'cross-site' } });
+      expect([preflight.status, sent.status]).toEqual([204, status]);
+      for (const response of [preflight, sent]) expectHeaders(response);
+    }
+  });
 
   test.each<[number, string, string, Record<string, string>, typeof isFailing]>([
     [400, 'GET', '/v2/UPPER/tags/list', ALICE, undefined],

@@ -1,7 +1,6 @@
 /** What `npm start` tells the app of where it listens, and what its emulator makes of Host and Origin. */
-import { request } from 'node:http';
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Server, startServer } from '../support/server.ts';
 
@@ -23,7 +22,7 @@ async function statusOf({ port }: Server, method: string, path: string, headers:
 const BEGIN = ['POST', '/v2/a/blobs/uploads/'] as const;
 
 function describeServer(name: string, env: Record<string, string>, tests: (server: () => Server) => void): void {
-  describe(name, () => {
+  describe(`npm start of ${name}`, () => {
     let server: Server;
     beforeAll(async () => {
       server = await startServer({ env });
