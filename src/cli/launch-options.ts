@@ -27,15 +27,19 @@ export function readLaunchOptions(env: NodeJS.ProcessEnv, projectFolder: string)
   };
 }
 
+/** Whether only programs of this machine reach it. */
+export function isOnLoopback({ host }: LaunchOptions): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
 /**
  * The emulator of the embedded store serves every object, the users' secrets included, to whoever reaches it.
  * @throws {LaunchError} where there are users, and others than this machine reach it
  */
-export function assertUsersAreSafe({ host }: LaunchOptions, { auth, storage }: Config): void {
-  const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.');
-  if (auth.kind === 'none' || storage.kind === 's3' || isLocal) return;
+export function assertUsersAreSafe(options: LaunchOptions, { auth, storage }: Config): void {
+  if (auth.kind === 'none' || storage.kind === 's3' || isOnLoopback(options)) return;
   throw new LaunchError(
-    `HOST=${host} would let everyone read the embedded store past all users: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST and put a proxy in front`,
+    `HOST=${options.host} would let everyone read the embedded store past all users: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST and put a proxy in front`,
   );
 }
 

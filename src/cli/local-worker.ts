@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isOnLoopback } from './launch-options.ts';
 import type { LocalSetup } from './local-setup.ts';
 import type { StoreAccess } from './remote-store.ts';
 import { type Listener, WranglerProcess } from './wrangler-process.ts';
@@ -20,6 +21,7 @@ export class LocalWorker {
     const marks = {
       // Nothing else tells the worker that it isn't at the edge, where a client's address can be believed.
       BERTH_EMULATED: 'true',
+      ...(isOnLoopback(options) && { BERTH_ON_LOOPBACK: 'true' }),
       ...(config.storage.kind === 'r2' && { BERTH_STORE_KEY: this.#storeKey }),
     };
     const content = JSON.stringify(localConfig(toml, tomlPath, { ...settings, ...marks }));

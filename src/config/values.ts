@@ -2,6 +2,8 @@
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { findCertificate } from '../domain/certificate.ts';
+import { excerpt } from '../domain/excerpt.ts';
+import { findHostName } from '../domain/host-name.ts';
 import { isSecretKey, isVerifyingKey } from '../domain/json-web-key.ts';
 
 export const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
@@ -36,6 +38,16 @@ export const parsedBy = <T>(parse: (text: string) => T, isItsError: (error: unkn
 export const yaml = parsedBy(
   (text): unknown => parseYaml(text),
   (error) => error instanceof YAMLParseError,
+);
+
+/** Separated by commas. A port makes no difference. */
+export const hostNames = text.transform((list, context) =>
+  list.split(',').map((entry) => {
+    const name = findHostName(entry.trim());
+    if (name !== undefined) return name;
+    context.addIssue({ code: 'custom', message: `must be host names, separated by commas: "${excerpt(entry.trim())}" is none` });
+    return z.NEVER;
+  }),
 );
 
 /** For a quoted string of a header. */

@@ -398,6 +398,28 @@ describe('guessing', () => {
     expect([await status(emulator, forwarded(99)), await status(emulator, { 'X-Forwarded-For': AWAY })]).toEqual([429, 401]);
   });
 
+  test.each(['X-Forwarded-For', 'Forwarded'])(
+    'is known in the emulator by the last address of %s, without its port',
+    async (name) => {
+      const { client } = accounts({}, { isEmulated: true });
+      const forwarded = (address: string, before: string) =>
+        name === 'Forwarded' ? `${before}for=1, proto=https;For="${address}"` : `${before}1, ${address}`;
+      const status = async (address: string, before = '') =>
+        (await client.get('/v2/', { Authorization: basic('alice', 'x'), [name]: forwarded(address, before) })).status;
+      // Of a client's own beginning nothing is believed, not even a quotation mark that it leaves open.
+      for (let n = 0; n < 10; n += 1) await status(`[2001:db8::${n}]:${n}`, [`for=${n}`, 'for="', '"\\', ',,;'][n % 4]! + ', ');
+      expect([await status('2001:db8::a'), await status('[2001:db8:0:1::1]')]).toEqual([429, 401]);
+    },
+  );
+
+  test('is the one of X-Forwarded-For where Forwarded is there too', async () => {
+    const { client } = accounts({}, { isEmulated: true });
+    const status = async (headers: Record<string, string>) =>
+      (await client.get('/v2/', { Authorization: basic('alice', 'x'), ...headers })).status;
+    for (let n = 0; n < 10; n += 1) await status({ 'X-Forwarded-For': HOME, Forwarded: `for=10.0.0.${n}` });
+    expect([await status({ 'X-Forwarded-For': HOME }), await status({ Forwarded: `for=${AWAY}` })]).toEqual([429, 401]);
+  });
+
   test('that the platform refuses is counted here: it too would tell a password that is remembered', async () => {
     const { client } = accounts({}, { limit: async (key) => key.includes(AWAY) });
     expect((await guess(client, 'alice', 'wonder land', AWAY)).status).toBe(200);

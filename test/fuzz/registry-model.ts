@@ -53,6 +53,7 @@ export class RegistryModel {
     for (const [pattern, methods] of this.#endpoints) {
       const match = pattern.exec(decoded);
       if (match === null) continue;
+      if (call.method === 'OPTIONS') return { answers: ['204'] };
       const answer = methods[call.method === 'HEAD' ? 'GET' : call.method];
       if (answer === undefined) return { answers: ['405 UNSUPPORTED'] };
       const [name = '', last = ''] = match.slice(1).map(decodeURIComponent);
@@ -62,6 +63,7 @@ export class RegistryModel {
   }
 
   readonly #endpoints: readonly [RegExp, Readonly<Record<string, (call: Call, name: string, last: string) => Expected>>][] = [
+    [/^\/$/, { GET: () => ({ answers: ['200'] }) }],
     [/^\/v2$/, { GET: () => ({ answers: ['200'], json: {} }) }],
     [/^\/v2\/(.+)\/blobs\/uploads$/, { POST: (call, name) => this.#post(call, name) }],
     [/^\/v2\/(.+)\/blobs\/uploads\/([^/]+)$/, { GET: noSession, PATCH: noSession, PUT: noSession, DELETE: noSession }],
@@ -204,6 +206,8 @@ const ANY_REFUSAL = ['400 NAME_INVALID', '400 DIGEST_INVALID', '404 MANIFEST_UNK
   '404 UNSUPPORTED',
   '405 UNSUPPORTED',
   '404 BLOB_UPLOAD_UNKNOWN',
+  // OPTIONS looks at the path alone.
+  '204',
 ]);
 
 function noSession(): Expected {

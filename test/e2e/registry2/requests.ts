@@ -210,6 +210,17 @@ const ROWS: readonly Row[] = [
   ['nothing that the API has', 'GET', '/v2/a/nothing'],
   ['nothing at all', 'GET', '/nothing'],
   ['the root', 'GET', '/'],
+  ['the root by HEAD', 'HEAD', '/'],
+
+  ['the API by OPTIONS', 'OPTIONS', '/v2/'],
+  ['the catalog by OPTIONS', 'OPTIONS', '/v2/_catalog'],
+  ['tags by OPTIONS', 'OPTIONS', '/v2/a/tags/list'],
+  ['a manifest by OPTIONS', 'OPTIONS', '/v2/a/manifests/latest'],
+  ['a blob by OPTIONS', 'OPTIONS', `/v2/a/blobs/${LAYER_DIGEST}`],
+  ['uploads by OPTIONS', 'OPTIONS', '/v2/a/blobs/uploads/'],
+  ['an upload by OPTIONS', 'OPTIONS', NO_UPLOAD],
+  ['nothing that the API has by OPTIONS', 'OPTIONS', '/v2/a/nothing'],
+  ["beginning an upload by another origin's page", 'POST', '/v2/a/blobs/uploads/', { headers: { Origin: 'https://evil.example' } }],
 ];
 
 /** For registries with one user. */
@@ -223,6 +234,7 @@ const ROWS_WITH_USERS: readonly Row[] = [
   ['beginning an upload without a password', 'POST', '/v2/a/blobs/uploads/'],
   ['a manifest without a password', 'GET', '/v2/a/manifests/latest'],
   ['a manifest by HEAD with a wrong password', 'HEAD', '/v2/a/manifests/latest', as('somebody', 'wrong')],
+  ['a manifest by OPTIONS without a password', 'OPTIONS', '/v2/a/manifests/latest'],
   ['a manifest with a password', 'GET', '/v2/a/manifests/latest', as('somebody', 'secret')],
 ];
 
