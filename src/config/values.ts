@@ -1,8 +1,8 @@
 /** The kinds of values that settings have: from an environment's text to what it stands for. */
-import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { findCertificate } from '../domain/certificate.ts';
 import { isSecretKey, isVerifyingKey } from '../domain/json-web-key.ts';
+import { parseYaml, YamlError } from './yaml.ts';
 
 export const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 
@@ -27,16 +27,13 @@ export const parsedBy = <T>(parse: (text: string) => T, isItsError: (error: unkn
       return parse(text);
     } catch (error) {
       if (!isItsError(error)) throw error;
-      context.addIssue({ code: 'custom', message: error.message.split('\n')[0]! });
+      context.addIssue({ code: 'custom', message: error.message });
       return z.NEVER;
     }
   });
 
 /** JSON is YAML too. */
-export const yaml = parsedBy(
-  (text): unknown => parseYaml(text),
-  (error) => error instanceof YAMLParseError,
-);
+export const yaml = parsedBy(parseYaml, (error) => error instanceof YamlError);
 
 /** For a quoted string of a header. */
 export const plainText = text.regex(/^[\x20-\x7e]+$/, 'must be printable ASCII');
