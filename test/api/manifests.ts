@@ -105,12 +105,20 @@ export function manifestSuite(client: () => ApiClient): void {
         status: 414,
         code: 'UNSUPPORTED',
       });
-      for (const tag of ['-x', '', 'a/b', 'a:b'])
+      for (const tag of ['-x', 'a/b', 'a:b'])
         expect(await errorOf(await client().putManifest(name, `${digest}?tag=${tag}`, manifest))).toMatchObject({
           status: 400,
           code: 'MANIFEST_INVALID',
         });
       expect((await client().head(`/v2/${name}/manifests/${digest}`)).status).toBe(404);
+    });
+
+    test('an empty tag parameter counts as absent', async () => {
+      const name = freshName();
+      const manifest = await preparedManifest(name);
+      const response = await client().putManifest(name, `${digestOf(bytesOf(manifest))}?tag=&tag=a`, manifest);
+      expect([response.status, response.headers.get('OCI-Tag')]).toEqual([201, 'a']);
+      expect((await client().putManifest(name, 'b?tag=', manifest)).headers.has('Warning')).toBe(false);
     });
 
     test('with more tags than its size leaves room for: 413, which says how many; that many are taken', async () => {

@@ -11,17 +11,18 @@ function lineOf(formatter: 'text' | 'json', fields: Record<string, string | numb
   const printed = vi.spyOn(console, 'log').mockReturnValue(undefined);
   createLog({ level: 'info', formatter, accessLog: true }, clock)('info', 'request', fields);
   expect(printed).toHaveBeenCalledOnce();
-  const line = String(printed.mock.calls[0]![0]);
+  const line = String(printed.mock.calls[0]?.[0]);
   printed.mockRestore();
   return line;
 }
 
 /** Controls, line separators, signs of direction and of no width, and one beyond the first plane. */
+// prettier-ignore
 const UNSEEN = [
   ...Array.from({ length: 0x20 }, (_, code) => code),
   ...Array.from({ length: 0x21 }, (_, more) => 0x7f + more),
-  ...[0xad, 0x34f, 0x61c, 0x180e, 0x200b, 0x200c, 0x200d, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202b, 0x202c, 0x202d],
-  ...[0x202e, 0x2060, 0x2066, 0x2067, 0x2068, 0x2069, 0x3164, 0xfeff, 0xfff9, 0xe0001],
+  0xad, 0x34f, 0x61c, 0x180e, 0x200b, 0x200c, 0x200d, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e,
+  0x2060, 0x2066, 0x2067, 0x2068, 0x2069, 0x3164, 0xfeff, 0xfff9, 0xe0001,
 ].map((code) => String.fromCodePoint(code));
 
 describe.each(['text', 'json'] as const)('a line in %s', (formatter) => {
