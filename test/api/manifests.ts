@@ -250,6 +250,19 @@ export function manifestSuite(client: () => ApiClient): void {
       });
     });
 
+    test('with null where a field may be left out, as the .NET SDK writes it', async () => {
+      const name = freshName();
+      const nothing = { mediaType: null, subject: null, artifactType: null, annotations: null };
+      const manifest = await preparedManifest(name, { ...nothing, manifests: null });
+      const body = manifest.replaceAll('"size":', '"urls":null,"annotations":null,"data":null,"platform":null,"size":');
+      expect(body).not.toBe(manifest);
+      expect((await client().putManifest(name, 'latest', body)).status).toBe(201);
+      expect(await (await client().get(`/v2/${name}/manifests/latest`)).text()).toBe(body);
+      const index = JSON.stringify({ schemaVersion: 2, manifests: null, config: null, layers: null, ...nothing });
+      expect((await client().putManifest(name, 'index', index, OCI_INDEX)).status).toBe(201);
+    });
+
+    const written = imageManifest(digestOf(randomBytes(1)), 2, []);
     test.each([
       ['not JSON', '{', OCI_IMAGE],
       ['not an object', '[]', OCI_IMAGE],
@@ -259,6 +272,11 @@ export function manifestSuite(client: () => ApiClient): void {
       ['an index with layers', '{"schemaVersion":2,"manifests":[],"layers":[]}', OCI_INDEX],
       ['with a digest that is none', imageManifest('sha256:1', 2, []), OCI_IMAGE],
       ['with a negative size', imageManifest(digestOf(randomBytes(1)), -1, []), OCI_IMAGE],
+      ['with a size in a notation that Go does not read', written.replace('"size":2', '"size":2.0'), OCI_IMAGE],
+      ['with a field in another case', written.replace('"size":2', '"size":2,"Size":3'), OCI_IMAGE],
+      ['with a field twice', written.replace('"layers":[]', '"layers":[],"layers":[]'), OCI_IMAGE],
+      ['of 200,000 levels', written.replace('"layers"', `"x":${'['.repeat(200_000)}${']'.repeat(200_000)},"layers"`), OCI_IMAGE],
+      ['of 40,000 levels', written.replace('"layers"', `"x":${'['.repeat(40_000)}${']'.repeat(40_000)},"layers"`), OCI_IMAGE],
       ['of an unknown type', '{"schemaVersion":2}', 'application/json'],
       ['of no type', '{"schemaVersion":2}', ''],
     ])('%s is MANIFEST_INVALID', async (_, manifest, contentType) => {

@@ -19,6 +19,7 @@ const [CONFIG_DIGEST, LAYER_DIGEST] = [digestOf(CONFIG), digestOf(LAYER)];
 
 const manifestOf = (more: object) => bytesOf(imageManifest(CONFIG_DIGEST, 2, [{ digest: LAYER_DIGEST, size: 10 }], more));
 const IMAGE = manifestOf({});
+const TEXT = new TextDecoder().decode(IMAGE);
 const OTHER_IMAGE = manifestOf({ annotations: { other: 'yes' } });
 const WITH_SUBJECT = manifestOf({ subject: { mediaType: OCI_IMAGE, digest: digestOf(IMAGE), size: IMAGE.length } });
 const DOCKER_IMAGE_TYPE = 'application/vnd.docker.distribution.manifest.v2+json';
@@ -140,6 +141,11 @@ const ROWS: readonly Row[] = [
   ['pushing a manifest under a name that is none', 'PUT', '/v2/UPPER/manifests/latest', manifest(IMAGE)],
   ['pushing what is no JSON', 'PUT', '/v2/a/manifests/bad', manifest(bytesOf('{'))],
   ['pushing a manifest without a config', 'PUT', '/v2/a/manifests/bad', manifest(bytesOf(`{"schemaVersion":2,"mediaType":"${OCI_IMAGE}"}`))],
+  ['pushing a manifest with nulls', 'PUT', '/v2/a/manifests/nulls', manifest(manifestOf({ subject: null, annotations: null, manifests: null }))],
+  ['deleting the manifest with nulls', 'DELETE', `/v2/a/manifests/${digestOf(manifestOf({ subject: null, annotations: null, manifests: null }))}`],
+  ['pushing a manifest with a size of 2.0', 'PUT', '/v2/a/manifests/bad', manifest(bytesOf(TEXT.replace('"size":2', '"size":2.0')))],
+  ['pushing a manifest with a field twice', 'PUT', '/v2/c/manifests/other', manifest(bytesOf(TEXT.replace('"size":2', '"size":3,"size":2')))],
+  ['pushing a manifest with a field in another case', 'PUT', '/v2/c/manifests/other', manifest(bytesOf(TEXT.replace('"size":2', '"Size":2')))],
   ['pushing a manifest of another type', 'PUT', '/v2/a/manifests/bad', manifest(IMAGE, OCI_INDEX)],
   ['pushing a manifest of an unknown type', 'PUT', '/v2/a/manifests/bad', manifest(bytesOf('{"schemaVersion":2}'), 'text/plain')],
   ['pushing a manifest whose blobs are not there', 'PUT', '/v2/empty/manifests/latest', manifest(IMAGE)],
