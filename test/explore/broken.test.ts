@@ -57,6 +57,16 @@ describe('a registry that', () => {
       },
     ],
     [
+      'stores a manifest as whatever type comes last',
+      'an immutable tag beside a push as another media type',
+      {
+        breakage: (store) =>
+          overriddenStore(store, {
+            put: (key, bytes, condition) => store.put(key, bytes, key.includes('/_manifests/') ? undefined : condition),
+          }),
+      },
+    ],
+    [
       'writes the hint of a tag after it',
       'two images pushed to one tag',
       {

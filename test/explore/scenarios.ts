@@ -18,6 +18,7 @@ interface Image {
   readonly foreignLayer: Uint8Array | undefined;
   readonly manifest: Uint8Array;
   readonly digest: Digest;
+  readonly mediaType: string;
   readonly subject: Digest | undefined;
 }
 
@@ -27,7 +28,20 @@ function imageOf(text: string, subject?: Image, foreignLayer?: Uint8Array): Imag
   const urls = ['https://example.com/layer'];
   const layers = foreignLayer === undefined ? [] : [{ digest: digestOf(foreignLayer), size: foreignLayer.length, urls }];
   const manifest = bytesOf(imageManifest(configDigest, config.length, layers, subject && { subject: descriptorOf(subject) }));
-  return { config, configDigest, foreignLayer, manifest, digest: digestOf(manifest), subject: subject?.digest };
+  return {
+    config,
+    configDigest,
+    foreignLayer,
+    manifest,
+    digest: digestOf(manifest),
+    mediaType: OCI_IMAGE,
+    subject: subject?.digest,
+  };
+}
+
+function untyped(image: Image): Image {
+  const manifest = bytesOf(imageManifest(image.configDigest, image.config.length, [], { mediaType: undefined }));
+  return { ...image, manifest, digest: digestOf(manifest) };
 }
 
 const descriptorOf = ({ digest, manifest }: Image) => ({ mediaType: OCI_IMAGE, digest, size: manifest.length });
@@ -37,6 +51,9 @@ const TWO = imageOf('two');
 const SIGNATURE = imageOf('signature', ONE);
 const FOREIGN_BYTES = bytesOf('a layer from elsewhere');
 export const FOREIGN_LAYER = digestOf(FOREIGN_BYTES);
+/** The same bytes, which say nothing of their media type, as two of them. */
+const UNTYPED = untyped(imageOf('untyped'));
+const RETYPED: Image = { ...UNTYPED, mediaType: 'application/vnd.docker.distribution.manifest.v2+json' };
 const WINDOWS = imageOf('windows', undefined, FOREIGN_BYTES);
 
 /** What an actor is after; by this the end of a run is judged. */
@@ -46,6 +63,7 @@ export type Intent =
       readonly repository: string;
       readonly tag: string;
       readonly digest: Digest;
+      readonly mediaType: string;
       readonly subject?: Digest | undefined;
       readonly foreignLayer?: Digest | undefined;
     }
@@ -86,13 +104,13 @@ async function upload({ uploads }: Isolate, repository: RepositoryName, { config
 }
 
 function tagging(image: Image, tag: string, repository: RepositoryName, first: (services: Isolate) => Promise<unknown>): Actor {
-  const { digest, subject, foreignLayer } = image;
+  const { digest, mediaType, subject, foreignLayer } = image;
   return {
-    intent: { kind: 'push', repository, tag, digest, subject, foreignLayer: foreignLayer && digestOf(foreignLayer) },
+    intent: { kind: 'push', repository, tag, digest, mediaType, subject, foreignLayer: foreignLayer && digestOf(foreignLayer) },
     run: async (services) => {
       await first(services);
       await services.rest();
-      const put = await services.manifests.put(repository, { tags: [tag as Tag] }, image.manifest, undefined);
+      const put = await services.manifests.put(repository, { tags: [tag as Tag] }, image.manifest, mediaType);
       // Whoever is told so, by a warning, has no claim to it.
       if (put.lacksForeignLayers) throw new Error('a foreign layer is not here');
     },
@@ -425,6 +443,8 @@ const IMMUTABLE: readonly Scenario[] = [
     [push(SIGNATURE, 'latest')],
     [retag(SIGNATURE, 'v1'), deleteManifest(SIGNATURE)],
   ),
+  immutable('an image pushed to an immutable tag as two media types', [], [push(UNTYPED, 'v1'), push(RETYPED, 'v1')]),
+  immutable('an immutable tag beside a push as another media type', [], [push(UNTYPED, 'v1'), push(RETYPED, 'latest')]),
   immutable('an immutable tag pushed while it is deleted', [push(ONE, 'latest')], [retag(ONE, 'v1'), deleteTag('v1')]),
 ];
 
@@ -448,6 +468,11 @@ const IMMUTABLE_CROWDS: readonly Scenario[] = [
     ),
     tagsADelete: { deleted: 1, checked: 1 },
   },
+  immutable(
+    'an immutable tag set on what is deleted, and pushed as another media type',
+    [push(UNTYPED, 'latest')],
+    [retag(UNTYPED, 'v1'), deleteManifest(UNTYPED), push(RETYPED, 'latest')],
+  ),
   immutable('an immutable tag beside collection', aged(push(ONE, 'latest')), [
     retag(ONE, 'v1'),
     push(TWO, 'v1'),
