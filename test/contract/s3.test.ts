@@ -2,11 +2,13 @@ import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/clie
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type S3Config, S3Store, s3PresignGet } from '../../src/storage/s3.ts';
 import { openBucket, s3Client, type S3Settings, type TestBucket } from '../support/buckets.ts';
-import { describeUnless, missingS3 } from '../support/needs.ts';
+import { describeUnless, missingS3, missingVersitygw } from '../support/needs.ts';
 import { expectStoreError, objectStoreContract } from './store-contract.ts';
 
-describeUnless(missingS3(), 'S3', () => {
-  const s3 = inject('s3') as S3Settings;
+describeUnless(missingS3(), 'S3', () => suite(inject('s3') as S3Settings));
+describeUnless(missingVersitygw(), 'versitygw', () => suite(inject('versitygw') as S3Settings));
+
+function suite(s3: S3Settings): void {
   let bucket: TestBucket;
   beforeAll(async () => {
     bucket = await openBucket(s3, 'contract/');
@@ -76,4 +78,4 @@ describeUnless(missingS3(), 'S3', () => {
       expect(url.searchParams.get('X-Amz-Expires')).toBe('90');
     });
   });
-});
+}

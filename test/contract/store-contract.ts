@@ -1,9 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { digestOf, hexOf } from '../../src/domain/digest.ts';
-import { listAll, type ObjectStore, readAll, type StoreErrorKind } from '../../src/storage/object-store.ts';
+import { listAll, type ObjectStore, type PutCondition, readAll, type StoreErrorKind } from '../../src/storage/object-store.ts';
+import type { Pace } from '../../src/storage/pace.ts';
+import { probe } from '../../src/storage/probe.ts';
+import { rootedStore } from '../../src/storage/rooted.ts';
 import { randomContent } from '../support/random-content.ts';
 
 const PART_BYTES = 5 * 1024 * 1024;
+
+const PACE: Pace = {
+  clock: () => new Date(),
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  random: Math.random,
+};
 
 export interface OpenStore {
   readonly store: ObjectStore;
@@ -172,12 +181,29 @@ export function objectStoreContract(name: string, open: () => Promise<OpenStore>
         expect(await store.head(`${prefix}a`)).toBeUndefined();
       });
 
+      scratch('creates only what is absent, and replaces only what was read', async (prefix) => {
+        const put = (content: Uint8Array, condition: PutCondition) =>
+          store.putVerified(`${prefix}a`, streamOf(content), { length: content.length, sha256: sha256(content) }, condition);
+        const [one, other] = [randomContent(300_000), randomContent(300_000)];
+        const { etag } = (await put(one, { kind: 'absent' }))!;
+        expect(await put(other, { kind: 'absent' })).toBeUndefined();
+        const replaced = (await put(other, { kind: 'match', etag }))!;
+        expect(replaced.etag).not.toBe(etag);
+        expect(await put(one, { kind: 'match', etag })).toBeUndefined();
+        expect(await store.head(`${prefix}a`)).toMatchObject({ size: other.length, etag: replaced.etag });
+      });
+
       scratch('is refused when it ends early', async (prefix) => {
         const content = randomContent(1000);
         const put = store.putVerified(`${prefix}a`, streamOf(content), { length: 2000, sha256: sha256(content) });
         await expect(put).rejects.toThrow();
         expect(await store.head(`${prefix}a`)).toBeUndefined();
       });
+    });
+
+    scratch('is safe for pushes at the same time, which the first of them finds out', async (prefix) => {
+      expect(await probe(rootedStore(store, prefix.slice(0, -1)), PACE)).toEqual({ probe: 2, verifiesSha256: true });
+      expect(await store.list({ prefix })).toEqual({ objects: [], truncated: false });
     });
 
     describe('multipart uploads', () => {
