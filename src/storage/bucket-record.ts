@@ -23,6 +23,7 @@ export class BucketInfo {
   readonly #storeName: string;
   readonly #pace: Pace;
   #record: BucketRecord | undefined;
+  #probing: Probing | undefined;
 
   /** @param storeName - tells one storage from another, should the bucket's contents move: the endpoint, or `r2` */
   constructor(store: ObjectStore, storeName: string, pace: Pace) {
@@ -62,7 +63,7 @@ export class BucketInfo {
     const read = await this.#read();
     if (read === undefined) throw new StoreError('unavailable', `${SYSTEM_KEY} is gone`);
     const { record, etag } = read;
-    const abilities = this.#knownAbilities(record) ?? (await probe(this.#store, this.#pace));
+    const abilities = this.#knownAbilities(record) ?? (await this.#probe());
     this.#record = { ...record, stores: { ...record.stores, [this.#storeName]: abilities } };
     // Should isolates meet here, one of them writes it and all are right.
     await tryPut(this.#store, SYSTEM_KEY, encodeRecord(this.#record), { kind: 'match', etag });
@@ -71,7 +72,7 @@ export class BucketInfo {
 
   async #create(): Promise<BucketRecord> {
     const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
-    const stores = { [this.#storeName]: await probe(this.#store, this.#pace) };
+    const stores = { [this.#storeName]: await this.#probe() };
     const fresh = { layoutVersion: LAYOUT_VERSION, secret, stores } as const;
     const patience = new Patience(this.#pace);
     for (;;) {
@@ -82,7 +83,39 @@ export class BucketInfo {
       await patience.wait(SYSTEM_KEY);
     }
   }
+
+  /** Of the requests that come meanwhile, one probes. The others look again and again: its promise may end with it. */
+  async #probe(): Promise<Abilities> {
+    const { clock, wait } = this.#pace;
+    const running = this.#probing;
+    while (running !== undefined && clock().getTime() < running.endsAtMs) {
+      if (running.found !== undefined) return running.found;
+      if (running.failure !== undefined) throw running.failure;
+      await wait(POLL_MS);
+    }
+    // Its request died, and another took over.
+    if (this.#probing !== running) return this.#probe();
+    const own: Probing = (this.#probing = { endsAtMs: clock().getTime() + PROBING_MS });
+    try {
+      return (own.found = await probe(this.#store, this.#pace));
+    } catch (error) {
+      own.failure = error;
+      // The next request may be luckier.
+      this.#probing = undefined;
+      throw error;
+    }
+  }
 }
+
+interface Probing {
+  /** Its request must have ended by then. */
+  readonly endsAtMs: number;
+  found?: Abilities;
+  failure?: unknown;
+}
+
+const PROBING_MS = 15_000;
+const POLL_MS = 100;
 
 function encodeRecord(content: BucketRecord): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(content));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { BucketInfo } from '../../src/storage/bucket-record.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
-import { type ObjectStore, readAll } from '../../src/storage/object-store.ts';
+import { type ObjectStore, readAll, StoreError } from '../../src/storage/object-store.ts';
 import { countingStore } from '../support/counting-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 import { simulatedTime } from '../support/simulated-time.ts';
@@ -77,4 +77,42 @@ test('a bucket of another layout is refused', async () => {
   const store = new MemoryStore();
   await write(store, { layoutVersion: 2 });
   await expect(infoOf(store).secret()).rejects.toMatchObject({ kind: 'misconfigured' });
+});
+
+test('requests to one isolate that come at once probe once', async () => {
+  const { store, take } = countingStore(new MemoryStore());
+  const info = infoOf(store);
+  expect(await Promise.all(Array.from({ length: 100 }, () => info.abilities()))).toEqual(Array(100).fill(ABLE));
+  expect(take().filter((name) => name === 'putVerified')).toHaveLength(4 * 5 + 1);
+});
+
+test('requests that wait for a probe fail with it, and the next one probes', async () => {
+  const memory = new MemoryStore();
+  let isDown = true;
+  const store = overriddenStore(memory, {
+    putVerified: (...args) => (isDown ? Promise.reject(new StoreError('unavailable', 'down')) : memory.putVerified(...args)),
+  });
+  const { store: counted, take } = countingStore(store);
+  const info = infoOf(counted);
+  const results = await Promise.allSettled(Array.from({ length: 10 }, () => info.secret()));
+  expect(results.map(({ status }) => status)).toEqual(Array(10).fill('rejected'));
+  expect(take().filter((name) => name === 'putVerified')).toHaveLength(5);
+  isDown = false;
+  expect(await info.abilities()).toEqual(ABLE);
+});
+
+test('a request takes over where the one that probes has died', async () => {
+  const memory = new MemoryStore();
+  let isFirst = true;
+  const store = overriddenStore(memory, {
+    putVerified: (...args) => {
+      if (isFirst) return new Promise(() => undefined);
+      return memory.putVerified(...args);
+    },
+  });
+  const info = infoOf(store);
+  void info.secret();
+  await new Promise((resolve) => setImmediate(resolve));
+  isFirst = false;
+  expect(await info.abilities()).toEqual(ABLE);
 });
