@@ -12,6 +12,8 @@ export interface LaunchOptions {
   /** Absolute; holds the embedded store and the launcher's own few files. */
   readonly dataFolder: string;
   readonly scheduleSeconds: number;
+  /** Of the runtime's inspector. It takes orders from any web page, and knows every secret. */
+  readonly inspectorPort: number | undefined;
 }
 
 const HOUR_SECONDS = 3600;
@@ -24,6 +26,7 @@ export function readLaunchOptions(env: NodeJS.ProcessEnv, projectFolder: string)
     dataFolder: resolve(projectFolder, env['BERTH_DATA'] || '.berth'),
     // Hourly, as the cron in wrangler.toml.
     scheduleSeconds: wholeNumber(env, 'BERTH_SCHEDULE_SECONDS', HOUR_SECONDS, 24 * HOUR_SECONDS),
+    inspectorPort: env['BERTH_INSPECTOR_PORT'] ? wholeNumber(env, 'BERTH_INSPECTOR_PORT', 0, 65_535) : undefined,
   };
 }
 
