@@ -2,9 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 
 /** As it goes on; or why it doesn't. */
-export type Target =
-  | { readonly path: string; readonly host: string }
-  | { readonly status: number; readonly refusal: string };
+export type Target = { readonly path: string; readonly host: string } | { readonly status: number; readonly refusal: string };
 
 /** A name or address with a port. A slash in it would become part of the path: the emulator puts the two together to one URL. */
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
@@ -29,7 +27,9 @@ export function parseTarget({ url = '', headers, rawHeaders }: Pick<IncomingMess
 }
 
 function decoded(path: string): string {
-  return path.replaceAll(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))).replaceAll('\\', '/');
+  return path
+    .replaceAll(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .replaceAll('\\', '/');
 }
 
 function countOf(name: string, rawHeaders: readonly string[]): number {
@@ -65,6 +65,10 @@ export function requestHeaders(incoming: IncomingMessage, host: string): string[
     socket.remoteAddress ?? '',
     ...framing(incoming),
   ];
+}
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** How long the body is, as it was parsed here. Anything else could make the body's bytes a request of their own. */

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import { LaunchError } from './launch-error.ts';
-import { answerHeaders, parseTarget, requestHeaders } from './front-rules.ts';
+import { answerHeaders, hasBody, parseTarget, requestHeaders } from './front-rules.ts';
 import { addressesOf } from './port.ts';
 
 /** The worker's runtime closes an idle connection after 5 s: a request that is sent just then would be lost. */
@@ -112,10 +112,18 @@ function passOn(incoming: IncomingMessage, response: ServerResponse, { socketPat
     stream.on('close', () => {
       if (!isOver()) inner.destroy();
     });
+  // The worker learns of a request before its body comes. Node's flushHeaders would encode headers a second time, in UTF-8.
+  if (hasBody(incoming)) inner.write(Buffer.alloc(0));
   incoming.pipe(inner);
 }
 
-function refuse(incoming: IncomingMessage, response: ServerResponse, status: number, message: string, code = 'UNSUPPORTED'): void {
+function refuse(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  message: string,
+  code = 'UNSUPPORTED',
+): void {
   const body = JSON.stringify({ errors: [{ code, message }] });
   response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
   response.end(body);
