@@ -21,9 +21,6 @@ const LINGER_MS = 2000;
 /** The longest `Location` of an upload session has some 10 KB. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
-/** Bytes that wait in each direction before the sender is held up. */
-const BUFFER_BYTES = 256 * 1024;
-
 export interface FrontOptions {
   readonly host: string;
   /** 0 for any that is free. */
@@ -49,7 +46,6 @@ export class Front {
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
-      highWaterMark: BUFFER_BYTES,
     };
     const servers: Server[] = [];
     let failure: unknown;

@@ -31,14 +31,15 @@ export function readLaunchOptions(env: NodeJS.ProcessEnv, projectFolder: string)
 }
 
 /**
- * The emulator of the embedded store serves every object, the users' secrets included, to whoever reaches it.
+ * Only front.ts stands between a client and an emulator that would serve every object of the embedded store, secrets included. That
+ * is enough for a laptop, and no protection to rely on where users are to be kept apart.
  * @throws {LaunchError} where there are users, and others than this machine reach it
  */
 export function assertUsersAreSafe({ host }: LaunchOptions, { auth, storage }: Config): void {
   const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.');
   if (auth.kind === 'none' || storage.kind === 's3' || isLocal) return;
   throw new LaunchError(
-    `HOST=${host} would let everyone read the embedded store past all users: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST and put a proxy in front`,
+    `HOST=${host} would show the network an embedded store that is made for this machine alone, users or not: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST`,
   );
 }
 

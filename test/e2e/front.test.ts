@@ -38,7 +38,10 @@ test('the worker still has the path to the secret, on a socket in the folder tha
 test.each([
   ['the path', { path: SECRET_PATH, headers: AS_LOCALHOST }],
   ['a header', { path: '/v2/', headers: { ...AS_LOCALHOST, 'MF-Original-URL': `http://localhost${SECRET_PATH}` } }],
-  ['a header in small letters', { path: '/v2/', headers: { ...AS_LOCALHOST, 'mf-original-url': `http://localhost${SECRET_PATH}` } }],
+  [
+    'a header in small letters',
+    { path: '/v2/', headers: { ...AS_LOCALHOST, 'mf-original-url': `http://localhost${SECRET_PATH}` } },
+  ],
   ['a host with a path', { path: '/v2/', headers: { host: `localhost${SECRET_PATH}?` } }],
   ['the path by way of others', { path: `/v2/%2e%2e/.${SECRET_PATH}`, headers: AS_LOCALHOST }],
   ['a whole URL', { path: `http://localhost/v2\\..${SECRET_PATH}`, headers: AS_LOCALHOST }],

@@ -271,7 +271,7 @@ describe('whoever takes nothing holds up', () => {
     });
     const socket = connect(port, '127.0.0.1').pause();
     socket.write(lines('GET /v2/ HTTP/1.1', 'Host: a'));
-    expect(await await vi.waitUntil(() => sent)).toBeLessThan(MANY_BYTES);
+    expect(await vi.waitUntil(() => sent)).toBeLessThan(MANY_BYTES);
     socket.destroy();
   });
 });
