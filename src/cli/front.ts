@@ -91,7 +91,7 @@ function passOn(incoming: IncomingMessage, response: ServerResponse, { socketPat
     setHost: false,
   });
   inner.on('response', (answer) => {
-    response.writeHead(answer.statusCode!, answer.statusMessage!, answerHeaders(answer.rawHeaders));
+    response.writeHead(answer.statusCode!, answer.statusMessage, answerHeaders(answer.rawHeaders));
     // Where the worker breaks off, so does this: the client sees that the body is not all of it.
     pipeline(answer, response, () => undefined);
   });
