@@ -158,7 +158,6 @@ export function compose(config: Config, platform: Platform): Registry {
     needs: createGuard(authenticator, originOf, addressOf),
     originOf,
     addressOf,
-    isEmulated,
     isOnLoopback,
     accounts: authenticator instanceof Accounts ? authenticator : undefined,
     blobs,

@@ -16,7 +16,7 @@ import { uploadRoutes } from './uploads.ts';
 
 /** The registry as a Hono app. */
 export function createApp(services: Services, clock: () => Date, storeAccess?: MiddlewareHandler): Hono<AppEnv> {
-  const { config, log, needs, accounts, addressOf, originOf, intake, isEmulated, isOnLoopback } = services;
+  const { config, log, needs, accounts, addressOf, originOf, intake, isOnLoopback } = services;
   // Docker asks for `/v2/`, others for `/v2`: a slash at the end makes no difference, and routes are written without it.
   const app = new Hono<AppEnv>({ strict: false });
   // Ahead of the access log, whose lines are of registry clients.
@@ -28,7 +28,7 @@ export function createApp(services: Services, clock: () => Date, storeAccess?: M
   });
   app.use(configuredHeaders(config.http.headers));
   if (isOnLoopback && config.auth.kind === 'none') app.use(refuseForeignHosts(config.http));
-  app.use(refuseForeignPages(config.http, originOf, isEmulated));
+  app.use(refuseForeignPages(config.http, originOf));
 
   app.route('/', refusingOtherMethods(rootRoutes()));
   app.route('/', refusingOtherMethods(new Hono<AppEnv>().get('/v2', needs('base'), (c) => c.json({}))));

@@ -28,8 +28,6 @@ export interface Services {
   readonly locate: Locate;
   readonly originOf: OriginOf;
   readonly addressOf: AddressOf;
-  /** Whether the edge's emulator stands before it. */
-  readonly isEmulated: boolean;
   /** Whether only programs of the same machine reach it, browsers among them. */
   readonly isOnLoopback: boolean;
   readonly needs: Needs;

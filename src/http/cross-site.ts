@@ -17,12 +17,8 @@ const READING = ['GET', 'HEAD', 'OPTIONS'];
  * Refuses what changes something and comes from a page of another origin. Browsers say so by `Origin`, and by `Sec-Fetch-Site`
  * where they trust the connection; other clients send neither.
  */
-export function refuseForeignPages({ headers }: Config['http'], originOf: OriginOf, isEmulated: boolean): MiddlewareHandler {
+export function refuseForeignPages({ headers }: Config['http'], originOf: OriginOf): MiddlewareHandler {
   const allowed = allowedOrigins(headers);
-
-  // `wrangler dev` writes http into an Origin whose host is the request's, also where a proxy in front says https.
-  const isOwn = (origin: string | undefined, { origin: own, host }: URL) =>
-    origin === own || (isEmulated && origin === new URL(`http://${host}`).origin);
 
   const isAllowed = (c: Context, origin: string | undefined) =>
     (origin !== undefined && allowed.includes(origin)) || (allowed.includes('*') && !hasCredentials(c));
@@ -31,7 +27,7 @@ export function refuseForeignPages({ headers }: Config['http'], originOf: Origin
     const given = c.req.header('Origin');
     const origin = findWebOrigin(given ?? '');
     const own = originOf(c.req.raw);
-    const isForeign = (given !== undefined && !isOwn(origin, new URL(own))) || isSaidForeign(c.req.header('Sec-Fetch-Site'));
+    const isForeign = (given !== undefined && origin !== new URL(own).origin) || isSaidForeign(c.req.header('Sec-Fetch-Site'));
     if (isForeign && !isAllowed(c, origin))
       throw new Failure(
         'denied',

@@ -60,6 +60,7 @@ export function webPageSuite(client: () => ApiClient): void {
 
     test.each([
       ['null', () => 'null'],
+      ['the same host and port by the other scheme', () => own.replace('http', 'https')],
       ['the same host and another port', () => `${own.replace(/:\d+$/, '')}:1`],
       ['a host that begins as the own', () => `${own}.evil.example`],
       ['a host behind the own as a user', () => `${own}@evil.example`],
