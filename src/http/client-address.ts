@@ -4,8 +4,8 @@ import { readForwarded } from './forwarded.ts';
 export type AddressOf = (request: Request) => string;
 
 /**
- * Cloudflare's edge says in CF-Connecting-IP who it is, whatever a client has written there. Its emulator believes the client:
- * there the proxy in front is asked, which adds the last address of X-Forwarded-For, or else of Forwarded.
+ * Cloudflare's edge sets CF-Connecting-IP itself, whatever a client has written there. Under its emulator our own listener does, to the
+ * address of the connection. Where that is a proxy's, the proxy adds the client's as the last of X-Forwarded-For, or of Forwarded.
  */
 export function createAddressOf(isEmulated: boolean): AddressOf {
   return ({ headers }) => {
