@@ -193,6 +193,27 @@ describe('bytes that say nothing of their media type', () => {
       OCI_IMAGE,
     ]);
   });
+
+  test('deleted and pushed as another type just before the immutable tag stands have the type of the tag', async () => {
+    const store = new MemoryStore();
+    const { client } = memoryRegistry(RULES, { store });
+    const manifest = await untyped(client);
+    await client.putManifest(NAME, 'latest', manifest);
+    const statuses: number[] = [];
+    const meanwhile = overriddenStore(store, {
+      put: async (at, bytes, condition) => {
+        if (at === TAG_KEY && statuses.length === 0) {
+          statuses.push((await remove(client, digest(manifest))).status);
+          statuses.push((await client.putManifest(NAME, digest(manifest), manifest, DOCKER)).status);
+        }
+        return store.put(at, bytes, condition);
+      },
+    });
+    expect((await memoryRegistry(RULES, { store: meanwhile }).client.putManifest(NAME, 'v1', manifest)).status).toBe(201);
+    expect(statuses).toEqual([202, 201]);
+    const later = memoryRegistry(RULES, { store }).client;
+    expect([await typeOf(later, 'v1'), await typeOf(later, digest(manifest))]).toEqual([OCI_IMAGE, OCI_IMAGE]);
+  });
 });
 
 describe('what it costs', () => {
