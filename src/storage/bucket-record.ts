@@ -88,9 +88,9 @@ export class BucketInfo {
   async #probe(): Promise<Abilities> {
     const { clock, wait } = this.#pace;
     const running = this.#probing;
-    while (running !== undefined && clock().getTime() < running.endsAtMs) {
-      if (running.found !== undefined) return running.found;
-      if (running.failure !== undefined) throw running.failure;
+    while (clock().getTime() < (running?.endsAtMs ?? 0)) {
+      if (running?.found !== undefined) return running.found;
+      if (running?.failure !== undefined) throw running.failure;
       await wait(POLL_MS);
     }
     // Its request died, and another took over.

@@ -32,8 +32,9 @@ test('a storage that ignores conditions is refused, nothing is written down, and
 test('a storage that an earlier version found able is probed once more, and the secret is kept', async () => {
   const { store, take } = countingStore(new MemoryStore());
   await write(store, EARLIER);
+  take();
   expect(await infoOf(store).abilities()).toEqual(ABLE);
-  expect(take().length).toBeGreaterThan(20);
+  expect(take()).toHaveLength(1 + 26);
   // The earlier version reads it: what it knows is where it was.
   expect(await read(store)).toEqual({ ...EARLIER, stores: { one: { verifiesSha256: true, probe: 2 } } });
   take();
@@ -82,7 +83,8 @@ test('a bucket of another layout is refused', async () => {
 test('requests to one isolate that come at once probe once', async () => {
   const { store, take } = countingStore(new MemoryStore());
   const info = infoOf(store);
-  expect(await Promise.all(Array.from({ length: 100 }, () => info.abilities()))).toEqual(Array(100).fill(ABLE));
+  const found = await Promise.all(Array.from({ length: 100 }, () => info.abilities()));
+  expect(found).toEqual(Array.from({ length: 100 }, () => ABLE));
   expect(take().filter((name) => name === 'putVerified')).toHaveLength(4 * 5 + 1);
 });
 

@@ -59,7 +59,7 @@ describe('over HTTP, a storage', () => {
   let server: Awaited<ReturnType<typeof startS3>> | undefined;
   afterEach(async () => server?.stop());
 
-  const realTime: Pace = { clock: () => new Date(), wait: async (ms) => void (await sleep(ms)), random: Math.random };
+  const realTime: Pace = { clock: () => new Date(), wait: (ms) => sleep(ms), random: Math.random };
 
   test('that checks conditions before it reads the body is refused', async () => {
     server = await startS3({ checks: 'before the body' });
@@ -187,14 +187,16 @@ async function startS3({ checks, loser = [412, 'PreconditionFailed'] }: Conduct)
     }, 20);
   };
 
+  const remove = async (request: IncomingMessage, response: ServerResponse) => {
+    for (const [, key] of (await text(request)).matchAll(/<Key>(.*?)<\/Key>/g)) etags.delete(key!);
+    response.end('<DeleteResult></DeleteResult>');
+  };
+
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url!, 'http://s3');
-    if (request.method === 'PUT') return void put(decodeURIComponent(pathname).slice('/bucket/'.length), request, response);
-    if (request.method !== 'POST' || !searchParams.has('delete')) return void refuse(response, [400, 'InvalidRequest']);
-    void text(request).then((body) => {
-      for (const [, key] of body.matchAll(/<Key>(.*?)<\/Key>/g)) etags.delete(key!);
-      response.end('<DeleteResult></DeleteResult>');
-    });
+    if (request.method === 'PUT') void put(decodeURIComponent(pathname).slice('/bucket/'.length), request, response);
+    else if (request.method === 'POST' && searchParams.has('delete')) void remove(request, response);
+    else refuse(response, [400, 'InvalidRequest']);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const store = new S3Store({
