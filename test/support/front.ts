@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { startCountingProxy } from './counting-proxy.ts';
 import { callUpstream, pass, type Passage } from './passing.ts';
 
@@ -13,31 +13,36 @@ export interface FrontRequest {
 export interface Front {
   /** What stands before the repository in an image's name. */
   readonly host: string;
-  /** All that came since this was asked the last time, in the order of arrival. */
-  readonly takeRequests: () => FrontRequest[];
-  /** Lets no content through to its end. Resolves once the first is under way, and that is when its beginning has passed. */
+  /** In the order of arrival. */
+  readonly requests: readonly FrontRequest[];
+  /** Lets no more content through to its end. Resolves when the beginning of the first has passed. */
   readonly holdContent: () => Promise<void>;
-  /** Lets everything through again. Resolves when all that was held up has been given up by its client. */
+  /** Lets content through again, but what was held up: its connections are cut where the client hasn't closed them. */
   readonly release: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 export async function startFront(registryUrl: string): Promise<Front> {
   const requests: FrontRequest[] = [];
+  const held: ServerResponse[] = [];
   let onHeld: (() => void) | undefined;
   const handle = (passage: Passage) => {
     const { method = '', url = '', headers } = passage.incoming;
     requests.push({ method, path: url.replace(/\?.*/, ''), headers });
-    if (onHeld !== undefined && url.includes('/blobs/uploads/') && method !== 'POST') passBeginning(passage, onHeld);
-    else pass(passage);
+    if (onHeld !== undefined && url.includes('/blobs/uploads/') && method !== 'POST') {
+      held.push(passage.outgoing);
+      passBeginning(passage, onHeld);
+    } else pass(passage);
   };
   const proxy = await startCountingProxy(registryUrl, { handle, hostname: 'localhost' });
   return {
     host: new URL(proxy.endpoint).host,
-    takeRequests: () => requests.splice(0),
+    requests,
     holdContent: () => new Promise((resolve) => (onHeld = resolve)),
     release: () => {
       onHeld = undefined;
+      // Docker 20 never gives up the upload of a configuration.
+      for (const outgoing of held.splice(0)) outgoing.destroy();
       return proxy.idle();
     },
     stop: proxy.stop,

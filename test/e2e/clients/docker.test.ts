@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { ApiClient, OCI_IMAGE, OCI_INDEX } from '../../support/api-client.ts';
 import { describeClient } from '../../support/clients.ts';
 import { type Docker, type DockerEngine, dockerEngines, startDockerd } from '../../support/dockerd.ts';
 import { describeOnEachStore } from '../../support/each-store.ts';
-import { type Front, type FrontRequest, startFront } from '../../support/front.ts';
+import { type FrontRequest, startFront } from '../../support/front.ts';
 import { type Layout, makeBuildContext, makeChildContext, makeLayout, MIB, putLayout } from '../../support/images.ts';
 import { run } from '../../support/programs.ts';
 
@@ -35,12 +36,17 @@ function describeDocker(dockerEngine: DockerEngine): void {
     describeOnEachStore('docker', (registry, store) => {
       const hello = () => `${registry().host}/hello`;
       const api = () => new ApiClient((path, init) => fetch(registry().url + path, init));
-      // To the engine another registry, to which it has pushed nothing yet.
-      let front: Front;
-      beforeAll(async () => {
-        front = await startFront(registry().url);
-      });
-      afterAll(async () => await front?.stop());
+      const openFront = async () => {
+        const front = await startFront(registry().url);
+        onTestFinished(front.stop);
+        return front;
+      };
+      /** An image of which neither engine nor registry has seen anything: its layers are mounted from nowhere. */
+      const buildFresh = async (image: string, largeBytes: number) => {
+        const context = folder(randomUUID());
+        await makeBuildContext(context, largeBytes);
+        await engine.docker('build', '--tag', image, context);
+      };
 
       test('pushes an image with a layer over 100 MB and pulls the same one', async () => {
         await engine.docker('build', '--tag', hello(), folder('context'));
@@ -77,23 +83,24 @@ function describeDocker(dockerEngine: DockerEngine): void {
       });
 
       test(`sends each blob by ${UPLOADS[imageStore].join(', ')}`, async () => {
+        const front = await openFront();
         const image = `${front.host}/by-steps`;
-        await engine.docker('tag', hello(), image);
-        front.takeRequests();
+        await buildFresh(image, MIB);
         await engine.docker('push', image);
-        const ofUploads = front.takeRequests().filter(({ path }) => path.startsWith('/v2/by-steps/blobs/uploads/'));
+        const ofUploads = front.requests.filter(({ path }) => path.startsWith('/v2/by-steps/blobs/uploads/'));
         const config = 1;
         const expected = Array.from({ length: 3 + config }, () => UPLOADS[imageStore]).flat();
         expect(ofUploads.map(kindOf).toSorted()).toEqual(expected.toSorted());
       });
 
       test('pushes an image whose push was broken off within a layer', async () => {
+        const front = await openFront();
         const image = `${front.host}/broken-off`;
-        await engine.docker('tag', hello(), image);
+        await buildFresh(image, 9 * MIB);
         const pushing = new AbortController();
         const underWay = front.holdContent();
         const brokenOff = expect(engine.dockerUntil(pushing.signal, 'push', image)).rejects.toThrow();
-        await underWay;
+        await Promise.race([underWay, brokenOff]);
         pushing.abort();
         await brokenOff;
         await front.release();
@@ -121,9 +128,9 @@ function describeDocker(dockerEngine: DockerEngine): void {
 
       test('pulls the image of the platform asked for, of an index with attestations', async () => {
         await putLayout(api(), 'index', index);
-        front.takeRequests();
+        const front = await openFront();
         await engine.docker('pull', '--platform=linux/arm64', `${front.host}/index`);
-        const paths = front.takeRequests().map(({ path }) => path);
+        const paths = front.requests.map(({ path }) => path);
         const pulled = index.layers.filter((layer) => paths.includes(`/v2/index/blobs/${layer}`));
         const ofAmd64 = index.layers.length / 2;
         expect(pulled).toEqual(index.layers.slice(ofAmd64));
