@@ -66,6 +66,8 @@ export interface Platform {
   readonly limit: ((key: string) => Promise<boolean>) | undefined;
   /** Whether this is the edge's emulator, which lets clients say whatever they like about where they are. */
   readonly isEmulated: boolean;
+  /** Whether it listens on loopback alone. */
+  readonly isOnLoopback: boolean;
   /** What opens the store to commands on the same machine; undefined: nothing does. */
   readonly storeKey?: string | undefined;
   /** How many tags one delete of a manifest takes, where a test wants other numbers than tags.ts. */
@@ -79,6 +81,7 @@ export interface Bindings {
   readonly LOGIN_LIMITER?: RateLimit;
   /** From the launcher behind `npm start`. */
   readonly BERTH_EMULATED?: string;
+  readonly BERTH_ON_LOOPBACK?: string;
   /** From the launcher as well, drawn at each start. */
   readonly BERTH_STORE_KEY?: string;
 }
@@ -108,6 +111,7 @@ export function platformOn(store: ObjectStore, storeName: string, config: Config
     random: Math.random,
     limit: limiter && (async (key: string) => (await limiter.limit({ key })).success),
     isEmulated: emulated !== undefined,
+    isOnLoopback: bindings.BERTH_ON_LOOPBACK !== undefined,
     storeKey: emulated === undefined ? undefined : storeKey,
   };
 }
@@ -118,7 +122,7 @@ const MANIFESTS_BYTES = 8 * 1024 * 1024;
 
 /** The only wiring. */
 export function compose(config: Config, platform: Platform): Registry {
-  const { store, storeName, presign, pool, clock, randomId, wait, random, limit, isEmulated, storeKey } = platform;
+  const { store, storeName, presign, pool, clock, randomId, wait, random, limit, isEmulated, isOnLoopback, storeKey } = platform;
   const pace = { clock, wait, random };
   const { partBytes, gracePeriodSeconds } = config.storage;
   const { secrets } = config.http;
@@ -145,13 +149,17 @@ export function compose(config: Config, platform: Platform): Registry {
   const keys = (purpose: string) => new KeyRing(async () => (secrets.length > 0 ? secrets : [await bucket.secret()]), purpose);
   const seal = new SessionSeal(keys('berth upload session'), clock, gracePeriodSeconds / 2);
   const authenticator = openAuthenticator(config.auth, { store, clock, keys, wait, limit });
+  const originOf = createOriginOf(config.http);
   const addressOf = createAddressOf(isEmulated);
   const services = {
     config,
     log,
     locate: createLocate(config.http),
-    needs: createGuard(authenticator, createOriginOf(config.http), addressOf),
+    needs: createGuard(authenticator, originOf, addressOf),
+    originOf,
     addressOf,
+    isEmulated,
+    isOnLoopback,
     accounts: authenticator instanceof Accounts ? authenticator : undefined,
     blobs,
     uploads,

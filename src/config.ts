@@ -13,7 +13,7 @@ import { HtpasswdError, parseHtpasswd } from './domain/htpasswd.ts';
 import { type ImmutableTagRule, immutableTagRules } from './domain/immutable-tags.ts';
 import { type RetentionRule, retentionRules } from './domain/retention.ts';
 import { HEADERS_PREFIX, headersOf } from './config/headers.ts';
-import { flag, httpUrl, jwks, parsedBy, pem, plainText, text, wholeNumber, yaml } from './config/values.ts';
+import { flag, hostNames, httpUrl, jwks, parsedBy, pem, plainText, text, wholeNumber, yaml } from './config/values.ts';
 import type { S3Config } from './storage/s3.ts';
 
 export interface Config {
@@ -50,6 +50,8 @@ export interface Config {
     readonly headers: Readonly<Record<string, string>>;
     /** The address clients use, for absolute URLs; absent: taken from each request. */
     readonly host: string | undefined;
+    /** What else than loopback's names an open registry on loopback answers to. */
+    readonly allowedHosts: readonly string[];
     readonly relativeUrls: boolean;
     /** Of bodies that are held in memory, in bytes a second; 0: there is none. */
     readonly minimumSpeed: number;
@@ -123,6 +125,7 @@ export const SETTINGS = {
   REGISTRY_TAGS_IMMUTABLE: yaml.pipe(immutableTagRules).default([]),
   REGISTRY_RETENTION: yaml.pipe(retentionRules).optional(),
   REGISTRY_HTTP_HOST: httpUrl.optional(),
+  REGISTRY_HTTP_ALLOWEDHOSTS: hostNames.default([]),
   REGISTRY_HTTP_RELATIVEURLS: flag.default(false),
   REGISTRY_HTTP_MINIMUMSPEED: wholeNumber(0, MIB)
     .refine((speed) => speed === 0 || speed >= 4096, 'must be 0 or from 4096 to 1048576')
@@ -210,6 +213,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     http: {
       headers: headersOf(all),
       host: settings.REGISTRY_HTTP_HOST,
+      allowedHosts: settings.REGISTRY_HTTP_ALLOWEDHOSTS,
       relativeUrls: settings.REGISTRY_HTTP_RELATIVEURLS,
       minimumSpeed: settings.REGISTRY_HTTP_MINIMUMSPEED,
       secrets: settings.REGISTRY_HTTP_SECRET,

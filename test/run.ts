@@ -1,10 +1,12 @@
 /**
- * `npm test`: every suite this machine can run, each skipped one named with the way to run it, and a line of totals.
+ * `npm test`: every suite this machine can run, what is missing for the others, and a line of totals.
  * Arguments go on to vitest: `npm test -- docker` runs the files with "docker" in their path.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCLI, startVitest } from 'vitest/node';
+import { announcement } from './support/announcement.ts';
+import { ProgressReporter } from './support/progress-reporter.ts';
 import { differences, markdownOf, resultTables } from './support/result-tables.ts';
 import { totalsOf } from './support/totals.ts';
 
@@ -17,7 +19,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 
 const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
 const config = join(import.meta.dirname, 'vitest.config.ts');
-const { state } = await startVitest('test', filter, { ...options, config });
+console.log(announcement(filter));
+const reporters = process.stdout.isTTY ? undefined : ['default', new ProgressReporter()];
+const { state } = await startVitest('test', filter, { ...options, config, ...(reporters && { reporters }) });
 
 const modules = state.getTestModules();
 const totals = totalsOf(modules, state.getUnhandledErrors().length);
@@ -26,7 +30,8 @@ if (nothingMayBeSkipped) {
   totals.failed += totals.skipped;
   totals.skipped = 0;
 }
-for (const table of resultTables(modules)) {
+// Long, and for who asked for them: `npm run clients`, `npm run conformance`, CI.
+for (const table of filter.length > 0 || nothingMayBeSkipped ? resultTables(modules) : []) {
   console.log(`\n${markdownOf(table)}\n`);
   // With programs of other versions than CI's, other rows are no mistake.
   if (!nothingMayBeSkipped) continue;
@@ -40,7 +45,8 @@ for (const table of resultTables(modules)) {
 const nothingRan = totals.passed + totals.failed === 0;
 if (nothingRan || ((process.exitCode ?? 0) !== 0 && totals.failed === 0)) totals.failed += 1;
 
-for (const { suite, why } of totals.missing) console.log(`skipped: ${suite}: ${why}`);
+for (const [why, suites] of Map.groupBy(totals.missing, ({ why }) => why))
+  console.log(`skipped: ${suites.length === 1 ? suites[0]!.suite : `${suites.length} suites`}: ${why}`);
 if (nothingMayBeSkipped) for (const name of totals.unexplained) console.log(`skipped: ${name}: no reason given`);
 if (nothingRan) console.log('failed: no test ran');
 const skipped = totals.skipped + totals.optional;

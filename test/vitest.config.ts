@@ -5,6 +5,9 @@ import { assertNoSecrets } from './support/no-secrets.ts';
 
 const root = join(import.meta.dirname, '..');
 
+/** Projects run one after the other, each with so many files at once. */
+const inTurn = (groupOrder: number, maxWorkers: number) => ({ sequence: { groupOrder }, maxWorkers });
+
 const timeouts = { testTimeout: 30_000, hookTimeout: 30_000 };
 
 export default defineConfig({
@@ -13,19 +16,23 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     // What a registry within a test prints; others are looked at when they stop (support/server.ts).
     onConsoleLog: (text) => assertNoSecrets(text),
-    // Two cores, and suites that start whole servers: one after the other is the faster way.
-    fileParallelism: false,
     projects: [
       {
         root,
-        test: { name: 'node', include: ['test/{unit,api,fuzz,explore,e2e}/**/*.test.ts'], ...timeouts },
+        // Within one process each, so two at once.
+        test: { name: 'node', include: ['test/{unit,api,fuzz,explore}/**/*.test.ts'], ...inTurn(0, 2), ...timeouts },
+      },
+      {
+        root,
+        // They start whole servers: on two cores one after the other is the faster way.
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...inTurn(1, 1), ...timeouts },
       },
       {
         root,
         // Bindings, date and flags are wrangler.toml's, so that what is tested is what is deployed; its alias has to be said again.
         plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
         resolve: { alias: { '@aws-sdk/xml-builder': join(root, 'node_modules/@aws-sdk/xml-builder/dist-cjs/index.js') } },
-        test: { name: 'workerd', include: ['test/contract/**/*.test.ts'], ...timeouts },
+        test: { name: 'workerd', include: ['test/contract/**/*.test.ts'], ...inTurn(2, 1), ...timeouts },
       },
     ],
   },

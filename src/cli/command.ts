@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { escapeUnseen } from '../domain/unseen.ts';
 
 /** What stands behind one word after `berth`. Each command is a file of its own, and a line in berth.ts. */
 export interface Command {
@@ -45,16 +46,18 @@ export function parseFlags<T extends NonNullable<ParseArgsConfig['options']>>(
   }
 }
 
+// Names that stand in a bucket are told as they are found there: a terminal must show them, and not do what they say.
+
 /** For machines: one value on stdout. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  process.stdout.write(`${escapeUnseen(JSON.stringify(value, null, 2))}\n`);
 }
 
 export function printLines(lines: readonly string[]): void {
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  for (const line of lines) process.stdout.write(`${escapeUnseen(line)}\n`);
 }
 
 /** Whatever a person should know and no pipe shall get. */
 export function mention(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${escapeUnseen(text)}\n`);
 }

@@ -2,38 +2,37 @@
 // without imports from node_modules: on a fresh clone there are none, and the machine's own Node may be too old for types.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 const packagesFolder = `${projectFolder}node_modules`;
-/** There while npm installs, with its pid, and after an install that was cut short. */
-const unfinishedMark = `${packagesFolder}/.unfinished-install`;
+/** There while npm installs, with its pid. Not in node_modules: `npm ci` empties that first. */
+const installingMark = `${projectFolder}.installing`;
 
-if (existsSync(unfinishedMark)) removeUnfinished(Number(readFileSync(unfinishedMark)));
 if (whatIsMissing() !== undefined) await install();
 
-/** npm itself would take half an unpacked package for a whole one. */
-function removeUnfinished(npmPid) {
-  if (isRunning(npmPid)) fail(`process ${npmPid} is installing packages (if not, remove node_modules)`);
-  rmSync(packagesFolder, { recursive: true });
+async function install() {
+  refuseSecondInstall();
+  process.stderr.write('berth: installing packages\n');
+  // Errors only: npm would warn of packages that want a newer Node than the system's, and they run on the one that comes along.
+  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+  const npm = spawn('npm', args, { cwd: projectFolder, stdio: ['ignore', process.stderr, 'inherit'] });
+  npm.on('error', (error) => fail(`npm ci can't be run: ${error.message}`));
+  writeFileSync(installingMark, String(npm.pid));
+  const [exitCode, signal] = await once(npm, 'exit');
+  rmSync(installingMark, { force: true });
+  if (signal !== null) fail(`npm ci was ended by ${signal}`);
+  if (exitCode !== 0) fail(`npm ci failed with exit code ${exitCode}`);
+  const missing = whatIsMissing();
+  if (missing !== undefined) fail(`npm ci left something out: ${missing}`);
 }
 
-async function install() {
-  process.stderr.write('berth: installing packages\n');
-  // Not `npm ci`: it refuses a lock file that was made where packages for another operating system could not be had.
-  const args = ['install', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
-  const npm = spawn('npm', args, { cwd: projectFolder, stdio: ['ignore', process.stderr, 'inherit'] });
-  npm.on('error', (error) => fail(`npm install can't be run: ${error.message}`));
-  mkdirSync(packagesFolder, { recursive: true });
-  writeFileSync(unfinishedMark, String(npm.pid));
-  const [exitCode, signal] = await once(npm, 'exit');
-  if (signal !== null) fail(`npm install was ended by ${signal}`);
-  const missing = exitCode === 0 ? whatIsMissing() : undefined;
-  if (missing !== undefined) fail(`npm install left something out: ${missing}`);
-  // Also after a failure, when npm tells of it itself: it has put everything back as it was.
-  rmSync(unfinishedMark);
-  if (exitCode !== 0) fail(`npm install failed with exit code ${exitCode}`);
+/** Two at once would take each other's packages away. A mark whose process is gone is from an install that was cut short. */
+function refuseSecondInstall() {
+  if (!existsSync(installingMark)) return;
+  const pid = Number(readFileSync(installingMark, 'utf8'));
+  if (pid > 0 && isRunning(pid)) fail(`process ${pid} is installing packages (if not, remove ${installingMark})`);
 }
 
 /**

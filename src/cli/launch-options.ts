@@ -12,6 +12,8 @@ export interface LaunchOptions {
   /** Absolute; holds the embedded store and the launcher's own few files. */
   readonly dataFolder: string;
   readonly scheduleSeconds: number;
+  /** Of the runtime's inspector. It takes orders from any web page, and knows every secret. */
+  readonly inspectorPort: number | undefined;
 }
 
 const HOUR_SECONDS = 3600;
@@ -24,18 +26,24 @@ export function readLaunchOptions(env: NodeJS.ProcessEnv, projectFolder: string)
     dataFolder: resolve(projectFolder, env['BERTH_DATA'] || '.berth'),
     // Hourly, as the cron in wrangler.toml.
     scheduleSeconds: wholeNumber(env, 'BERTH_SCHEDULE_SECONDS', HOUR_SECONDS, 24 * HOUR_SECONDS),
+    inspectorPort: env['BERTH_INSPECTOR_PORT'] ? wholeNumber(env, 'BERTH_INSPECTOR_PORT', 0, 65_535) : undefined,
   };
 }
 
+/** Whether only programs of this machine reach it. */
+export function isOnLoopback({ host }: LaunchOptions): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
 /**
- * The emulator of the embedded store serves every object, the users' secrets included, to whoever reaches it.
+ * Only front.ts stands between a client and an emulator that would serve every object of the embedded store, secrets included. That
+ * is enough for a laptop, and no protection to rely on where users are to be kept apart.
  * @throws {LaunchError} where there are users, and others than this machine reach it
  */
-export function assertUsersAreSafe({ host }: LaunchOptions, { auth, storage }: Config): void {
-  const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.');
-  if (auth.kind === 'none' || storage.kind === 's3' || isLocal) return;
+export function assertUsersAreSafe(options: LaunchOptions, { auth, storage }: Config): void {
+  if (auth.kind === 'none' || storage.kind === 's3' || isOnLoopback(options)) return;
   throw new LaunchError(
-    `HOST=${host} would let everyone read the embedded store past all users: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST and put a proxy in front`,
+    `HOST=${options.host} would show the network an embedded store that is made for this machine alone, users or not: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST`,
   );
 }
 

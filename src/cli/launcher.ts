@@ -5,7 +5,7 @@
  */
 import { forgetAccess, writeAccess } from './access-file.ts';
 import { holdDataFolder } from './data-folder.ts';
-import { greeting, reachableName } from './greeting.ts';
+import { greeting } from './greeting.ts';
 import { assertUsersAreSafe } from './launch-options.ts';
 import { type LocalSetup, projectFolder } from './local-setup.ts';
 import { LocalWorker } from './local-worker.ts';
@@ -44,9 +44,9 @@ export async function launch(setup: LocalSetup): Promise<never> {
     return end(1);
   });
 
-  const { key } = await worker.ready();
-  const url = `http://${reachableName(options.host)}:${options.port}`;
-  if (config.storage.kind === 'r2') writeAccess(options.dataFolder, { url, key });
+  const access = await worker.ready();
+  if (config.storage.kind === 'r2') writeAccess(options.dataFolder, access);
   process.stdout.write(greeting(options, config, projectFolder));
-  return runSchedule({ ...options, cron: toml.triggers?.crons?.[0] ?? '' });
+  const { socketPath } = worker;
+  return runSchedule({ ...options, socketPath, cron: toml.triggers?.crons?.[0] ?? '' });
 }

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Front } from './front.ts';
+import { reachableName } from './greeting.ts';
 import type { LocalSetup } from './local-setup.ts';
+import { isOnLoopback, type LaunchOptions } from './launch-options.ts';
 import type { StoreAccess } from './remote-store.ts';
 import { type Listener, WranglerProcess } from './wrangler-process.ts';
 import { localConfig } from './wrangler-toml.ts';
@@ -10,16 +13,20 @@ import { localConfig } from './wrangler-toml.ts';
 export class LocalWorker {
   readonly exited: Promise<unknown>;
   readonly #wrangler: WranglerProcess;
+  readonly #options: LaunchOptions;
+  #front: Front | undefined;
   readonly #configPath: string;
   readonly #storeKey = randomBytes(32).toString('base64url');
 
   /** @param listener - who gets to hear what it prints */
   constructor({ options, toml, tomlPath, settings, config }: LocalSetup, listener: Listener) {
+    this.#options = options;
     this.#configPath = join(options.dataFolder, 'wrangler.json');
     this.#forgetSettings();
     const marks = {
       // Nothing else tells the worker that it isn't at the edge, where a client's address can be believed.
       BERTH_EMULATED: 'true',
+      ...(isOnLoopback(options) && { BERTH_ON_LOOPBACK: 'true' }),
       ...(config.storage.kind === 'r2' && { BERTH_STORE_KEY: this.#storeKey }),
     };
     const content = JSON.stringify(localConfig(toml, tomlPath, { ...settings, ...marks }));
@@ -28,15 +35,26 @@ export class LocalWorker {
     this.exited = this.#wrangler.exited;
   }
 
-  /** Resolves once it answers, with how its store is reached: useless where the store is none of its own. */
+  /** Where it answers without the front, which keeps the emulator's own paths from clients. */
+  get socketPath(): string {
+    return this.#wrangler.socketPath;
+  }
+
+  /**
+   * Resolves once clients can reach it, with how its store is reached: useless where the store is none of its own.
+   * @throws {LaunchError} where its host and port can't be listened on
+   */
   async ready(): Promise<StoreAccess> {
-    const url = await this.#wrangler.ready;
+    await this.#wrangler.ready;
     this.#forgetSettings();
-    return { url, key: this.#storeKey };
+    const { host, port } = this.#options;
+    this.#front = await Front.open({ host, port, socketPath: this.socketPath });
+    return { url: `http://${reachableName(host)}:${this.#front.port}`, key: this.#storeKey };
   }
 
   /** Returns when nothing of it runs any more. */
   async stop(): Promise<void> {
+    this.#front?.close();
     await this.#wrangler.stop();
     this.#forgetSettings();
   }

@@ -13,7 +13,8 @@ export async function assertPortIsFree(host: string, port: number): Promise<void
   if (!failures.includes(undefined)) throw new LaunchError(`can't listen on port ${port} of ${host}: ${failures[0]}`);
 }
 
-async function addressesOf(host: string): Promise<string[]> {
+/** @throws {LaunchError} where the host is none */
+export async function addressesOf(host: string): Promise<string[]> {
   try {
     return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch (cause) {

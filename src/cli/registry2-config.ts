@@ -1,8 +1,8 @@
 /** A config.yml of registry:2 (https://distribution.github.io/distribution/about/configuration/) as Berth's settings. */
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { isKnownSetting } from '../config.ts';
 import { HEADERS_PREFIX } from '../config/headers.ts';
+import { parseYaml } from '../config/yaml.ts';
 import { LaunchError } from './launch-error.ts';
 
 export interface Registry2Config {
@@ -50,7 +50,7 @@ export function readRegistry2Config(path: string): Registry2Config {
 
 /** @throws {Error} that says what is wrong, in one line */
 export function translateRegistry2Config(text: string): Registry2Config {
-  const file = parse(text) as unknown;
+  const file = parseYaml(text);
   if (!isMapping(file)) throw new Error('it is not a config.yml of registry:2');
   const { version, loglevel, ...rest } = file;
   if (String(version) !== '0.1') throw new Error('version must be 0.1');

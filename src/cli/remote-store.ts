@@ -75,7 +75,7 @@ export class RemoteStore implements ObjectStore {
     return response.status === 412 ? undefined : written.parse(await response.json());
   }
 
-  async putVerified(): Promise<void> {
+  async putVerified(): Promise<never> {
     throw new StoreError('unexpected', 'a command hands no body on to the embedded store');
   }
 

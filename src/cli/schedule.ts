@@ -6,9 +6,8 @@ import { type IncomingMessage, request } from 'node:http';
 const FIRST_RUN_SECONDS = 60;
 
 export interface Schedule {
-  /** What the registry listens on. */
-  readonly host: string;
-  readonly port: number;
+  /** The worker's own: the front lets nobody trigger it. */
+  readonly socketPath: string;
   readonly cron: string;
   readonly scheduleSeconds: number;
 }
@@ -26,13 +25,13 @@ export async function runSchedule(schedule: Schedule): Promise<never> {
   }
 }
 
-async function trigger({ host, port, cron }: Schedule): Promise<void> {
+async function trigger({ socketPath, cron }: Schedule): Promise<void> {
   const path = `/cdn-cgi/local/scheduled?${new URLSearchParams({ cron })}`;
-  // wrangler answers this path only to whoever calls it by a local name.
-  const call = request({ host, port, path, headers: { host: 'localhost' } }).end();
+  // The emulator answers this path only to a local name.
+  const call = request({ socketPath, path, headers: { host: 'localhost' } }).end();
   const [response] = (await once(call, 'response')) as [IncomingMessage];
   response.resume();
-  if (response.statusCode !== 200) throw new Error(`wrangler answered ${response.statusCode}`);
+  if (response.statusCode !== 200) throw new Error(`the emulator answered ${response.statusCode}`);
 }
 
 function seconds(count: number): Promise<void> {

@@ -1,20 +1,21 @@
-/** `wrangler dev` as a child process: started, read, and ended with everything it started itself. */
+/** wrangler-dev.ts as a child process: started, read, and ended with everything it started itself. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { devNull } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { LaunchError } from './launch-error.ts';
+import type { WranglerDevArguments } from './wrangler-dev.ts';
 
 const STOP_WITHIN_MS = 1000;
 
 export interface WranglerDevOptions {
   readonly configPath: string;
   readonly dataFolder: string;
-  readonly host: string;
-  readonly port: number;
+  /** Of the runtime's inspector on loopback; without one there is none. */
+  readonly inspectorPort?: number | undefined;
 }
 
 /** Who gets to hear what is printed, line by line. */
@@ -25,22 +26,29 @@ export interface Listener {
 }
 
 export class WranglerProcess {
-  /** The address it answers at. */
-  readonly ready: Promise<string>;
+  /** The Unix socket on which the worker answers. */
+  readonly socketPath: string;
+  /** Resolves once it does. */
+  readonly ready: Promise<unknown>;
   readonly exited: Promise<unknown>;
   readonly #child: ChildProcess;
 
-  constructor(options: WranglerDevOptions, env: NodeJS.ProcessEnv, listener: Listener) {
-    this.#child = fork(fileURLToPath(import.meta.resolve('wrangler')), wranglerArguments(options), {
-      execArgv: ['--no-warnings', '--import', import.meta.resolve('./follow-launcher.ts')],
-      env: wranglerEnvironment(env, options.dataFolder),
+  /** @throws {LaunchError} where the data folder's path is too long */
+  constructor({ configPath, dataFolder, inspectorPort }: WranglerDevOptions, env: NodeJS.ProcessEnv, listener: Listener) {
+    this.socketPath = socketPathIn(dataFolder);
+    const given: WranglerDevArguments = { configPath, dataFolder, socketPath: SOCKET, inspectorPort };
+    this.#child = fork(join(import.meta.dirname, 'wrangler-dev.ts'), [JSON.stringify(given)], {
+      execArgv: ['--no-warnings'],
+      cwd: dataFolder,
+      env: wranglerEnvironment(env, dataFolder),
       // A process group of its own, by which the runtime and the bundler can be ended even when wrangler is gone already.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.exited = once(this.#child, 'exit');
+    this.ready = once(this.#child, 'message');
     passOn(this.#child.stderr!, listener.wrangler);
-    this.ready = passOnWorkerOutput(this.#child.stdout!, listener.worker);
+    passOnWorkerOutput(this.#child.stdout!, this.ready, listener.worker);
   }
 
   /** Returns when nothing of it runs any more. */
@@ -49,6 +57,7 @@ export class WranglerProcess {
     const timeUp = new Promise((resolve) => setTimeout(resolve, STOP_WITHIN_MS));
     await Promise.race([this.exited, timeUp]);
     this.#killGroup();
+    rmSync(this.socketPath, { force: true });
   }
 
   #killGroup(): void {
@@ -60,11 +69,16 @@ export class WranglerProcess {
   }
 }
 
-function wranglerArguments({ configPath, dataFolder, host, port }: WranglerDevOptions): string[] {
-  const inspector = ['--inspector-ip', '127.0.0.1', '--inspector-port', '0'];
-  // Naming an empty file keeps wrangler from looking for .env and .dev.vars.
-  const files = ['--config', configPath, '--persist-to', dataFolder, '--env-file', devNull];
-  return ['dev', '--local', '--ip', host, '--port', String(port), ...inspector, ...files, '--show-interactive-dev-session=false'];
+/** In the data folder, which is its owner's alone. */
+const SOCKET = 'worker.sock';
+/** Of a socket's path, by macOS; Linux takes 4 more. */
+const MAX_PATH_BYTES = 103;
+
+function socketPathIn(dataFolder: string): string {
+  const path = join(dataFolder, SOCKET);
+  const shortest = [path, relative(process.cwd(), path)].toSorted((one, other) => one.length - other.length)[0]!;
+  if (Buffer.byteLength(shortest) <= MAX_PATH_BYTES) return shortest;
+  throw new LaunchError(`the path of the data folder ${dataFolder} is too long for the socket in it (see BERTH_DATA)`);
 }
 
 /**
@@ -89,20 +103,12 @@ function wranglerEnvironment(env: NodeJS.ProcessEnv, dataFolder: string): NodeJS
   };
 }
 
-const READY = '[wrangler:info] Ready on ';
-
-/** Passes on what the worker prints, without what wrangler says itself; resolves once the worker answers. */
-function passOnWorkerOutput(output: Readable, tell: (line: string) => void): Promise<string> {
-  return new Promise((resolve) => {
-    let isReady = false;
-    createInterface({ input: output }).on('line', (line) => {
-      if (line.startsWith(READY)) {
-        isReady = true;
-        resolve(line.slice(READY.length).trim());
-      } else if (isReady && !line.startsWith('[wrangler:info] ') && !line.startsWith('⎔ ')) {
-        tell(line);
-      }
-    });
+/** Passes on what the worker prints, without what wrangler says itself. */
+function passOnWorkerOutput(output: Readable, ready: Promise<unknown>, tell: (line: string) => void): void {
+  let isReady = false;
+  void ready.then(() => (isReady = true));
+  createInterface({ input: output }).on('line', (line) => {
+    if (isReady && !line.startsWith('[wrangler:info] ') && !line.startsWith('⎔ ')) tell(line);
   });
 }
 

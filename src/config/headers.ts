@@ -5,15 +5,17 @@ import { yaml } from './values.ts';
 
 export const HEADERS_PREFIX = 'REGISTRY_HTTP_HEADERS_';
 
+const VALUE = z.union([z.string(), z.array(z.union([z.string(), z.boolean(), z.number()]))]);
+
 /**
  * registry:2's `http.headers`: each name behind the prefix is a header's, `_` standing for `-`; its value is one text or a
- * list of them.
+ * list of texts, flags and numbers.
  */
 export function headersOf(settings: readonly (readonly [string, unknown])[]): Record<string, string> {
   const headers: Record<string, string> = { 'X-Content-Type-Options': 'nosniff' };
   for (const [name, value] of settings.filter(([each]) => each.startsWith(HEADERS_PREFIX))) {
     const header = name.slice(HEADERS_PREFIX.length).replaceAll('_', '-');
-    const parsed = z.union([z.string(), z.array(z.string())]).safeParse(headerValue(String(value)));
+    const parsed = VALUE.safeParse(headerValue(String(value)));
     const content = parsed.success ? [parsed.data].flat().join(', ') : '\n';
     if (!/^[!#$%&'*+.^`|~\w-]+$/.test(header) || !/^[\x20-\x7e]*$/.test(content))
       throw new ConfigError(`${name} must be a text or a list of texts, behind the name of a header`);

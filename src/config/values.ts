@@ -1,8 +1,10 @@
 /** The kinds of values that settings have: from an environment's text to what it stands for. */
-import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { findCertificate } from '../domain/certificate.ts';
+import { excerpt } from '../domain/excerpt.ts';
+import { findHostName } from '../domain/host-name.ts';
 import { isSecretKey, isVerifyingKey } from '../domain/json-web-key.ts';
+import { parseYaml, YamlError } from './yaml.ts';
 
 export const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 
@@ -27,15 +29,22 @@ export const parsedBy = <T>(parse: (text: string) => T, isItsError: (error: unkn
       return parse(text);
     } catch (error) {
       if (!isItsError(error)) throw error;
-      context.addIssue({ code: 'custom', message: error.message.split('\n')[0]! });
+      context.addIssue({ code: 'custom', message: error.message });
       return z.NEVER;
     }
   });
 
 /** JSON is YAML too. */
-export const yaml = parsedBy(
-  (text): unknown => parseYaml(text),
-  (error) => error instanceof YAMLParseError,
+export const yaml = parsedBy(parseYaml, (error) => error instanceof YamlError);
+
+/** Separated by commas. A port makes no difference. */
+export const hostNames = text.transform((list, context) =>
+  list.split(',').map((entry) => {
+    const name = findHostName(entry.trim());
+    if (name !== undefined) return name;
+    context.addIssue({ code: 'custom', message: `must be host names, separated by commas: "${excerpt(entry.trim())}" is none` });
+    return z.NEVER;
+  }),
 );
 
 /** For a quoted string of a header. */

@@ -15,6 +15,12 @@ export const immutableTagRules = z.array(
 
 export type ImmutableTagRule = z.output<typeof immutableTagRules>[number];
 
+/** What a tag names: a client gets the bytes as what the media type says. */
+export interface TagContent {
+  readonly digest: Digest;
+  readonly mediaType: string;
+}
+
 /** Tags that keep naming what they were first given: every tag that any of the rules is about. */
 export class ImmutableTags {
   readonly #rules: readonly ImmutableTagRule[];
@@ -34,11 +40,30 @@ export class ImmutableTags {
 
   /**
    * @param current - what the tag names now; undefined where it is free
-   * @throws {Failure} tag-immutable where that is other content
+   * @throws {Failure} tag-immutable where that is other content, or the same bytes as another media type
    */
-  checkMove(name: RepositoryName, tag: Tag, digest: Digest, current: Digest | undefined): void {
-    if (current === undefined || current === digest || !this.has(name, tag)) return;
-    throw immutable(`the tag ${tag} is immutable and names ${current}: push other content under another tag`, tag, current);
+  checkMove(name: RepositoryName, tag: Tag, next: TagContent, current: TagContent | undefined): void {
+    if (current === undefined || isSame(current, next) || !this.has(name, tag)) return;
+    const named = current.digest === next.digest ? `${current.digest} as ${current.mediaType}` : current.digest;
+    throw immutable(`the tag ${tag} is immutable and names ${named}: push other content under another tag`, tag, current.digest);
+  }
+
+  /** Whether the tag may name nothing else from now on. */
+  keeps(name: RepositoryName, tag: Tag, content: TagContent, current: TagContent | undefined): boolean {
+    return current !== undefined && isSame(current, content) && this.has(name, tag);
+  }
+
+  /**
+   * A manifest keeps its media type in a repository that may have immutable tags: who pulls what such a tag names does so by
+   * digest, too, and no single write tells whether there is such a tag.
+   *
+   * @param current - how the manifest is stored now; undefined where it is not
+   * @throws {Failure} tag-immutable
+   */
+  checkMediaType(name: RepositoryName, { digest, mediaType }: TagContent, current: TagContent | undefined): void {
+    if (current === undefined || current.mediaType === mediaType || !this.mayBeIn(name)) return;
+    const message = `the repository may have immutable tags and keeps ${digest} as ${current.mediaType}: delete it first`;
+    throw new Failure('tag-immutable', message, { detail: { digest } });
   }
 
   /** @throws {Failure} tag-immutable */
@@ -50,6 +75,10 @@ export class ImmutableTags {
   #about(name: RepositoryName): readonly ImmutableTagRule[] {
     return this.#rules.filter(({ repositories }) => isRepositoryIn(repositories, name));
   }
+}
+
+function isSame(one: TagContent, other: TagContent): boolean {
+  return one.digest === other.digest && one.mediaType === other.mediaType;
 }
 
 function immutable(message: string, tag: Tag, digest: Digest): Failure {

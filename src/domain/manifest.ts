@@ -2,6 +2,7 @@ import { type Digest, findDigest } from './digest.ts';
 import { excerpt } from './excerpt.ts';
 import { Failure } from './failure.ts';
 import { hasMoreValues } from './json-values.ts';
+import { checkSpelling } from './manifest-spelling.ts';
 
 /** What one manifest says of others: everything a registry must know of it. The bytes themselves are kept as they came. */
 export interface Manifest {
@@ -54,11 +55,12 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
   const manifest = parseStoredManifest(bytes, contentType);
   const { length } = manifest.references;
   if (length > MAX_REFERENCES) throw invalid(`a manifest may name ${MAX_REFERENCES} blobs and manifests here, not ${length}`);
+  checkSpelling(bytes);
   return manifest;
 }
 
 /**
- * The same without limits: it was within those of the version that took it.
+ * The same without limits, and however it is written: the version that took it found nothing wrong.
  * @throws {Failure} manifest-invalid
  */
 export function parseStoredManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
@@ -78,7 +80,7 @@ export function parseStoredManifest(bytes: Uint8Array, contentType: string | und
 type Json = Readonly<Record<string, unknown>>;
 
 function parseImage(json: Json): Omit<Manifest, 'mediaType'> {
-  if ('manifests' in json) throw invalid('an image manifest has no manifests: this is an index');
+  if (!isAbsent(json['manifests'])) throw invalid('an image manifest has no manifests: this is an index');
   const { artifactType, ...common } = parseCommon(json);
   const config = parseDescriptor(json['config'], 'config');
   const layers = isAbsent(json['layers']) ? [] : parseDescriptors(json['layers'], 'layers');
@@ -90,7 +92,8 @@ function parseImage(json: Json): Omit<Manifest, 'mediaType'> {
 }
 
 function parseIndex(json: Json): Omit<Manifest, 'mediaType'> {
-  if ('config' in json || 'layers' in json) throw invalid('an index has no config and no layers: this is an image manifest');
+  if (!isAbsent(json['config']) || !isAbsent(json['layers']))
+    throw invalid('an index has no config and no layers: this is an image manifest');
   const common = parseCommon(json);
   const children = json['manifests'] === null ? [] : parseDescriptors(json['manifests'], 'manifests');
   const references = children.map(({ digest, mediaType }) => {
@@ -103,7 +106,7 @@ function parseIndex(json: Json): Omit<Manifest, 'mediaType'> {
 function parseCommon(json: Json): Pick<Manifest, 'subject' | 'artifactType' | 'annotations'> {
   const { schemaVersion, mediaType, subject, artifactType, annotations } = json;
   if (schemaVersion !== 2) throw invalid('schemaVersion: is not 2');
-  if (mediaType !== undefined) parseString(mediaType, 'mediaType');
+  if (!isAbsent(mediaType)) parseString(mediaType, 'mediaType');
   return {
     subject: isAbsent(subject) ? undefined : parseDescriptor(subject, 'subject').digest,
     artifactType: isAbsent(artifactType) ? undefined : parseString(artifactType, 'artifactType') || undefined,
@@ -138,7 +141,7 @@ function parseDescriptor(json: unknown, place: string): Descriptor {
   const digest = findDigest(parseString(text, `${place}.digest`));
   if (digest === undefined) throw invalid(`${place}.digest: is not a sha256 or sha512 digest`);
   if (!Number.isSafeInteger(size) || (size as number) < 0) throw invalid(`${place}.size: is not a whole number from 0 on`);
-  const places = urls === undefined ? [] : parseArray(urls, `${place}.urls`);
+  const places = isAbsent(urls) ? [] : parseArray(urls, `${place}.urls`);
   for (const [index, url] of places.entries()) parseString(url, `${place}.urls.${index}`);
   return { mediaType, digest, hasUrls: places.length > 0 };
 }
@@ -164,7 +167,7 @@ function parseString(json: unknown, place: string): string {
   return json;
 }
 
-/** Go writes an empty list, or what is left out, as null. */
+/** Go writes an empty list as null, and reads null as if the field were left out; some clients write that for each such field. */
 function isAbsent(json: unknown): json is null | undefined {
   return json === undefined || json === null;
 }

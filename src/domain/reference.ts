@@ -14,6 +14,9 @@ const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
 /** Docker's own limit; it also keeps every storage key below S3's 1,024 bytes. */
 export const MAX_NAME_LENGTH = 255;
+const MAX_TAG_LENGTH = 128;
+const DIGITS = '0123456789';
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 /** MinIO takes 255 bytes between two slashes of a key, and one key has a sign more there than the name. */
 export const MAX_COMPONENT_LENGTH = 254;
 
@@ -34,6 +37,43 @@ export function parseRepositoryName(text: string): RepositoryName {
       },
     );
   return name;
+}
+
+/**
+ * Where any text stands in a list of repositories: one behind which the same names come. It is as short as a name, and has no
+ * empty component and none of dots, which MinIO takes in no key.
+ */
+export function namePosition(text: string): string {
+  return positionOf(text, (begun) => {
+    if (begun.length === MAX_NAME_LENGTH) return '';
+    const component = begun.length - (begun.lastIndexOf('/') + 1);
+    if (component === MAX_COMPONENT_LENGTH) return '/';
+    return component === 0 ? `${DIGITS}${LETTERS}` : `-./${DIGITS}_${LETTERS}`;
+  });
+}
+
+/** The same in a list of tags. */
+export function tagPosition(text: string): string {
+  const first = `${DIGITS}${LETTERS.toUpperCase()}_${LETTERS}`;
+  return positionOf(text, (begun) => (begun.length === MAX_TAG_LENGTH ? '' : begun === '' ? first : `-.${first}`));
+}
+
+/**
+ * As far as names go along with the text, and from there behind the last that is before it. No name has a `~`.
+ *
+ * @param nextOf - characters that names may go on with, in their order
+ */
+function positionOf(text: string, nextOf: (begun: string) => string): string {
+  let begun = '';
+  for (const character of text) {
+    const next = nextOf(begun);
+    if (!next.includes(character)) {
+      const below = Array.from(next).findLast((each) => each < character);
+      return begun + (below === undefined ? '' : `${below}~`);
+    }
+    begun += character;
+  }
+  return begun;
 }
 
 export function findTag(text: string): Tag | undefined {

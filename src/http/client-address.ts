@@ -1,20 +1,28 @@
+import { readForwarded } from './forwarded.ts';
+
 /** Whose request it is, for slowing down those who guess passwords. */
 export type AddressOf = (request: Request) => string;
 
 /**
  * Cloudflare's edge says in CF-Connecting-IP who it is, whatever a client has written there. Its emulator believes the client:
- * there the proxy in front is asked, which adds the last address of X-Forwarded-For.
+ * there the proxy in front is asked, which adds the last address of X-Forwarded-For, or else of Forwarded.
  */
 export function createAddressOf(isEmulated: boolean): AddressOf {
   return ({ headers }) => {
-    const forwarded = isEmulated ? headers.get('X-Forwarded-For')?.split(',').at(-1)?.trim() : undefined;
+    const forwarded = isEmulated ? forwardedFor(headers) : undefined;
     return networkOf(forwarded || (headers.get('CF-Connecting-IP') ?? 'unknown'));
   };
 }
 
+function forwardedFor(headers: Headers): string | undefined {
+  const list = headers.get('X-Forwarded-For');
+  return list === null ? readForwarded(headers.get('Forwarded'), 'last').get('for') : list.split(',').at(-1)?.trim();
+}
+
 /** An IPv6 host picks among 2^64 addresses as it likes: what it can't change is the first half (RFC 4291, section 2.5.1). */
-function networkOf(address: string): string {
+function networkOf(text: string): string {
   // Some proxies add the port, and an IPv4 address may come as an IPv6 one.
+  const address = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? text;
   const v4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/i.exec(address)?.[1];
   if (v4 !== undefined || !address.includes(':')) return v4 ?? address;
   const [head = [], tail = []] = address.split('::').map((half) => half.split(':').filter((group) => group !== ''));

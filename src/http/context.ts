@@ -14,7 +14,7 @@ import type { Tags } from '../registry/tags.ts';
 import type { Uploads } from '../registry/uploads.ts';
 import type { AddressOf } from './client-address.ts';
 import type { Needs } from './guard.ts';
-import type { Locate } from './location.ts';
+import type { Locate, OriginOf } from './location.ts';
 
 /** What a request carries from the guard to its route. */
 export interface AppEnv {
@@ -26,7 +26,12 @@ export interface Services {
   readonly config: Config;
   readonly log: Log;
   readonly locate: Locate;
+  readonly originOf: OriginOf;
   readonly addressOf: AddressOf;
+  /** Whether the edge's emulator stands before it. */
+  readonly isEmulated: boolean;
+  /** Whether only programs of the same machine reach it, browsers among them. */
+  readonly isOnLoopback: boolean;
   readonly needs: Needs;
   /** Undefined where this registry has no users of its own. */
   readonly accounts: Accounts | undefined;

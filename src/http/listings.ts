@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { findRepositoryName, findTag, parseRepositoryName } from '../domain/reference.ts';
+import { namePosition, parseRepositoryName, tagPosition } from '../domain/reference.ts';
 import type { AppEnv, Services } from './context.ts';
 import { nextLink, parsePage } from './paging.ts';
 
@@ -12,13 +12,13 @@ export function listingRoutes({ config, tags, catalog, needs }: Services): Hono<
 
   routes.get('/v2/:name{.+}/tags/list', needs('pull'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
-    const request = parsePage(c.req.query(), config.catalogMaxEntries, findTag);
+    const request = parsePage(c, config.catalogMaxEntries, tagPosition);
     const page = await tags.list(name, request);
     return c.json({ name, tags: page.names }, 200, nextLink(c, page, request.limit));
   });
 
   routes.get('/v2/_catalog', needs('catalog'), async (c) => {
-    const request = parsePage(c.req.query(), config.catalogMaxEntries, findRepositoryName);
+    const request = parsePage(c, config.catalogMaxEntries, namePosition);
     const page = await catalog.list(request, c.get('caller').sees);
     return c.json({ repositories: page.names }, 200, nextLink(c, page, request.limit));
   });

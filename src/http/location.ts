@@ -1,4 +1,6 @@
 import type { Config } from '../config.ts';
+import { findHostName } from '../domain/host-name.ts';
+import { readForwarded } from './forwarded.ts';
 
 /** Turns a path of this registry into what `Location` carries: absolute, as registry:2's, unless told otherwise. */
 export type Locate = (request: Request, path: string) => string;
@@ -19,17 +21,24 @@ export function createLocate(http: Config['http']): Locate {
 /** As the client sees it, by what a proxy in front has added; taken over only where it is a plain scheme and host. */
 function originOf({ headers, url }: Request): string {
   const { protocol, host } = new URL(url);
-  const forwardedHost = firstOf(headers.get('X-Forwarded-Host'));
-  const forwardedProto = firstOf(headers.get('X-Forwarded-Proto'));
-  const scheme = forwardedProto === 'http' || forwardedProto === 'https' ? `${forwardedProto}:` : protocol;
-  return `${scheme}//${forwardedHost !== undefined && isHost(forwardedHost) ? forwardedHost : host}`;
+  const forwarded = forwardedOf(headers);
+  const scheme = forwarded.proto === 'http' || forwarded.proto === 'https' ? `${forwarded.proto}:` : protocol;
+  const isHost = forwarded.host !== undefined && findHostName(forwarded.host) !== undefined;
+  return `${scheme}//${isHost ? forwarded.host : host}`;
 }
 
-function isHost(text: string): boolean {
-  return HOST.test(text) && URL.canParse(`http://${text}`);
+interface Forwarded {
+  readonly proto: string | undefined;
+  readonly host: string | undefined;
 }
 
-const HOST = /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
+/** Most proxies write `X-Forwarded-*` and pass on a client's `Forwarded`, so that one counts only where there is nothing else. */
+function forwardedOf(headers: Headers): Forwarded {
+  const [proto, host] = [headers.get('X-Forwarded-Proto'), headers.get('X-Forwarded-Host')];
+  if (proto !== null || host !== null) return { proto: firstOf(proto), host: firstOf(host) };
+  const first = readForwarded(headers.get('Forwarded'), 'first');
+  return { proto: first.get('proto')?.toLowerCase(), host: first.get('host') };
+}
 
 function firstOf(header: string | null): string | undefined {
   return header?.split(',')[0]?.trim();

@@ -56,11 +56,11 @@ export function manifestRoutes({ config, manifests, intake, locate, needs }: Ser
 }
 
 /**
- * The `tag` parameters of a push by digest, each tag once.
+ * The `tag` parameters of a push by digest, each tag once; empty ones count as absent.
  * @throws {Failure} tags-too-many, manifest-invalid
  */
 function parseTags(texts: readonly string[]): Tag[] {
-  const tags = new Set(texts.map(parseTag));
+  const tags = new Set(texts.filter((text) => text !== '').map(parseTag));
   if (tags.size > MAX_TAGS) throw new Failure('tags-too-many', `one push takes ${MAX_TAGS} tags at most, not ${tags.size}`);
   return [...tags];
 }

@@ -1,24 +1,19 @@
 import type { Context } from 'hono';
 import { Failure } from '../domain/failure.ts';
 import type { NamePage, PageRequest } from '../registry/name-page.ts';
-
-interface PageQuery {
-  readonly n?: string | undefined;
-  readonly last?: string | undefined;
-}
+import { parameter } from './parameter.ts';
 
 /**
  * Reads `n` and `last`; an `n` above the maximum is taken as the maximum.
  *
- * @param findName - undefined for what can't be a name of the list
+ * @param positionOf - where any text stands in the list, as registry:2 takes any
  * @throws {Failure} page-invalid
  */
-export function parsePage(query: PageQuery, maxEntries: number, findName: (text: string) => string | undefined): PageRequest {
-  const { n, last = '' } = query;
+export function parsePage(c: Context, maxEntries: number, positionOf: (text: string) => string): PageRequest {
+  const [n, last] = [parameter(c, 'n'), parameter(c, 'last')];
   if (n !== undefined && !/^\d+$/.test(n)) throw new Failure('page-invalid', 'n must be a whole number', { detail: { n } });
-  if (last !== '' && findName(last) === undefined)
-    throw new Failure('page-invalid', 'last must be a name of the list', { detail: { last } });
-  return { limit: n === undefined ? maxEntries : Math.min(Number(n), maxEntries), last: last === '' ? undefined : last };
+  const limit = n === undefined ? maxEntries : Math.min(Number(n), maxEntries);
+  return { limit, last: last === undefined ? undefined : positionOf(last) || undefined };
 }
 
 /** `Link` to the next page of names, only where there is one. */

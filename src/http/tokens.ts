@@ -32,7 +32,10 @@ export function tokenRoutes(accounts: Accounts, addressOf: AddressOf, intake: In
     const field = (name: string) => form.get(name) ?? '';
     const request = { scopes: form.getAll('scope').join(' '), wantsRefresh: field('access_type') === 'offline' };
     const grant = field('grant_type');
-    if (grant === 'password') return forPassword(c, field('username'), field('password'), request);
+    const [user, password] = [field('username'), field('password')];
+    // As an empty name and password in a header.
+    if (grant === 'password' && user === '' && password === '') return answer(c, accounts, accounts.tokenForStranger(request));
+    if (grant === 'password') return forPassword(c, user, password, request);
     if (grant === 'refresh_token') return answer(c, accounts, accounts.tokenForRefresh(field('refresh_token'), request));
     throw new Failure('token-request-invalid', 'grant_type must be password or refresh_token');
   });

@@ -4,6 +4,7 @@ import { Failure } from '../domain/failure.ts';
 import { findRepositoryName, parseRepositoryName, type RepositoryName } from '../domain/reference.ts';
 import { offsetOf, type UploadState } from '../domain/upload-session.ts';
 import { type AppEnv, checkWritable, keepGoing, type Services } from './context.ts';
+import { parameter } from './parameter.ts';
 import { uploadBody } from './upload-request.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs */
@@ -39,8 +40,8 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Se
   routes.post('/v2/:name{.+}/blobs/uploads', needs('push'), async (c) => {
     checkWritable(config, '');
     const name = parseRepositoryName(c.req.param('name'));
-    const { mount, from, digest, 'digest-algorithm': announced } = c.req.query();
-    const algorithm = parseAlgorithm(announced ?? 'sha256');
+    const [mount, from, digest] = [parameter(c, 'mount'), parameter(c, 'from'), parameter(c, 'digest')];
+    const algorithm = parseAlgorithm(parameter(c, 'digest-algorithm') ?? 'sha256');
     if (mount !== undefined && from !== undefined) {
       const [mounted, source] = [parseDigest(mount), findRepositoryName(from)];
       // What the caller may not pull is as if it were not there.

@@ -16,8 +16,11 @@ export interface Lease {
    * @throws {StoreError} unavailable where that takes too long
    */
   readonly grow: (bytes: number, kept: number) => Promise<void>;
-  /** The same; false where there is no room within `waitMs`: the lease is then as it was. */
-  readonly tryGrow: (bytes: number, kept: number, waitMs: number) => Promise<boolean>;
+  /**
+   * The same; false where there is no room within `waitMs`: the lease is then as it was.
+   * @param isWhole - for a body that is held whole, not a part
+   */
+  readonly tryGrow: (bytes: number, kept: number, waitMs: number, isWhole?: boolean) => Promise<boolean>;
   /** Cuts out the first bytes, which nobody writes over after the release. Until then they count as the whole buffer. */
   readonly take: (length: number) => Uint8Array;
   /** True where somebody waits for memory that no other holder has promised yet. It is this one's promise to release soon. */
@@ -28,6 +31,8 @@ export interface Lease {
 
 interface Loan {
   readonly bytes: number;
+  /** Index of its class. */
+  readonly rank: number;
   /** Taken when the loan is granted: an idle buffer that waits for its request to wake up would count twice. */
   readonly buffer: ArrayBuffer;
   /** When its request last showed that it lives. */
@@ -40,6 +45,7 @@ interface Loan {
 /** A request that waits for room. */
 interface Waiter {
   readonly bytes: number;
+  readonly rank: number;
   /** The loan that the new one replaces. */
   readonly own: Loan | undefined;
   seenMs: number;
@@ -62,7 +68,7 @@ export class BufferPool {
   readonly #loans = new Set<Loan>();
   /** What the loans of each size take together. */
   readonly #lent = CLASSES.map(() => 0);
-  /** The first is of those whose bytes are all there, the others one a size. */
+  /** The first is of those whose bytes are all there, the others one a class. */
   readonly #queues = [undefined, ...CLASSES].map(() => new Set<Waiter>());
   #lookedMs = 0;
 
@@ -83,11 +89,12 @@ export class BufferPool {
 
   /**
    * Waits until others have let go of enough. A request for more than the bound waits to be alone.
-   * @param isFirst - ahead of others: for who waits for no client, and so is done soon
+   * @param isFirst - ahead of others: for requests that wait for no client, and so are done soon
+   * @param isWhole - for a body that is held whole, not a part
    * @throws {StoreError} unavailable where that takes too long
    */
-  async acquire(bytes: number, isFirst = false): Promise<Lease> {
-    const loan = await this.#borrow(bytes, undefined, this.#waitMs, isFirst);
+  async acquire(bytes: number, { isFirst = false, isWhole = false } = {}): Promise<Lease> {
+    const loan = await this.#borrow({ bytes, rank: rankOf(bytes, isWhole), own: undefined }, this.#waitMs, isFirst);
     if (loan === undefined) throw noRoom();
     return this.#lease(loan);
   }
@@ -103,8 +110,8 @@ export class BufferPool {
       grow: async (bytes, kept) => {
         if (!(await lease.tryGrow(bytes, kept, this.#waitMs))) throw noRoom();
       },
-      tryGrow: async (bytes, kept, waitMs) => {
-        const larger = await this.#borrow(bytes, loan, waitMs);
+      tryGrow: async (bytes, kept, waitMs, isWhole = false) => {
+        const larger = await this.#borrow({ bytes, rank: rankOf(bytes, isWhole), own: loan }, waitMs);
         if (larger === undefined) return false;
         loan = larger;
         new Uint8Array(loan.buffer).set(new Uint8Array(lease.buffer, 0, kept));
@@ -125,10 +132,10 @@ export class BufferPool {
     return lease;
   }
 
-  async #borrow(bytes: number, own: Loan | undefined, waitMs: number, isFirst = false): Promise<Loan | undefined> {
+  async #borrow(wanted: Pick<Waiter, 'bytes' | 'rank' | 'own'>, waitMs: number, isFirst = false): Promise<Loan | undefined> {
     const sinceMs = Date.now();
-    const waiter: Waiter = { bytes, own, seenMs: sinceMs, loan: undefined };
-    const queue = this.#queues[isFirst ? 0 : 1 + classOf(bytes)]!;
+    const waiter: Waiter = { ...wanted, seenMs: sinceMs, loan: undefined };
+    const queue = this.#queues[isFirst ? 0 : 1 + wanted.rank]!;
     try {
       for (;;) {
         waiter.seenMs = Date.now();
@@ -164,17 +171,17 @@ export class BufferPool {
       }
   }
 
-  #lend({ bytes, own, seenMs }: Waiter): Loan {
-    this.#lent[classOf(bytes)]! += bytes;
+  #lend({ bytes, rank, own, seenMs }: Waiter): Loan {
+    this.#lent[rank]! += bytes;
     // A loan that replaces another counts as held: its request has a buffer already.
-    const loan = { bytes, buffer: this.#take(bytes), seenMs, isHeld: own !== undefined, isPromised: false };
+    const loan = { bytes, rank, buffer: this.#take(bytes), seenMs, isHeld: own !== undefined, isPromised: false };
     this.#loans.add(loan);
     return loan;
   }
 
   #remove(loan: Loan): boolean {
     if (!this.#loans.delete(loan)) return false;
-    this.#lent[classOf(loan.bytes)]! -= loan.bytes;
+    this.#lent[loan.rank]! -= loan.bytes;
     return true;
   }
 
@@ -187,24 +194,28 @@ export class BufferPool {
       for (const waiter of queue) if (nowMs - waiter.seenMs > LOST_WAITER_MS) queue.delete(waiter);
   }
 
-  #hasRoomFor({ bytes, own }: Waiter): boolean {
-    const returned = own !== undefined && this.#loans.has(own) ? own : undefined;
+  #hasRoomFor(waiter: Waiter): boolean {
+    const returned = this.#returnedBy(waiter);
     if (this.#loans.size === (returned === undefined ? 0 : 1)) return true;
-    return this.lentBytes - (returned?.bytes ?? 0) + bytes <= this.#limitBytes && this.#isWithinShare(bytes, returned);
+    return this.lentBytes - (returned?.bytes ?? 0) + waiter.bytes <= this.#limitBytes && this.#isWithinShare(waiter);
   }
 
-  #isWithinShare(bytes: number, returned?: Loan): boolean {
-    if (bytes > PIECE_BYTES) return true;
-    const [tiny, small, pieces] = this.#lent as [number, number, number];
-    const lent = bytes <= TINY_BYTES ? tiny : small + pieces;
-    const isAlike = returned !== undefined && returned.bytes <= TINY_BYTES === bytes <= TINY_BYTES;
-    return lent - (isAlike ? returned.bytes : 0) + bytes <= CLASSES[classOf(bytes)]!.share * this.#limitBytes;
+  #isWithinShare(waiter: Waiter): boolean {
+    const { share, group } = CLASSES[waiter.rank]!;
+    const returned = this.#returnedBy(waiter);
+    const isAlike = returned !== undefined && CLASSES[returned.rank]!.group === group;
+    const lent = this.#lent.reduce((sum, bytes, rank) => (CLASSES[rank]!.group === group ? sum + bytes : sum), 0);
+    return lent - (isAlike ? returned.bytes : 0) + waiter.bytes <= share * this.#limitBytes;
+  }
+
+  #returnedBy({ own }: Waiter): Loan | undefined {
+    return own !== undefined && this.#loans.has(own) ? own : undefined;
   }
 
   #isWanted(loan: Loan): boolean {
     this.#serve();
     const waiters = this.#queues.flatMap((queue) => [...queue]);
-    const missing = sumOf(waiters.filter(({ bytes, own }) => this.#isWithinShare(bytes, own)));
+    const missing = sumOf(waiters.filter((waiter) => this.#isWithinShare(waiter)));
     if (missing <= sumOf([...this.#loans].filter(({ isPromised }) => isPromised))) return false;
     loan.isPromised = true;
     return true;
@@ -230,17 +241,22 @@ export class BufferPool {
 }
 
 /**
- * What share of the pool leases up to a size may take: the tiny ones, and all others up to a piece. A lease grows while it is
- * held, so a size must not be able to take up the room of the next one: the holders would wait for each other.
+ * What share of the pool the leases of a class may take, together with the others of its group. A lease grows while it is held,
+ * so a size must not be able to take up the room of the next one: the holders would wait for each other. Bodies that are
+ * held whole leave the other half to parts, which wait for the bound alone: manifests that stall must not stop layers.
  */
 const CLASSES = [
-  { upTo: TINY_BYTES, share: 1 / 4 },
-  { upTo: SMALL_BYTES, share: 1 / 2 },
-  { upTo: PIECE_BYTES, share: 1 / 4 },
-  { upTo: Infinity, share: 1 },
+  { upTo: TINY_BYTES, share: 1 / 4, group: 'tiny' },
+  { upTo: SMALL_BYTES, share: 1 / 2, group: 'small' },
+  { upTo: PIECE_BYTES, share: 1 / 4, group: 'small' },
+  { upTo: Infinity, share: Infinity, group: 'parts' },
+  { upTo: Infinity, share: 1 / 2, group: 'whole' },
 ];
 
-const classOf = (bytes: number) => CLASSES.findIndex(({ upTo }) => bytes <= upTo);
+const rankOf = (bytes: number, isWhole: boolean) => {
+  const rank = CLASSES.findIndex(({ upTo }) => bytes <= upTo);
+  return isWhole && CLASSES[rank]!.upTo === Infinity ? rank + 1 : rank;
+};
 const sumOf = (loans: readonly { readonly bytes: number }[]) => loans.reduce((sum, { bytes }) => sum + bytes, 0);
 
 function noRoom(): StoreError {

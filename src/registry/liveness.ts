@@ -36,14 +36,21 @@ export class Liveness {
 
   /**
    * Writes a cell that most likely is not there yet: one operation then. Leaves one that is there already and fresh.
+   *
+   * @param check - throws where what stands must not be overwritten
    * @returns the cell that stands there now, and whether there was nothing before, not even a tombstone
    */
-  async establish(key: string, cell: Omit<Cell, 'state'>): Promise<{ standing: Cell; isNew: boolean }> {
+  async establish(
+    key: string,
+    cell: Omit<Cell, 'state'>,
+    check: (current: StoredCell | undefined) => void = () => undefined,
+  ): Promise<{ standing: Cell; isNew: boolean }> {
     const own: Cell = { ...cell, state: 'live' };
     let standing = own;
     let looks = 0;
     const settle: Change = (current) => {
       looks += 1;
+      check(current);
       const stands = current !== undefined && this.isFresh(current) && current.mediaType === cell.mediaType;
       standing = stands ? current : own;
       return stands ? undefined : own;

@@ -1,6 +1,6 @@
 import { algorithmOf, type Digest, digestOf } from '../domain/digest.ts';
 import { Failure } from '../domain/failure.ts';
-import { type Manifest, type ManifestReference, parseManifest } from '../domain/manifest.ts';
+import { type Manifest, type ManifestReference, parseManifest, parseStoredManifest } from '../domain/manifest.ts';
 import type { Reference, RepositoryName, Tag } from '../domain/reference.ts';
 import { describeReferrer, subjectOf } from '../domain/referrer.ts';
 import { Unfinished } from '../domain/unfinished.ts';
@@ -91,8 +91,17 @@ export class Manifests {
    * @param contentType - without parameters; undefined where the client sent none
    * @throws {Failure} manifest-invalid, manifest-blob-unknown, digest-mismatch, tag-immutable
    */
-  async put(name: RepositoryName, target: PutTarget, bytes: Uint8Array, contentType: string | undefined): Promise<PutManifest> {
-    const manifest = parseManifest(bytes, contentType);
+  put(name: RepositoryName, target: PutTarget, bytes: Uint8Array, contentType: string | undefined): Promise<PutManifest> {
+    return this.#put(name, target, bytes, parseManifest(bytes, contentType));
+  }
+
+  async #put(
+    name: RepositoryName,
+    target: PutTarget,
+    bytes: Uint8Array,
+    manifest: Manifest,
+    isBack = false,
+  ): Promise<PutManifest> {
     const digest = digestOf(bytes, target.digest === undefined ? 'sha256' : algorithmOf(target.digest));
     if (target.digest !== undefined && target.digest !== digest)
       throw new Failure('digest-mismatch', `the manifest's digest is ${digest}`, { detail: { digest: target.digest } });
@@ -100,7 +109,7 @@ export class Manifests {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       // What it names was made sure of a moment ago, and stays for half a grace period.
       const references = round === 0 ? manifest.references : [];
-      const { isLive, hasAll } = await this.#putOnce(name, target.tags, digest, bytes, { ...manifest, references });
+      const { isLive, hasAll } = await this.#putOnce(name, target.tags, digest, bytes, { ...manifest, references }, isBack);
       this.#recent.delete(manifestKey(name, digest)); // What is remembered may have another media type.
       if (isLive) return { ...manifest, digest, lacksForeignLayers: !hasAll };
     }
@@ -112,6 +121,7 @@ export class Manifests {
    * subject's list, the catalog last: a crash in between leaves nothing that a reader could see half of. What collection
    * may have taken before the manifest was there is looked for after it: the repository in the catalog, and old hints.
    *
+   * @param isBack - whether a delete brings it back, whatever somebody has stored in its place meanwhile
    * @returns whether it is still there, and whether all that it names is, layers with `urls` too
    */
   async #putOnce(
@@ -120,17 +130,23 @@ export class Manifests {
     digest: Digest,
     bytes: Uint8Array,
     manifest: Manifest,
+    isBack: boolean,
   ): Promise<{ isLive: boolean; hasAll: boolean }> {
     const { mediaType, subject } = manifest;
     const cell: Cell = { state: 'live', digest, mediaType, size: bytes.length, bytes };
     const forEachTag = <T, R>(each: readonly T[], does: (one: T) => Promise<R>) => mapConcurrently(each, CONNECTIONS, does);
-    const looking = forEachTag(tags, async (tag) => ({ tag, seen: await this.#tags.lookBeforeMove(name, tag, digest) }));
+    const looking = forEachTag(tags, async (tag) => ({ tag, seen: await this.#tags.lookBeforeMove(name, tag, cell) }));
     // By itself, since even relying on a link may write it anew: a push that is refused leaves nothing behind.
-    if (this.#tags.hasImmutable(name, tags)) await looking;
+    const hasImmutable = this.#tags.hasImmutable(name, tags);
+    if (hasImmutable) await looking;
     const [looks, hasAll] = await Promise.all([looking, this.#requireAll(name, manifest.references)]);
+    const mayRetype = isBack || this.#tags.areKeeping(name, looks, cell);
+    const checkType = (current: Cell | undefined) => {
+      if (!mayRetype) this.#tags.checkMediaType(name, cell, current);
+    };
     const [announced, established] = await Promise.all([
       forEachTag(looks, async (look) => ({ ...look, isNew: await this.#tags.announce(name, look.tag, digest, look.seen) })),
-      this.#liveness.establish(manifestKey(name, digest), cell),
+      this.#liveness.establish(manifestKey(name, digest), cell, checkType),
     ]);
     const [moved] = await Promise.all([
       forEachTag(announced, async ({ tag, seen, isNew }) => {
@@ -145,7 +161,8 @@ export class Manifests {
     ]);
     const doubtful = moved.filter(({ isHintSafe }) => !isHintSafe);
     const [isLive] = await Promise.all([
-      this.#isThere(manifestKey(name, digest)),
+      // Deleted meanwhile, it may have been stored as another type before the tag was there to keep its own.
+      hasImmutable ? this.#isThereAs(manifestKey(name, digest), mediaType) : this.#isThere(manifestKey(name, digest)),
       this.#catalog.keep(name),
       forEachTag(doubtful, ({ tag }) => this.#tags.keepHint(name, tag, digest)),
     ]);
@@ -155,6 +172,10 @@ export class Manifests {
   async #isThere(key: string): Promise<boolean> {
     const object = await this.#store.head(key);
     return object !== undefined && object.size > 0;
+  }
+
+  async #isThereAs(key: string, mediaType: string): Promise<boolean> {
+    return (await readCell(this.#store, key))?.mediaType === mediaType;
   }
 
   /**
@@ -211,7 +232,8 @@ export class Manifests {
       return met;
     } catch (error) {
       const isKept = error instanceof Failure || error instanceof Unfinished;
-      if (met !== undefined && isKept) await this.put(name, { digest, tags: [] }, met.bytes, met.mediaType);
+      if (met !== undefined && isKept)
+        await this.#put(name, { digest, tags: [] }, met.bytes, parseStoredManifest(met.bytes, met.mediaType), true);
       throw error;
     }
   }

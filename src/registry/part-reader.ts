@@ -42,11 +42,13 @@ export class PartReader {
   #ahead: Uint8Array = EMPTY;
   #current: OpenSource | undefined;
   #waitedMs = 0;
+  readonly #isWhole: boolean;
   #patienceMs: number;
 
-  /** @param patienceMs - how long a part waits for a buffer before it goes to the bucket in pieces */
-  constructor(intake: Intake, partBytes: number, sources: readonly ByteSource[], patienceMs = PATIENCE_MS) {
-    this.#patienceMs = patienceMs;
+  /** @param isWhole - for a body that is to be held whole: it is the only part */
+  constructor(intake: Intake, partBytes: number, sources: readonly ByteSource[], isWhole = false) {
+    this.#isWhole = isWhole;
+    this.#patienceMs = isWhole ? PATIENCE_WHOLE_MS : PATIENCE_MS;
     this.#intake = intake;
     this.#partBytes = partBytes;
     this.#sources = [...sources];
@@ -95,7 +97,8 @@ export class PartReader {
     const smallEnd = Math.min(SMALL_BYTES - PIECE_HEADER_BYTES, this.#partBytes);
     let filled = await this.#fill(lease, tiny, smallEnd);
     if (filled < smallEnd || filled === this.#partBytes) return partOf(lease, filled);
-    if (!(await lease.tryGrow(this.#partBytes + FRAME_BYTES, filled, this.#patienceMs))) return this.#inPieces(lease, filled);
+    if (!(await lease.tryGrow(this.#partBytes + FRAME_BYTES, filled, this.#patienceMs, this.#isWhole)))
+      return this.#inPieces(lease, filled);
     const isGivenUp = () => this.#waitedMs - sinceMs > SLOW_MS && lease.isWanted();
     filled = await this.#fill(lease, filled, this.#partBytes, isGivenUp);
     return filled === this.#partBytes || this.#hasEnded ? partOf(lease, filled) : this.#inPieces(lease, filled);
@@ -118,7 +121,7 @@ export class PartReader {
         await lease.tryGrow(PIECE_BYTES, 0, 0);
         filled = await this.#fill(lease, 0, Math.min(lease.bytes - PIECE_HEADER_BYTES, left));
       }
-      lease = await pool.acquire(parked.bytes + FRAME_BYTES, true);
+      lease = await pool.acquire(parked.bytes + FRAME_BYTES, { isFirst: true, isWhole: this.#isWhole });
       await parked.readBack(lease);
       return partOf(lease, parked.bytes);
     } catch (error) {
@@ -160,7 +163,9 @@ export const FRAME_BYTES = 64 * 1024;
 const SLOW_MS = 3000;
 /** How long a part waits for a buffer before it goes to the bucket in pieces: those who are slow should have yielded by then. */
 const PATIENCE_MS = 4000;
-/** And how long, once it has seen what goes on. */
+/** A whole body waits longer: of many that stall, nearly all are refused meanwhile, and none of them costs the storage a write. */
+const PATIENCE_WHOLE_MS = 30_000;
+/** How long either waits, once it has seen what goes on. */
 const PATIENCE_AGAIN_MS = 1000;
 const EMPTY = new Uint8Array(0);
 

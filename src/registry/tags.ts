@@ -1,6 +1,6 @@
 import type { Digest } from '../domain/digest.ts';
 import { Failure } from '../domain/failure.ts';
-import type { ImmutableTags } from '../domain/immutable-tags.ts';
+import type { ImmutableTags, TagContent } from '../domain/immutable-tags.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
 import { Unfinished } from '../domain/unfinished.ts';
 import { type Cell, deleteCell, lookAt, type Look, placeCell, readCell, type StoredCell } from '../storage/cell.ts';
@@ -77,10 +77,23 @@ export class Tags {
    * What stands where the tag shall name a manifest.
    * @throws {Failure} tag-immutable
    */
-  async lookBeforeMove(name: RepositoryName, tag: Tag, digest: Digest): Promise<Look> {
+  async lookBeforeMove(name: RepositoryName, tag: Tag, content: TagContent): Promise<Look> {
     const look = await lookAt(this.#store, tagKey(name, tag));
-    this.#immutable.checkMove(name, tag, digest, look.cell?.digest);
+    this.#immutable.checkMove(name, tag, content, look.cell);
     return look;
+  }
+
+  /** Whether one of the tags is immutable and was seen to name just this. */
+  areKeeping(name: RepositoryName, looks: readonly { tag: Tag; seen: Look }[], content: TagContent): boolean {
+    return looks.some(({ tag, seen }) => this.#immutable.keeps(name, tag, content, seen.cell));
+  }
+
+  /**
+   * To be asked within the write of a manifest.
+   * @throws {Failure} tag-immutable where it would change the media type of one that such a tag may name
+   */
+  checkMediaType(name: RepositoryName, next: TagContent, current: TagContent | undefined): void {
+    this.#immutable.checkMediaType(name, next, current);
   }
 
   /**
@@ -99,7 +112,7 @@ export class Tags {
    * @throws {Failure} tag-immutable, also where somebody else was faster by no more than this write
    */
   async move(name: RepositoryName, tag: Tag, manifest: Cell, seen: Look): Promise<Moved> {
-    const check = (current: Cell | undefined) => this.#immutable.checkMove(name, tag, manifest.digest, current?.digest);
+    const check = (current: Cell | undefined) => this.#immutable.checkMove(name, tag, manifest, current);
     const placing = await placeCell(this.#store, this.#pace, tagKey(name, tag), manifest, seen, check);
     if (placing.stoodAsSeen) return 'as seen';
     return (placing.overwrittenBy?.digest ?? manifest.digest) === manifest.digest ? 'after others' : 'overwritten';

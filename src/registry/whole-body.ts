@@ -1,12 +1,6 @@
 import { type BodyFailures, fromClient } from './byte-source.ts';
 import { type Intake, PartReader } from './part-reader.ts';
 
-/**
- * How long a body waits for memory before it goes to the bucket. Longer than a part: of many that stall, nearly all are
- * refused meanwhile, and none of them costs the storage a write.
- */
-const PATIENCE_MS = 30_000;
-
 /** A body that is all here. */
 export interface WholeBody {
   readonly bytes: Uint8Array;
@@ -26,7 +20,7 @@ export async function readAtMost(
   failures: BodyFailures,
 ): Promise<WholeBody | undefined> {
   if (stream === null) return { bytes: new Uint8Array(0), release: () => undefined };
-  const reader = new PartReader(intake, maxBytes, [fromClient(stream, intake, failures)], PATIENCE_MS);
+  const reader = new PartReader(intake, maxBytes, [fromClient(stream, intake, failures)], true);
   const part = await reader.next();
   let isWhole = false;
   try {

@@ -1,15 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { z } from 'zod';
-import { digestOf, hexOf } from '../domain/digest.ts';
-import { LAYOUT_VERSION, probeKey, SYSTEM_KEY } from './keys.ts';
-import { isStoreError, type ObjectStore, type PutCondition, readAll, StoreError } from './object-store.ts';
-import { onceNotBusy, type Pace, Patience, tryPut } from './pace.ts';
-
-const abilities = z.object({
-  /** Refuses a body that does not have the declared SHA-256. Without it every body is hashed here. */
-  verifiesSha256: z.boolean(),
-});
-export type Abilities = z.infer<typeof abilities>;
+import { LAYOUT_VERSION, SYSTEM_KEY } from './keys.ts';
+import { type ObjectStore, readAll, StoreError } from './object-store.ts';
+import { type Pace, Patience, tryPut } from './pace.ts';
+import { type Abilities, abilities, areCurrent, probe } from './probe.ts';
 
 const record = z.object({
   layoutVersion: z.literal(LAYOUT_VERSION),
@@ -29,6 +23,7 @@ export class BucketInfo {
   readonly #storeName: string;
   readonly #pace: Pace;
   #record: BucketRecord | undefined;
+  #probing: Probing | undefined;
 
   /** @param storeName - tells one storage from another, should the bucket's contents move: the endpoint, or `r2` */
   constructor(store: ObjectStore, storeName: string, pace: Pace) {
@@ -43,87 +38,84 @@ export class BucketInfo {
 
   /** @throws {StoreError} misconfigured where the storage can't be written to safely */
   async abilities(): Promise<Abilities> {
-    return (await this.#open()).stores[this.#storeName]!;
+    const record = await this.#open();
+    return this.#knownAbilities(record) ?? (await this.#extend());
   }
 
   async #open(): Promise<BucketRecord> {
     // The value is kept, never the promise: another request's promise may end with that request.
-    this.#record ??= (await this.#read()) ?? (await this.#create());
+    this.#record ??= (await this.#read())?.record ?? (await this.#create());
     return this.#record;
   }
 
-  async #read(): Promise<BucketRecord | undefined> {
+  async #read(): Promise<{ record: BucketRecord; etag: string } | undefined> {
     const object = await this.#store.get(SYSTEM_KEY);
-    if (object === undefined) return undefined;
-    const found = parseRecord(await readAll(object.body));
-    if (Object.hasOwn(found.stores, this.#storeName)) return found;
-    const extended = { ...found, stores: { ...found.stores, [this.#storeName]: await probe(this.#store, this.#pace) } };
+    return object && { record: parseRecord(await readAll(object.body)), etag: object.etag };
+  }
+
+  #knownAbilities({ stores }: BucketRecord): Abilities | undefined {
+    const known = stores[this.#storeName];
+    return known !== undefined && areCurrent(known) ? known : undefined;
+  }
+
+  /** The bucket was reached under another name until now, or by a version that asked less of it. */
+  async #extend(): Promise<Abilities> {
+    const read = await this.#read();
+    if (read === undefined) throw new StoreError('unavailable', `${SYSTEM_KEY} is gone`);
+    const { record, etag } = read;
+    const abilities = this.#knownAbilities(record) ?? (await this.#probe());
+    this.#record = { ...record, stores: { ...record.stores, [this.#storeName]: abilities } };
     // Should isolates meet here, one of them writes it and all are right.
-    await tryPut(this.#store, SYSTEM_KEY, encodeRecord(extended), { kind: 'match', etag: object.etag });
-    return extended;
+    await tryPut(this.#store, SYSTEM_KEY, encodeRecord(this.#record), { kind: 'match', etag });
+    return abilities;
   }
 
   async #create(): Promise<BucketRecord> {
     const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
-    const stores = { [this.#storeName]: await probe(this.#store, this.#pace) };
+    const stores = { [this.#storeName]: await this.#probe() };
     const fresh = { layoutVersion: LAYOUT_VERSION, secret, stores } as const;
     const patience = new Patience(this.#pace);
     for (;;) {
       const outcome = await tryPut(this.#store, SYSTEM_KEY, encodeRecord(fresh), { kind: 'absent' });
       if (outcome === 'written') return fresh;
       const theirs = await this.#read();
-      if (theirs !== undefined) return theirs;
+      if (theirs !== undefined) return theirs.record;
       await patience.wait(SYSTEM_KEY);
     }
   }
-}
 
-/**
- * Finds out what a storage refuses, by asking for what it should refuse.
- * @throws {StoreError} misconfigured where it ignores conditions: that is not written down, for it may be mended
- */
-async function probe(store: ObjectStore, pace: Pace): Promise<Abilities> {
-  const key = probeKey(crypto.randomUUID());
-  const bytes = new TextEncoder().encode('probe');
-  // R2 takes one write a second of a key, and these follow each other.
-  const patiently = <T>(call: () => Promise<T>) => onceNotBusy(pace, key, call);
-  await store.put(key, bytes);
-  try {
-    const conditions: PutCondition[] = [{ kind: 'absent' }, { kind: 'match', etag: '"00000000000000000000000000000000"' }];
-    for (const condition of conditions) {
-      const refused = await unlessUnexpected(async () => (await patiently(() => store.put(key, bytes, condition))) === undefined);
-      if (!refused)
-        throw new StoreError(
-          'misconfigured',
-          'this storage ignores If-None-Match or If-Match on PUT, without which pushes are not safe',
-        );
+  /** Of the requests that come meanwhile, one probes. The others look again and again: its promise may end with it. */
+  async #probe(): Promise<Abilities> {
+    const { clock, wait } = this.#pace;
+    const running = this.#probing;
+    while (running !== undefined && clock().getTime() < running.endsAtMs) {
+      if (running.found !== undefined) return running.found;
+      if (running.failure !== undefined) throw running.failure;
+      await wait(POLL_MS);
     }
-    return { verifiesSha256: await unlessUnexpected(() => patiently(() => refusesOtherBytes(store, key, bytes))) };
-  } finally {
-    await store.delete([key]);
+    // Its request died, and another took over.
+    if (this.#probing !== running) return this.#probe();
+    const own: Probing = (this.#probing = { endsAtMs: clock().getTime() + PROBING_MS });
+    try {
+      return (own.found = await probe(this.#store, this.#pace));
+    } catch (error) {
+      own.failure = error;
+      // The next request may be luckier.
+      this.#probing = undefined;
+      throw error;
+    }
   }
 }
 
-/** A storage that answers a question with an error of its own can't do what it was asked for. */
-async function unlessUnexpected(question: () => Promise<boolean>): Promise<boolean> {
-  try {
-    return await question();
-  } catch (error) {
-    if (isStoreError(error, 'unexpected') || isStoreError(error, 'misconfigured')) return false;
-    throw error;
-  }
+interface Probing {
+  /** Its request must have ended by then. */
+  readonly endsAtMs: number;
+  found?: Abilities;
+  failure?: unknown;
 }
 
-async function refusesOtherBytes(store: ObjectStore, key: string, bytes: Uint8Array): Promise<boolean> {
-  const sha256 = hexOf(digestOf(new TextEncoder().encode('other')));
-  try {
-    await store.putVerified(key, new Response(bytes as Uint8Array<ArrayBuffer>).body!, { length: bytes.length, sha256 });
-    return false;
-  } catch (error) {
-    if (isStoreError(error, 'checksum')) return true;
-    throw error;
-  }
-}
+const PROBING_MS = 15_000;
+const POLL_MS = 100;
 
 function encodeRecord(content: BucketRecord): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(content));

@@ -15,10 +15,10 @@
  *     uploads/<session>/multipart                      the one multipart upload that takes in what earlier requests sent
  *     uploads/<session>/<uuid>!<alg>                   the digest that an object was found to have when it was read back
  *     uploads/<session>/cancelled                      empty: the client cancelled the session
+ *     uploads/<session>/probe-<number>!                what a probe of the store wrote, and deletes
  *     system/registry.json                             layout version, generated secret, what the store can do
  *     system/collection-state                          what one run of collection leaves to the next
  *     system/collection.json                           written by each run, to learn the storage's time
- *     system/probe/<uuid>                              what a probe of the store wrote, and deletes
  *
  * No key is another key's parent path, for MinIO hides one of such a pair from its listings; hence the `!`, which sorts
  * below every character of a name and so keeps names in order. No component of a name starts with `_`, so nothing of a
@@ -129,7 +129,8 @@ export const pieceName = (uuid: string) => `${uuid}!`;
 /** Whether something of a session may hold a multipart upload: only reading it tells more. */
 export const mayHoldMultipart = (key: string) => !key.includes('!') && !key.endsWith('/cancelled');
 
-export const probeKey = (uuid: string) => `system/probe/${uuid}`;
+/** Of what a probe of the storage writes and deletes: to the purge it is like a piece of an upload that was abandoned. */
+export const probeKey = (session: string, number: number) => `${sessionPrefix(session)}probe-${number}!`;
 
 /** Sorts behind every key of a repository, and before those of the next. */
 export const behindRepository = (name: RepositoryName) => `${REPOSITORIES_PREFIX}${name}/_~`;

@@ -1,6 +1,7 @@
 import { digestOf, hexOf } from '../domain/digest.ts';
 import type { ByteRange } from '../domain/byte-range.ts';
 import {
+  type ExpectedBody,
   type ListOptions,
   type ListPage,
   MAX_KEYS,
@@ -110,12 +111,17 @@ export class MemoryStore implements ObjectStore {
     return { etag: this.#write(key, bytes).etag };
   }
 
-  async putVerified(key: string, body: ReadableStream<Uint8Array>, expected: { length: number; sha256: string }): Promise<void> {
+  async putVerified(
+    key: string,
+    body: ReadableStream<Uint8Array>,
+    expected: ExpectedBody,
+    condition?: PutCondition,
+  ): Promise<Written | undefined> {
     const bytes = await readAll(body);
     if (bytes.length !== expected.length)
       throw new StoreError('unexpected', `the body has ${bytes.length} bytes, not ${expected.length}`);
     if (hexOf(digestOf(bytes)) !== expected.sha256) throw new StoreError('checksum', 'the body has another SHA-256');
-    this.#write(key, bytes);
+    return this.put(key, bytes, condition);
   }
 
   async delete(keys: readonly string[]): Promise<void> {

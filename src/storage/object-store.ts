@@ -17,14 +17,15 @@ export interface ObjectStore {
 
   /**
    * Hands a body of known length on as it is, without touching its bytes; the storage itself refuses any that don't
-   * have the SHA-256 (hex), with nothing written.
+   * have the SHA-256 (hex), with nothing written. Undefined: the condition did not hold, and nothing was written.
    * @throws {StoreError} checksum
    */
   putVerified(
     key: string,
     body: ReadableStream<Uint8Array>,
-    expected: { readonly length: number; readonly sha256: string },
-  ): Promise<void>;
+    expected: ExpectedBody,
+    condition?: PutCondition,
+  ): Promise<Written | undefined>;
 
   /** Deletes any number of objects; those that aren't there count as deleted. */
   delete(keys: readonly string[]): Promise<void>;
@@ -84,6 +85,11 @@ export interface ListOptions {
 export interface ListPage {
   readonly objects: readonly ObjectInfo[];
   readonly truncated: boolean;
+}
+
+export interface ExpectedBody {
+  readonly length: number;
+  readonly sha256: string;
 }
 
 export interface Written {

@@ -1,5 +1,6 @@
 import type { ByteRange } from '../domain/byte-range.ts';
 import {
+  type ExpectedBody,
   type ListOptions,
   type ListPage,
   MAX_KEYS,
@@ -37,24 +38,39 @@ export class R2Store implements ObjectStore {
   }
 
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined> {
-    const put = () => this.#bucket.put(key, bytes, condition && { onlyIf: conditionHeaders(condition) });
+    const put = () => this.#bucket.put(key, bytes, onlyIf(condition));
     // Others write the same key where there is a condition: the caller looks what they have made of it before another try.
     const object = await (condition === undefined ? call(put) : call(put, ['unavailable']));
     return object === null ? undefined : { etag: object.httpEtag };
   }
 
-  async putVerified(key: string, body: ReadableStream<Uint8Array>, expected: { length: number; sha256: string }): Promise<void> {
+  async putVerified(
+    key: string,
+    body: ReadableStream<Uint8Array>,
+    expected: ExpectedBody,
+    condition?: PutCondition,
+  ): Promise<Written | undefined> {
     // R2 takes no stream of unknown length, and a request's body may have lost its own on the way here.
     const sized = new FixedLengthStream(expected.length);
     const refused = new AbortController();
     const piped = body.pipeTo(sized.writable, { signal: refused.signal });
-    const stored = once(() => this.#bucket.put(key, sized.readable, { sha256: expected.sha256 })).catch((error: unknown) => {
-      refused.abort();
-      throw error;
-    });
+    const options = { sha256: expected.sha256, ...onlyIf(condition) };
+    const stored = once(() => this.#bucket.put(key, sized.readable, options)).then(
+      (object) => {
+        // R2 need not have read a body that it didn't want.
+        if (object === null) refused.abort();
+        return object;
+      },
+      (error: unknown) => {
+        refused.abort();
+        throw error;
+      },
+    );
     const [storing, piping] = await Promise.allSettled([stored, piped]);
     if (storing.status === 'rejected') throw storing.reason;
+    if (storing.value === null) return undefined;
     if (piping.status === 'rejected') throw piping.reason;
+    return { etag: storing.value.httpEtag };
   }
 
   async delete(keys: readonly string[]): Promise<void> {
@@ -97,8 +113,9 @@ function objectInfo(object: R2Object): ObjectInfo {
   return { key: object.key, size: object.size, etag: object.httpEtag, lastModified: object.uploaded };
 }
 
-function conditionHeaders(condition: PutCondition): Headers {
-  return new Headers(condition.kind === 'absent' ? { 'If-None-Match': '*' } : { 'If-Match': condition.etag });
+function onlyIf(condition: PutCondition | undefined): { onlyIf?: Headers } {
+  if (condition === undefined) return {};
+  return { onlyIf: new Headers(condition.kind === 'absent' ? { 'If-None-Match': '*' } : { 'If-Match': condition.etag }) };
 }
 
 const ATTEMPTS = 3;

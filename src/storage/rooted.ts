@@ -20,7 +20,7 @@ export function rootedStore(store: ObjectStore, root: string): ObjectStore {
       return { ...page, objects: page.objects.map(rooted) };
     },
     put: (key, bytes, condition) => store.put(full(key), bytes, condition),
-    putVerified: (key, body, expected) => store.putVerified(full(key), body, expected),
+    putVerified: (key, body, expected, condition) => store.putVerified(full(key), body, expected, condition),
     delete: (keys) => store.delete(keys.map(full)),
     createMultipart: (key) => store.createMultipart(full(key)),
     resumeMultipart: (key, multipartId) => store.resumeMultipart(full(key), multipartId),

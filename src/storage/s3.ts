@@ -16,6 +16,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { ByteRange } from '../domain/byte-range.ts';
 import { FetchHandler } from './fetch-handler.ts';
 import {
+  type ExpectedBody,
   type ListOptions,
   type ListPage,
   MAX_KEYS,
@@ -95,25 +96,24 @@ export class S3Store implements ObjectStore {
       Key: key,
       Body: bytes,
       ContentType: OCTET_STREAM,
-      ...(condition?.kind === 'absent' && { IfNoneMatch: '*' }),
-      ...(condition?.kind === 'match' && { IfMatch: condition.etag }),
+      ...conditionFields(condition),
     });
-    try {
-      const output = await this.#client.send(command, { requestTimeout: this.#limits.writeMs(bytes.length) });
-      return { etag: output.ETag! };
-    } catch (error) {
-      if (condition !== undefined && isConditionFailure(error)) return undefined;
-      throw translate(error);
-    }
+    return this.#put(command, this.#limits.writeMs(bytes.length), condition);
   }
 
-  async putVerified(key: string, body: ReadableStream<Uint8Array>, expected: { length: number; sha256: string }): Promise<void> {
+  async putVerified(
+    key: string,
+    body: ReadableStream<Uint8Array>,
+    expected: ExpectedBody,
+    condition?: PutCondition,
+  ): Promise<Written | undefined> {
     const command = new PutObjectCommand({
       Bucket: this.#bucket,
       Key: key,
       Body: body,
       ContentLength: expected.length,
       ContentType: OCTET_STREAM,
+      ...conditionFields(condition),
     });
     // The signer signs the hash it finds in this header, so no byte is hashed here, and the storage refuses all others.
     command.middlewareStack.add(
@@ -123,8 +123,17 @@ export class S3Store implements ObjectStore {
       },
       { step: 'build', name: 'declaredSha256' },
     );
-    const requestTimeout = this.#limits.transferMs(expected.length);
-    await translated(() => this.#client.send(command, { requestTimeout }));
+    return this.#put(command, this.#limits.transferMs(expected.length), condition);
+  }
+
+  async #put(command: PutObjectCommand, requestTimeout: number, condition?: PutCondition): Promise<Written | undefined> {
+    try {
+      const output = await this.#client.send(command, { requestTimeout });
+      return { etag: output.ETag! };
+    } catch (error) {
+      if (condition !== undefined && isConditionFailure(error)) return undefined;
+      throw translate(error);
+    }
   }
 
   async delete(keys: readonly string[]): Promise<void> {
@@ -261,6 +270,11 @@ export async function translated<T>(call: () => Promise<T>): Promise<T> {
 
 export function isNamed(error: unknown, names: readonly string[]): boolean {
   return error instanceof Error && names.includes(error.name);
+}
+
+function conditionFields(condition: PutCondition | undefined): { IfNoneMatch?: string; IfMatch?: string } {
+  if (condition === undefined) return {};
+  return condition.kind === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag };
 }
 
 /** 412, or 409 on AWS, where two conditional writes meet; NoSuchKey: `If-Match` on an absent object. */

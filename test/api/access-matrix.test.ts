@@ -53,6 +53,9 @@ const ENDPOINTS: readonly Endpoint[] = [
 /** They give tokens, and are told who asks by themselves: tokens.test.ts. */
 const TOKEN_ENDPOINTS = ['GET /v2/_token', 'POST /v2/_token'];
 
+/** For everybody, whoever asks: web-pages.ts. */
+const OPEN_ENDPOINTS = ['GET /'];
+
 interface Caller {
   readonly name: string;
   readonly authorization: () => string | undefined | Promise<string | undefined>;
@@ -126,9 +129,17 @@ const CALLERS: readonly Caller[] = [
 beforeAll(async () => void (await memoryRegistry({}, { store }).client.pushImage('team/app', 'latest')));
 
 describe('the table of endpoints', () => {
+  const routesBy = (isMeant: (method: string) => boolean) => registry.app.routes.filter(({ method }) => isMeant(method));
+
   test('names every route there is', () => {
-    const routes = registry.app.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`);
-    expect([...new Set(routes)].sort()).toEqual([...ENDPOINTS.map(({ route }) => route), ...TOKEN_ENDPOINTS].sort());
+    const routes = routesBy((method) => !['ALL', 'OPTIONS'].includes(method)).map(({ method, path }) => `${method} ${path}`);
+    const named = [...ENDPOINTS.map(({ route }) => route), ...TOKEN_ENDPOINTS, ...OPEN_ENDPOINTS];
+    expect([...new Set(routes)].sort()).toEqual(named.sort());
+  });
+
+  test('has OPTIONS at every path', () => {
+    const paths = (isMeant: (method: string) => boolean) => new Set(routesBy(isMeant).map(({ path }) => path));
+    expect(paths((method) => method === 'OPTIONS')).toEqual(paths((method) => !['ALL', 'OPTIONS'].includes(method)));
   });
 });
 

@@ -306,6 +306,47 @@ test('cancelling an upload needs push, not delete', async () => {
   expect((await client.request('DELETE', locationOf(begun), { headers: ALICE })).status).toBe(204);
 });
 
+describe('an empty name with an empty password', () => {
+  const NOBODY = { Authorization: 'Basic Og==' };
+  const PUBLIC = {
+    REGISTRY_ACCESS: '[{who: anonymous, repositories: public/**, actions: [pull]}, {who: alice, actions: [pull, push]}]',
+  };
+
+  test('is nobody: asked to sign in as without a header, and given what is open to everybody', async () => {
+    const { client } = accounts(PUBLIC);
+    for (const path of [
+      '/v2/',
+      '/v2/public/a/manifests/x',
+      '/v2/private/manifests/x',
+      '/v2/_catalog',
+      '/v2/_token?service=Berth',
+    ]) {
+      const [empty, none] = [await client.get(path, NOBODY), await client.get(path)];
+      expect(empty.status, path).toBe(none.status);
+      expect(empty.headers.get('WWW-Authenticate'), path).toBe(none.headers.get('WWW-Authenticate'));
+    }
+    expect((await client.get('/v2/public/a/manifests/x', NOBODY)).status).toBe(404);
+    expect((await post(client, { grant_type: 'password', username: '', password: '', service: 'Berth' })).status).toBe(200);
+    expect((await client.get('/v2/public/a/manifests/x', { Authorization: basic('', 'x') })).status).toBe(401);
+  });
+
+  test('is never a wrong password, however often it comes', async () => {
+    const waits: number[] = [];
+    const { client } = accounts({}, { wait: async (ms) => void waits.push(ms) });
+    for (let n = 0; n < 60; n += 1) {
+      expect((await client.get('/v2/', NOBODY)).status).toBe(401);
+      expect((await client.get('/v2/_token?service=Berth', NOBODY)).status).toBe(401);
+      expect((await post(client, { grant_type: 'password', username: '', password: '' })).status).toBe(401);
+    }
+    expect(waits).toEqual([]);
+    expect((await client.get('/v2/', ALICE)).status).toBe(200);
+  });
+
+  test('is nobody on a registry without users', async () => {
+    expect((await memoryRegistry().client.get('/v2/', NOBODY)).status).toBe(200);
+  });
+});
+
 describe('guessing', () => {
   const guess = (client: ApiClient, user: string, password: string, address: string) =>
     client.get('/v2/', { Authorization: basic(user, password), 'CF-Connecting-IP': address });
@@ -396,6 +437,28 @@ describe('guessing', () => {
       await status(emulator, forwarded(n));
     }
     expect([await status(emulator, forwarded(99)), await status(emulator, { 'X-Forwarded-For': AWAY })]).toEqual([429, 401]);
+  });
+
+  test.each(['X-Forwarded-For', 'Forwarded'])(
+    'is known in the emulator by the last address of %s, without its port',
+    async (name) => {
+      const { client } = accounts({}, { isEmulated: true });
+      const forwarded = (address: string, before: string) =>
+        name === 'Forwarded' ? `${before}for=1, proto=https;For="${address}"` : `${before}1, ${address}`;
+      const status = async (address: string, before = '') =>
+        (await client.get('/v2/', { Authorization: basic('alice', 'x'), [name]: forwarded(address, before) })).status;
+      // Of a client's own beginning nothing is believed, not even a quotation mark that it leaves open.
+      for (let n = 0; n < 10; n += 1) await status(`[2001:db8::${n}]:${n}`, [`for=${n}`, 'for="', '"\\', ',,;'][n % 4]! + ', ');
+      expect([await status('2001:db8::a'), await status('[2001:db8:0:1::1]')]).toEqual([429, 401]);
+    },
+  );
+
+  test('is the one of X-Forwarded-For where Forwarded is there too', async () => {
+    const { client } = accounts({}, { isEmulated: true });
+    const status = async (headers: Record<string, string>) =>
+      (await client.get('/v2/', { Authorization: basic('alice', 'x'), ...headers })).status;
+    for (let n = 0; n < 10; n += 1) await status({ 'X-Forwarded-For': HOME, Forwarded: `for=10.0.0.${n}` });
+    expect([await status({ 'X-Forwarded-For': HOME }), await status({ Forwarded: `for=${AWAY}` })]).toEqual([429, 401]);
   });
 
   test('that the platform refuses is counted here: it too would tell a password that is remembered', async () => {

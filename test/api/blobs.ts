@@ -134,6 +134,9 @@ export function blobSuite(client: () => ApiClient): void {
     test.each([
       ['the blob is absent', (digest: string) => `mount=${digest}&from=${freshName()}`],
       ['no repository is named', (digest: string) => `mount=${digest}`],
+      ['the digest is empty', () => `mount=&from=${freshName()}`],
+      ['the repository is empty', (digest: string) => `mount=${digest}&from=`],
+      ['all is empty', () => 'mount=&from=&digest=&digest-algorithm='],
       ['no repository can have that name', (digest: string) => `mount=${digest}&from=NOT..A/name`],
     ])('begins an upload where %s', async (_, query) => {
       const [name, content] = [freshName(), randomBytes(10)];

@@ -23,7 +23,8 @@ describe('bounds', () => {
   test('a storage that does not verify digests gets no body unread', async () => {
     const store = new MemoryStore();
     const trusting = overriddenStore(store, {
-      putVerified: async (key, body) => void (await store.put(key, new Uint8Array(await new Response(body).arrayBuffer()))),
+      putVerified: async (key, body, _, condition) =>
+        store.put(key, new Uint8Array(await new Response(body).arrayBuffer()), condition),
     });
     const { client } = memoryRegistry({}, { store: trusting });
     const digest = digestOf(randomBytes(1));

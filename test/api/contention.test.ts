@@ -104,6 +104,7 @@ test('a push whose tag others delete again and again is 503, and blames nobody',
   const { client } = memoryRegistry({}, { store, ...pace });
   const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   await client.push(NAME, CONFIG);
+  const startMs = pace.clock().getTime();
   const response = await client.putManifest(NAME, 'latest', manifestOf(0));
   expect(response.headers.get('Retry-After')).toBe('5');
   expect(await errorOf(response)).toEqual({
@@ -111,7 +112,7 @@ test('a push whose tag others delete again and again is 503, and blames nobody',
     code: 'UNKNOWN',
     message: 'other requests keep changing the same thing: repeat the request',
   });
-  expect(pace.clock().getTime()).toBe(30_000);
+  expect(pace.clock().getTime() - startMs).toBe(30_000);
   expect(log.mock.calls.flat().join()).toContain('/_tags/latest');
   log.mockRestore();
 });

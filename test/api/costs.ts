@@ -21,6 +21,12 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
     // The first push of an isolate reads what the bucket says of itself.
     beforeAll(async () => void (await client().push('warm/up', randomContent(1))));
 
+    test('the root, and OPTIONS of any path: none', async () => {
+      await expectCost(() => client().get('/'), 0);
+      for (const path of ['/v2/', `/v2/${freshName()}/manifests/latest`, `/v2/${freshName()}/blobs/uploads/`])
+        await expectCost(() => client().request('OPTIONS', path), 0);
+    });
+
     test('a POST: none', () => expectCost(() => client().begin(freshName()), 0));
 
     test.each([1000, 9 * MIB])('a layer of %i bytes in one PUT with its length: 2', (size) =>

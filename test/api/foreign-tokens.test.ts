@@ -75,6 +75,12 @@ describe('a challenge', () => {
     }
   });
 
+  test('is the same for an empty name with an empty password as for nobody', async () => {
+    const [empty, none] = [await client.get('/v2/', { Authorization: 'Basic Og==' }), await client.get('/v2/')];
+    expect([empty.status, await empty.text()]).toEqual([none.status, await none.text()]);
+    expect(empty.headers.get('WWW-Authenticate')).toBe(none.headers.get('WWW-Authenticate'));
+  });
+
   test('comes without tokens from here', async () => {
     for (const method of ['GET', 'POST']) expect((await client.request(method, '/v2/_token')).status).toBe(404);
   });

@@ -1,8 +1,8 @@
 /** REGISTRY_TAGS_IMMUTABLE: a tag that keeps naming what it was first given, whoever comes at the same moment. */
 import { describe, expect, test } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
-import type { RepositoryName } from '../../src/domain/reference.ts';
-import { manifestKey } from '../../src/storage/keys.ts';
+import type { RepositoryName, Tag } from '../../src/domain/reference.ts';
+import { manifestKey, taggedKey } from '../../src/storage/keys.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { type ObjectStore, readAll } from '../../src/storage/object-store.ts';
 import { type ApiClient, bytesOf, digestOf, errorOf, imageManifest, OCI_IMAGE } from '../support/api-client.ts';
@@ -95,6 +95,106 @@ describe('an immutable tag', () => {
   });
 });
 
+describe('bytes that say nothing of their media type', () => {
+  const DOCKER = 'application/vnd.docker.distribution.manifest.v2+json';
+  const typeOf = async (client: ApiClient, reference: string) =>
+    (await client.head(`/v2/${NAME}/manifests/${reference}`)).headers.get('Content-Type');
+  const untyped = async (client: ApiClient) => (await manifests(client, 1, { mediaType: undefined }))[0]!;
+
+  test('are other content under another type: by tag, by digest with tags, and by digest alone', async () => {
+    const { client } = memoryRegistry(RULES);
+    const manifest = await untyped(client);
+    expect((await client.putManifest(NAME, 'v1', manifest)).status).toBe(201);
+    for (const reference of ['v1', `${digest(manifest)}?tag=v1`])
+      expect(await errorOf(await client.putManifest(NAME, reference, manifest, DOCKER))).toEqual({
+        status: 409,
+        code: 'DENIED',
+        message: `the tag v1 is immutable and names ${digest(manifest)} as ${OCI_IMAGE}: push other content under another tag`,
+        detail: { tag: 'v1', digest: digest(manifest) },
+      });
+    for (const reference of [digest(manifest), 'v2', 'latest'])
+      expect(await errorOf(await client.putManifest(NAME, reference, manifest, DOCKER))).toMatchObject({
+        status: 409,
+        code: 'DENIED',
+        detail: { digest: digest(manifest) },
+      });
+    for (const reference of ['v1', digest(manifest)]) expect(await typeOf(client, reference)).toBe(OCI_IMAGE);
+    for (const reference of ['v1', 'v2', 'latest', digest(manifest)])
+      expect((await client.putManifest(NAME, reference, manifest)).status).toBe(201);
+  });
+
+  test('change their type as ever where no rule makes a tag immutable, and elsewhere once they are deleted', async () => {
+    const { client } = memoryRegistry(RULES);
+    const manifest = await untyped(client);
+    for (const name of ['other', NAME]) {
+      await client.push(name, bytesOf('{}'));
+      expect((await client.putManifest(name, 'latest', manifest)).status).toBe(201);
+    }
+    expect((await client.putManifest('other', 'latest', manifest, DOCKER)).status).toBe(201);
+    await remove(client, digest(manifest));
+    expect((await client.putManifest(NAME, 'v1', manifest, DOCKER)).status).toBe(201);
+    expect([await typeOf(client, 'v1'), await typeOf(client, digest(manifest))]).toEqual([DOCKER, DOCKER]);
+  });
+
+  test('whose tag had one type and whose digest another before there was the rule: a push under the tag mends it', async () => {
+    const store = new MemoryStore();
+    const before = memoryRegistry({}, { store }).client;
+    const { client } = memoryRegistry(RULES, { store });
+    const manifest = await untyped(before);
+    await before.putManifest(NAME, 'v1', manifest);
+    await before.putManifest(NAME, digest(manifest), manifest, DOCKER);
+    expect((await client.putManifest(NAME, 'v1', manifest, DOCKER)).status).toBe(409);
+    expect((await client.putManifest(NAME, 'v1', manifest)).status).toBe(201);
+    expect(await typeOf(client, digest(manifest))).toBe(OCI_IMAGE);
+  });
+
+  test.each([[[0, 1]], [[1, 0]]])(
+    'pushed as two types at once have that of exactly one, written in the order %o',
+    async (order) => {
+      const bare = new MemoryStore();
+      const manifest = await untyped(memoryRegistry(RULES, { store: bare }).client);
+      const key = manifestKey(NAME as RepositoryName, digest(manifest));
+      const { client } = memoryRegistry(RULES, { store: meeting(bare, key, order) });
+      const types = [OCI_IMAGE, DOCKER];
+      const answers = await Promise.all(types.map((type) => client.putManifest(NAME, 'v1', manifest, type)));
+      expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
+      const winner = types[answers.findIndex(({ status }) => status === 201)];
+      expect([await typeOf(client, 'v1'), await typeOf(client, digest(manifest))]).toEqual([winner, winner]);
+    },
+  );
+
+  test('deleted while they get an immutable tag, and pushed as another type just then, have the type of the tag', async () => {
+    const store = new MemoryStore();
+    const { client } = memoryRegistry(RULES, { store });
+    const manifest = await untyped(client);
+    await client.putManifest(NAME, 'latest', manifest);
+    const key = manifestKey(NAME as RepositoryName, digest(manifest));
+    const statuses: number[] = [];
+    // The tag just before the manifest goes, the other type just after.
+    let isDone = false;
+    const meanwhile = overriddenStore(store, {
+      put: async (at, bytes, condition) => {
+        if (at !== key || bytes.length > 0 || isDone) return store.put(at, bytes, condition);
+        isDone = true;
+        const push = async (reference: string, type: string) => {
+          statuses.push((await client.putManifest(NAME, reference, manifest, type)).status);
+        };
+        await store.put(TAG_KEY, await readAll((await store.get(`repositories/${NAME}/_tags/latest`))!.body));
+        await store.put(taggedKey(NAME as RepositoryName, digest(manifest), 'v1' as Tag), new Uint8Array());
+        const written = await store.put(at, bytes, condition);
+        await push(digest(manifest), DOCKER);
+        return written;
+      },
+    });
+    expect((await remove(memoryRegistry(RULES, { store: meanwhile }).client, digest(manifest))).status).toBe(409);
+    expect(statuses).toEqual([201]);
+    expect([await typeOf(client, 'v1'), await typeOf(memoryRegistry(RULES, { store }).client, digest(manifest))]).toEqual([
+      OCI_IMAGE,
+      OCI_IMAGE,
+    ]);
+  });
+});
+
 describe('what it costs', () => {
   /** Everything old enough that relying on it would write it anew. */
   const aged = async () => {
@@ -137,7 +237,9 @@ describe('what it costs', () => {
     const without = await costs({}, NAME);
     expect(without.remove).toHaveLength(3 + 3);
     expect(await costs(RULES, 'other/app')).toEqual(without);
-    expect((await costs(RULES, NAME)).push).toEqual(without.push);
+    // The last look at the manifest reads which media type it has.
+    const read = without.push.with(without.push.indexOf('head'), 'get').toSorted();
+    expect((await costs(RULES, NAME)).push).toEqual(read);
   });
 });
 

@@ -58,16 +58,42 @@ export function listingSuite(client: () => ApiClient): void {
         expect(await json(`/v2/${name}/tags/list?n=${n}`)).toEqual({ name, tags: TAGS });
     });
 
-    test.each(['x', '-1', '1.5', '', '1e3'])('n=%s is refused', async (n) => {
+    test.each(['x', '-1', '1.5', '1e3'])('n=%s is refused', async (n) => {
       expect(await errorOf(await client().get(`/v2/${freshName()}/tags/list?n=${n}`))).toMatchObject({
         status: 400,
         code: 'UNSUPPORTED',
       });
     });
 
-    test.each(['../x', 'a/b', '-a', 'a'.repeat(129)])('last=%s, which is no tag, is refused', async (last) => {
-      const path = `/v2/${freshName()}/tags/list?last=${encodeURIComponent(last)}`;
-      expect(await errorOf(await client().get(path))).toMatchObject({ status: 400, code: 'UNSUPPORTED' });
+    test('last= is any text, which stands among the tags as it would in a sorted list', async () => {
+      const name = freshName();
+      await pushTags(name);
+      const texts = [
+        '../x',
+        'a/b',
+        '-a',
+        '1 ',
+        '1.',
+        '1/',
+        '1_',
+        '@',
+        'Z\0',
+        '\u202e',
+        'a'.repeat(129),
+        '~'.repeat(2000),
+        'latest+',
+      ];
+      for (const last of texts)
+        expect(await json(`/v2/${name}/tags/list?last=${encodeURIComponent(last)}`), last).toEqual({
+          name,
+          tags: TAGS.filter((tag) => tag > last),
+        });
+    });
+
+    test('an empty n or last counts as absent', async () => {
+      const name = freshName();
+      await pushTags(name);
+      expect(await json(`/v2/${name}/tags/list?n=&last=`)).toEqual({ name, tags: TAGS });
     });
 
     test('of an unknown repository is NAME_UNKNOWN', async () => {
@@ -113,11 +139,29 @@ export function listingSuite(client: () => ApiClient): void {
     test('n=0 is empty, junk is refused', async () => {
       const response = await client().get('/v2/_catalog?n=0');
       expect([response.headers.has('Link'), await response.json()]).toEqual([false, { repositories: [] }]);
-      for (const query of ['n=many', 'last=../x', 'last=UPPER'])
-        expect((await client().get(`/v2/_catalog?${query}`)).status).toBe(400);
+      expect((await client().get('/v2/_catalog?n=many')).status).toBe(400);
+      expect((await client().get('/v2/_catalog?n=&last=')).status).toBe(200);
+    });
+
+    test('last= is any text, which stands among the names as it would in a sorted list', async () => {
+      const group = `catalog-${randomBytes(4).toString('hex')}`;
+      const names = [group, `${group}-b`, `${group}.c`, `${group}/d`, `${group}0`, `${group}_e`, `${group}z`];
+      for (const name of names) await client().pushImage(name, 'latest');
+      const long = ['z'.repeat(3000), `/${'y'.repeat(255)}`];
+      for (const last of [...BEHIND_A_NAME, ...long]) {
+        const path = `/v2/_catalog?n=7&last=${encodeURIComponent(group + last)}`;
+        const { repositories } = (await json(path)) as { repositories: string[] };
+        const ofGroup = repositories.filter((name) => name.startsWith(group));
+        expect(ofGroup, last).toEqual(names.filter((name) => name > group + last));
+      }
+      for (const last of ['../x', 'UPPER', '\0', '/', '%', '\u202e'])
+        expect((await client().get(`/v2/_catalog?last=${encodeURIComponent(last)}`)).status, last).toBe(200);
     });
   });
 }
+
+// prettier-ignore
+const BEHIND_A_NAME = ['', '-', '--', ' ', '!', '+', '/', '//', '/-', '/.', '/./', '/_', '/d/../x', '0!', 'A', '^', '_e\0', '`', '~', 'é'];
 
 async function sha256(text: string): Promise<string> {
   return Buffer.from(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))).toString('hex');

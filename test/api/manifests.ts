@@ -105,12 +105,20 @@ export function manifestSuite(client: () => ApiClient): void {
         status: 414,
         code: 'UNSUPPORTED',
       });
-      for (const tag of ['-x', '', 'a/b', 'a:b'])
+      for (const tag of ['-x', 'a/b', 'a:b'])
         expect(await errorOf(await client().putManifest(name, `${digest}?tag=${tag}`, manifest))).toMatchObject({
           status: 400,
           code: 'MANIFEST_INVALID',
         });
       expect((await client().head(`/v2/${name}/manifests/${digest}`)).status).toBe(404);
+    });
+
+    test('an empty tag parameter counts as absent', async () => {
+      const name = freshName();
+      const manifest = await preparedManifest(name);
+      const response = await client().putManifest(name, `${digestOf(bytesOf(manifest))}?tag=&tag=a`, manifest);
+      expect([response.status, response.headers.get('OCI-Tag')]).toEqual([201, 'a']);
+      expect((await client().putManifest(name, 'b?tag=', manifest)).headers.has('Warning')).toBe(false);
     });
 
     test('with more tags than its size leaves room for: 413, which says how many; that many are taken', async () => {
@@ -242,6 +250,19 @@ export function manifestSuite(client: () => ApiClient): void {
       });
     });
 
+    test('with null where a field may be left out, as the .NET SDK writes it', async () => {
+      const name = freshName();
+      const nothing = { mediaType: null, subject: null, artifactType: null, annotations: null };
+      const manifest = await preparedManifest(name, { ...nothing, manifests: null });
+      const body = manifest.replaceAll('"size":', '"urls":null,"annotations":null,"data":null,"platform":null,"size":');
+      expect(body).not.toBe(manifest);
+      expect((await client().putManifest(name, 'latest', body)).status).toBe(201);
+      expect(await (await client().get(`/v2/${name}/manifests/latest`)).text()).toBe(body);
+      const index = JSON.stringify({ schemaVersion: 2, manifests: null, config: null, layers: null, ...nothing });
+      expect((await client().putManifest(name, 'index', index, OCI_INDEX)).status).toBe(201);
+    });
+
+    const written = imageManifest(digestOf(randomBytes(1)), 2, []);
     test.each([
       ['not JSON', '{', OCI_IMAGE],
       ['not an object', '[]', OCI_IMAGE],
@@ -251,6 +272,11 @@ export function manifestSuite(client: () => ApiClient): void {
       ['an index with layers', '{"schemaVersion":2,"manifests":[],"layers":[]}', OCI_INDEX],
       ['with a digest that is none', imageManifest('sha256:1', 2, []), OCI_IMAGE],
       ['with a negative size', imageManifest(digestOf(randomBytes(1)), -1, []), OCI_IMAGE],
+      ['with a size in a notation that Go does not read', written.replace('"size":2', '"size":2.0'), OCI_IMAGE],
+      ['with a field in another case', written.replace('"size":2', '"size":2,"Size":3'), OCI_IMAGE],
+      ['with a field twice', written.replace('"layers":[]', '"layers":[],"layers":[]'), OCI_IMAGE],
+      ['of 200,000 levels', written.replace('"layers"', `"x":${'['.repeat(200_000)}${']'.repeat(200_000)},"layers"`), OCI_IMAGE],
+      ['of 40,000 levels', written.replace('"layers"', `"x":${'['.repeat(40_000)}${']'.repeat(40_000)},"layers"`), OCI_IMAGE],
       ['of an unknown type', '{"schemaVersion":2}', 'application/json'],
       ['of no type', '{"schemaVersion":2}', ''],
     ])('%s is MANIFEST_INVALID', async (_, manifest, contentType) => {

@@ -89,7 +89,7 @@ export function nameSuite(client: () => ApiClient): void {
   });
 
   describe('what is not there', () => {
-    test.each(['/', '/v1/', '/v2/a', '/v2/a/b/c', '/v3/a/tags/list', '/v2/a/tags', '/favicon.ico', '/v2/%', '/v2/%ff/tags/list'])(
+    test.each(['/v1/', '/v2/a', '/v2/a/b/c', '/v3/a/tags/list', '/v2/a/tags', '/favicon.ico', '/v2/%', '/v2/%ff/tags/list'])(
       'GET %s is an error of the specification, not a 500',
       async (path) => {
         const error = await errorOf(await client().get(path));
@@ -99,6 +99,7 @@ export function nameSuite(client: () => ApiClient): void {
     );
 
     test.each([
+      ['POST', '/'],
       ['POST', '/v2/'],
       ['PUT', '/v2/_catalog'],
       ['POST', '/v2/a/tags/list'],

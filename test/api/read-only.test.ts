@@ -48,7 +48,7 @@ const attempt = (method: string, path: string): [url: string, body?: Uint8Array]
 };
 
 const ALLOW: Readonly<Record<string, string>> = { '/v2/:name{.+}/blobs/uploads': '' };
-const isReading = (method: string) => ['GET', 'ALL'].includes(method);
+const isReading = (method: string) => ['GET', 'OPTIONS', 'ALL'].includes(method);
 const WRITES = [
   ...new Map(
     registry.app.routes

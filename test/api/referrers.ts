@@ -142,6 +142,16 @@ export function referrerSuite(client: () => ApiClient): void {
       expect([all.manifests.length, all.response.headers.has('OCI-Filters-Applied')]).toEqual([3, false]);
     });
 
+    test('filtered by a type with a plus in it, escaped or not', async () => {
+      const name = freshName();
+      const subject = await subjectIn(name);
+      const { descriptor } = await refer(name, subject, 'application/spdx+json');
+      await refer(name, subject, 'application/spdx');
+      for (const type of ['application/spdx+json', 'application/spdx%2Bjson', 'application%2fspdx%20json'])
+        expect(await referrers(name, subject, `?artifactType=${type}`), type).toEqual([descriptor]);
+      expect(await referrers(name, subject, '?artifactType=&last=')).toHaveLength(2);
+    });
+
     test('forty pushed at once are all listed', async () => {
       const name = freshName();
       const subject = await subjectIn(name);

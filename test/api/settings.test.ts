@@ -51,6 +51,25 @@ describe('URLs in answers', () => {
       { 'X-Forwarded-Proto': 'javascript', 'X-Forwarded-Host': 'a/b@c' },
       'http://registry.test',
     ],
+    [
+      'are as the proxy next to the client says by RFC 7239',
+      {},
+      { Forwarded: 'for=192.0.2.1;HOST="example.com:8443";Proto=HTTPS, host=inner;proto=http' },
+      'https://example.com:8443',
+    ],
+    ['are as X-Forwarded-Host says, whatever Forwarded does', {}, { 'X-Forwarded-Host': 'a', Forwarded: 'host=b' }, 'http://a'],
+    [
+      'take nothing from Forwarded beside X-Forwarded-Proto: the proxy writes the one, the client the other',
+      {},
+      { 'X-Forwarded-Proto': 'https', Forwarded: 'host=b;proto=http' },
+      'https://registry.test',
+    ],
+    [
+      'pass over what is no scheme and no host in Forwarded',
+      {},
+      { Forwarded: 'proto=javascript;host="a/b@c"' },
+      'http://registry.test',
+    ],
     ['pass over a host that no URL can have', {}, { 'X-Forwarded-Host': '[::::]' }, 'http://registry.test'],
     [
       'are as REGISTRY_HTTP_HOST says',

@@ -155,6 +155,18 @@ test(
   },
 );
 
+test('60 stalled manifests make a push of 20 MiB wait for none of them', async () => {
+  const { client } = memoryRegistry();
+  const putting = Array.from({ length: 60 }, (_, index) =>
+    client.request('PUT', `/v2/a/manifests/${index}`, { body: stalled(3 * MIB) }),
+  );
+  void Promise.allSettled(putting);
+  await pass(1);
+  const fast = push(client, randomBytes(20 * MIB));
+  expect(await secondsUntil(fast)).toBeLessThan(2);
+  expect(await fast).toBe(201);
+});
+
 test('60 stalled manifests are refused, and keep nothing', async () => {
   const { client, pool, store } = memoryRegistry();
   const putting = Array.from({ length: 60 }, (_, index) =>

@@ -9,6 +9,7 @@ import { nameSuite } from './names.ts';
 import { referrerSuite } from './referrers.ts';
 import { uploadSessionSuite } from './upload-sessions.ts';
 import { uploadSuite } from './uploads.ts';
+import { webPageSuite } from './web-pages.ts';
 
 /** The whole API by the specification, and many requests at once; the same on every store and in every process. */
 export function describeApi(name: string, client: () => ApiClient): void {
@@ -21,6 +22,7 @@ export function describeApi(name: string, client: () => ApiClient): void {
     referrerSuite(client);
     listingSuite(client);
     deleteSuite(client);
+    webPageSuite(client);
     contentionSuite(client);
   });
 }

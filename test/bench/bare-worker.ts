@@ -1,28 +1,29 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Front } from '../../src/cli/front.ts';
 import { WranglerProcess } from '../../src/cli/wrangler-process.ts';
 import { localConfig, readWranglerToml } from '../../src/cli/wrangler-toml.ts';
-import { freePort } from '../support/free-port.ts';
 
 export interface BareWorker {
   readonly url: string;
   readonly stop: () => Promise<void>;
 }
 
-/** A worker of ./workers, run exactly as the launcher runs Berth: the same wrangler, flags, bindings and proxy before it. */
+/** A worker of ./workers, run exactly as the launcher runs Berth: the same wrangler, bindings and listener before it. */
 export async function startBareWorker(name: 'patch' | 'put' | 'empty', vars: Record<string, string> = {}): Promise<BareWorker> {
   const tomlPath = join(import.meta.dirname, '../../wrangler.toml');
   const dataFolder = await mkdtemp(join(tmpdir(), 'berth-bench-'));
   const configPath = join(dataFolder, 'wrangler.json');
   const main = `./test/bench/workers/${name}.ts`;
   await writeFile(configPath, JSON.stringify(localConfig({ ...readWranglerToml(tomlPath), main }, tomlPath, vars)));
-  const address = { host: 'localhost', port: await freePort() };
-  const wrangler = new WranglerProcess({ ...address, configPath, dataFolder }, process.env, {
+  const wrangler = new WranglerProcess({ configPath, dataFolder }, process.env, {
     worker: (line) => void process.stdout.write(`${line}\n`),
     wrangler: (line) => void process.stderr.write(`${line}\n`),
   });
+  let front: Front | undefined;
   const stop = async () => {
+    front?.close();
     await wrangler.stop();
     await rm(dataFolder, { recursive: true, force: true });
   };
@@ -31,9 +32,10 @@ export async function startBareWorker(name: 'patch' | 'put' | 'empty', vars: Rec
   ended.catch(() => undefined);
   try {
     await Promise.race([wrangler.ready, ended]);
+    front = await Front.open({ host: 'localhost', port: 0, socketPath: wrangler.socketPath });
   } catch (error) {
     await stop();
     throw error;
   }
-  return { url: `http://${address.host}:${address.port}`, stop };
+  return { url: `http://localhost:${front.port}`, stop };
 }

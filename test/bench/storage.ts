@@ -1,6 +1,7 @@
 import { PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { openBucket, type S3Settings, s3Client } from '../support/buckets.ts';
-import { type Minio, startMinio } from '../support/minio.ts';
+import { startMinio } from '../support/minio.ts';
+import type { S3Server } from '../support/s3-server.ts';
 
 /** One MinIO with one bucket, which everything that is compared shares, each below a root of its own. */
 export interface Storage {
@@ -42,7 +43,7 @@ export function berthSettings({ s3 }: Storage, endpoint = s3.endpoint): Record<s
 export const BERTH_ROOT = 'berth';
 export const PEER_ROOT = 'peer';
 
-function settingsOf({ endpoint, accessKeyId, secretAccessKey }: Minio): S3Settings {
+function settingsOf({ endpoint, accessKeyId, secretAccessKey }: S3Server): S3Settings {
   return { endpoint, region: 'us-east-1', accessKeyId, secretAccessKey };
 }
 

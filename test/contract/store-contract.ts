@@ -1,9 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { digestOf, hexOf } from '../../src/domain/digest.ts';
-import { listAll, type ObjectStore, readAll, type StoreErrorKind } from '../../src/storage/object-store.ts';
+import {
+  isStoreError,
+  listAll,
+  type ObjectStore,
+  type PutCondition,
+  readAll,
+  type StoreErrorKind,
+  type Written,
+} from '../../src/storage/object-store.ts';
+import type { Pace } from '../../src/storage/pace.ts';
+import { probe } from '../../src/storage/probe.ts';
+import { rootedStore } from '../../src/storage/rooted.ts';
 import { randomContent } from '../support/random-content.ts';
 
 const PART_BYTES = 5 * 1024 * 1024;
+
+const PACE: Pace = {
+  clock: () => new Date(),
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  random: Math.random,
+};
 
 export interface OpenStore {
   readonly store: ObjectStore;
@@ -11,12 +28,24 @@ export interface OpenStore {
   readonly remaining: () => Promise<readonly string[]>;
 }
 
+/** Where a store may differ from the others. */
+export interface Differences {
+  /** False for one that only commands use, which writes nothing but small objects. */
+  readonly takesBlobs?: boolean;
+  /** A multipart upload can be completed again: nothing changes. */
+  readonly completesAgain?: boolean;
+  /** It refuses a large body unread, and closes the connection, perhaps before the refusal was read. */
+  readonly losesRefusals?: boolean;
+}
+
 /**
  * What every ObjectStore must do. Each test has a prefix of its own and clears it; at the end nothing is left.
- *
- * @param takesBlobs - false for one that only commands use, which writes nothing but small objects
  */
-export function objectStoreContract(name: string, open: () => Promise<OpenStore>, { takesBlobs = true } = {}): void {
+export function objectStoreContract(
+  name: string,
+  open: () => Promise<OpenStore>,
+  { takesBlobs = true, completesAgain = false, losesRefusals = false }: Differences = {},
+): void {
   describe(name, () => {
     let opened: OpenStore;
     let store: ObjectStore;
@@ -38,6 +67,12 @@ export function objectStoreContract(name: string, open: () => Promise<OpenStore>
           for await (const { key } of listAll(store, prefix)) keys.push(key);
           await store.delete(keys);
         }
+      });
+
+    const answerOf = (put: Promise<Written | undefined>) =>
+      put.catch((error: unknown) => {
+        if (losesRefusals && isStoreError(error, 'unavailable')) return undefined;
+        throw error;
       });
 
     const textAt = async (key: string) => {
@@ -135,6 +170,17 @@ export function objectStoreContract(name: string, open: () => Promise<OpenStore>
         expect(await store.head(`${prefix}a`)).toBeUndefined();
       });
 
+      scratch('refuses the largest of manifests', async (prefix) => {
+        const [one, other] = [randomContent(4 * 1024 * 1024), randomContent(4 * 1024 * 1024)];
+        const { etag } = (await store.put(`${prefix}a`, one, { kind: 'absent' }))!;
+        for (let time = 0; time < 5; time += 1)
+          expect(await answerOf(store.put(`${prefix}a`, other, { kind: 'absent' }))).toBeUndefined();
+        const replaced = (await store.put(`${prefix}a`, other, { kind: 'match', etag }))!;
+        for (let time = 0; time < 5; time += 1)
+          expect(await answerOf(store.put(`${prefix}a`, one, { kind: 'match', etag }))).toBeUndefined();
+        expect(await store.head(`${prefix}a`)).toMatchObject({ etag: replaced.etag });
+      });
+
       scratch('lets one of many win a race to create', async (prefix) => {
         const rivals = await Promise.all(range(8).map((index) => store.put(`${prefix}a`, bytes(`${index}`), { kind: 'absent' })));
         const winners = range(8).filter((index) => rivals[index] !== undefined);
@@ -172,12 +218,31 @@ export function objectStoreContract(name: string, open: () => Promise<OpenStore>
         expect(await store.head(`${prefix}a`)).toBeUndefined();
       });
 
+      scratch('creates only what is absent, and replaces only what was read', async (prefix) => {
+        const put = (content: Uint8Array, condition: PutCondition) =>
+          answerOf(
+            store.putVerified(`${prefix}a`, streamOf(content), { length: content.length, sha256: sha256(content) }, condition),
+          );
+        const [one, other] = [randomContent(300_000), randomContent(300_000)];
+        const { etag } = (await put(one, { kind: 'absent' }))!;
+        expect(await put(other, { kind: 'absent' })).toBeUndefined();
+        const replaced = (await put(other, { kind: 'match', etag }))!;
+        expect(replaced.etag).not.toBe(etag);
+        expect(await put(one, { kind: 'match', etag })).toBeUndefined();
+        expect(await store.head(`${prefix}a`)).toMatchObject({ size: other.length, etag: replaced.etag });
+      });
+
       scratch('is refused when it ends early', async (prefix) => {
         const content = randomContent(1000);
         const put = store.putVerified(`${prefix}a`, streamOf(content), { length: 2000, sha256: sha256(content) });
         await expect(put).rejects.toThrow();
         expect(await store.head(`${prefix}a`)).toBeUndefined();
       });
+    });
+
+    scratch('is safe for pushes at the same time, which the first of them finds out', async (prefix) => {
+      expect(await probe(rootedStore(store, prefix.slice(0, -1)), PACE)).toEqual({ probe: 2, verifiesSha256: true });
+      expect(await store.list({ prefix })).toEqual({ objects: [], truncated: false });
     });
 
     describe('multipart uploads', () => {
@@ -214,13 +279,16 @@ export function objectStoreContract(name: string, open: () => Promise<OpenStore>
         expect(await store.head(`${prefix}a`)).toBeUndefined();
       });
 
-      scratch('can be completed once', async (prefix) => {
+      scratch(completesAgain ? 'are the same when completed again' : 'can be completed once', async (prefix) => {
         const upload = await store.createMultipart(`${prefix}a`);
         const part = await upload.uploadPart(1, bytes('once'));
         await upload.complete([part]);
-        await expectStoreError(upload.complete([part]), 'multipart-unknown');
+        const { etag } = (await store.head(`${prefix}a`))!;
+        if (completesAgain) await upload.complete([part]);
+        else await expectStoreError(upload.complete([part]), 'multipart-unknown');
         await upload.abort();
         expect(await textAt(`${prefix}a`)).toBe('once');
+        expect(await store.head(`${prefix}a`)).toMatchObject({ etag });
       });
 
       scratch('have no part 10,001', async (prefix) => {

@@ -23,7 +23,7 @@ afterAll(() => probe.remove());
 const NAMES = {
   npm: 'npm start',
   launcher: 'src/cli/start.ts',
-  wrangler: 'wrangler-dist/cli.js',
+  wrangler: 'src/cli/wrangler-dev.ts',
   runtime: 'workerd serve',
   bundler: 'esbuild',
 };

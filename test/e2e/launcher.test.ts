@@ -104,6 +104,7 @@ describe('what is printed', () => {
     [{ PORT: '80a' }, 'PORT must be a whole number from 1 to 65535'],
     [{ PORT: '65536' }, 'PORT must be a whole number from 1 to 65535'],
     [{ HOST: 'no such host' }, 'HOST no such host is not an address'],
+    [{ BERTH_INSPECTOR_PORT: '0' }, 'BERTH_INSPECTOR_PORT must be a whole number from 1 to 65535'],
     [{ BERTH_SCHEDULE_SECONDS: '0' }, 'BERTH_SCHEDULE_SECONDS must be a whole number from 1 to 86400'],
     [{ REGISTRY_LOG_LEVEL: 'loud' }, 'REGISTRY_LOG_LEVEL must be one of error, warn, info, debug'],
     [
@@ -112,7 +113,7 @@ describe('what is printed', () => {
     ],
     [
       { HOST: '0.0.0.0', REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_OBJECT: 'users' },
-      'HOST=0.0.0.0 would let everyone read the embedded store past all users: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST and put a proxy in front',
+      'HOST=0.0.0.0 would show the network an embedded store that is made for this machine alone, users or not: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST',
     ],
     [{ REGISTRY_AUHT: 'none' }, 'REGISTRY_AUHT is not a setting of this version (docs/configuration.md lists them)'],
   ])('is one line where a variable is wrong: %o', async (env, line) => {

@@ -1,6 +1,7 @@
 import { expect, inject, test } from 'vitest';
 import { ApiClient } from '../support/api-client.ts';
 import { describeOnS3 } from '../support/each-store.ts';
+import { freePort } from '../support/free-port.ts';
 import { IsolateHeap } from '../support/isolate-heap.ts';
 import { type Deed, Visitor } from './visitor.ts';
 
@@ -16,7 +17,9 @@ const FLAT_MIB = 32;
 
 // Straight to MinIO: it is not the proxies of this process that are to be looked at.
 const endpoint = inject('s3')?.endpoint ?? '';
+const inspectorPort = await freePort();
 const SETTINGS = {
+  BERTH_INSPECTOR_PORT: String(inspectorPort),
   REGISTRY_STORAGE_S3_REGIONENDPOINT: endpoint,
   REGISTRY_STORAGE_S3_REDIRECTENDPOINT: endpoint,
   REGISTRY_LOG_ACCESSLOG_DISABLED: 'true',
@@ -31,7 +34,7 @@ describeOnS3(`${CONNECTIONS} connections that pull and push for ${SECONDS} s`, S
     );
     for (const visitor of visitors) await visitor.arrive();
     const times = new Map<Deed, number[]>();
-    const heap = await IsolateHeap.of(registry().pid);
+    const heap = await IsolateHeap.of(inspectorPort);
     const memory: number[] = [];
     const watch = setInterval(() => void heap.mib().then((mib) => memory.push(mib)), 200);
     const until = Date.now() + SECONDS * 1000;

@@ -122,7 +122,8 @@ describeUnless(missingProgram('nginx', 'nginx') ?? missingProgram('openssl', 'op
       berth(['htpasswd', '-bcC', '5', users(), 'alice', PASSWORD]);
     });
 
-    describeOnEachStore('auth_basic', (registry) => {
+    const open = { REGISTRY_HTTP_ALLOWEDHOSTS: ADDRESS };
+    const suite = (registry: () => Registry) => {
       const host = nginxBefore(registry, users);
 
       describeNginx(host);
@@ -139,7 +140,8 @@ describeUnless(missingProgram('nginx', 'nginx') ?? missingProgram('openssl', 'op
       });
 
       describeUnless(missingEngine, 'Docker', () => dockerSuite(host));
-    });
+    };
+    describeOnEachStore('auth_basic', suite, open);
   });
 
   const settings = { REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD: htpasswd({ alice: PASSWORD }) };

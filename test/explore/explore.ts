@@ -4,6 +4,9 @@ import { judge, judgeImmutable } from './judge.ts';
 import type { Intent, Scenario } from './scenarios.ts';
 import { type Entry, type Fate, FATES, GRACE_MS, type Isolate, World } from './world.ts';
 
+/** For one test. It stops a search that has no end, and is long enough for a busy machine. */
+export const TIMEOUT_MS = 900_000;
+
 export interface Variant extends Pick<Entry, 'breakage' | 'randomId'> {
   /** Whose store is broken; everybody's, where left out. */
   readonly broken?: (intent: Intent) => boolean;

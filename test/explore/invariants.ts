@@ -45,6 +45,11 @@ export class Snapshot {
     return this.cells.find((cell) => cell.repository === repository && cell.kind === 'tags' && cell.name === tag)?.header.digest;
   }
 
+  mediaType(repository: string, kind: 'tags' | 'manifests', name: string): string | undefined {
+    const key = name.replace(':', '/');
+    return this.cells.find((cell) => cell.repository === repository && cell.kind === kind && cell.name === key)?.header.mediaType;
+  }
+
   isListed(repository: string): boolean {
     return this.objects.has(`catalog/${repository}!`);
   }

@@ -28,17 +28,27 @@ export function judgeImmutable({ actors, immutable }: Scenario, world: World, sn
     intent.kind === 'push' && intent.tag === immutable ? [{ ...intent, state: world.stateOf(actor) }] : [],
   );
   const wrong: string[] = [];
-  for (const { repository, tag, digest, subject } of pushes.filter(({ state }) => state === 'done')) {
+  for (const { repository, tag, digest, mediaType, subject } of pushes.filter(({ state }) => state === 'done')) {
     if (snapshot.tag(repository, tag) !== digest) wrong.push(`${tag} is immutable, and names another than ${digest}`);
+    if (snapshot.mediaType(repository, 'tags', tag) !== mediaType) wrong.push(`${tag} is immutable, and no longer ${mediaType}`);
     // A delete that is refused brings back what it has taken.
     if (world.choices.length > 0 || world.isDisturbed) continue;
     if (!snapshot.has(repository, 'manifests', digest)) wrong.push(`${tag} is immutable, and its manifest is gone`);
+    else if (snapshot.mediaType(repository, 'manifests', digest) !== mediaType)
+      wrong.push(`${tag} is immutable, and its manifest is no longer ${mediaType}`);
     if (subject !== undefined && !snapshot.has(repository, 'referrers', digest))
       wrong.push(`${tag} is immutable, and no referrer any more`);
   }
-  const allFailed = pushes.length > 0 && pushes.every(({ state }) => state === 'failed');
+  // Stored as another type by somebody else, it was refused before it reached the tag.
+  const others = actors.flatMap(({ intent }) => (intent.kind === 'push' && intent.tag !== immutable ? [intent] : []));
+  const isRetyped = pushes.some((push) => others.some((other) => isOtherType(push, other)));
+  const allFailed = !isRetyped && pushes.length > 0 && pushes.every(({ state }) => state === 'failed');
   if (allFailed && !world.isDisturbed) wrong.push(`${immutable} was free, and nobody got it`);
   return wrong;
+}
+
+function isOtherType(one: Push, other: Push): boolean {
+  return one.digest === other.digest && one.mediaType !== other.mediaType;
 }
 
 interface Other {

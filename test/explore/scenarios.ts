@@ -18,6 +18,7 @@ interface Image {
   readonly foreignLayer: Uint8Array | undefined;
   readonly manifest: Uint8Array;
   readonly digest: Digest;
+  readonly mediaType: string;
   readonly subject: Digest | undefined;
 }
 
@@ -27,7 +28,20 @@ function imageOf(text: string, subject?: Image, foreignLayer?: Uint8Array): Imag
   const urls = ['https://example.com/layer'];
   const layers = foreignLayer === undefined ? [] : [{ digest: digestOf(foreignLayer), size: foreignLayer.length, urls }];
   const manifest = bytesOf(imageManifest(configDigest, config.length, layers, subject && { subject: descriptorOf(subject) }));
-  return { config, configDigest, foreignLayer, manifest, digest: digestOf(manifest), subject: subject?.digest };
+  return {
+    config,
+    configDigest,
+    foreignLayer,
+    manifest,
+    digest: digestOf(manifest),
+    mediaType: OCI_IMAGE,
+    subject: subject?.digest,
+  };
+}
+
+function untyped(image: Image): Image {
+  const manifest = bytesOf(imageManifest(image.configDigest, image.config.length, [], { mediaType: undefined }));
+  return { ...image, manifest, digest: digestOf(manifest) };
 }
 
 const descriptorOf = ({ digest, manifest }: Image) => ({ mediaType: OCI_IMAGE, digest, size: manifest.length });
@@ -37,6 +51,9 @@ const TWO = imageOf('two');
 const SIGNATURE = imageOf('signature', ONE);
 const FOREIGN_BYTES = bytesOf('a layer from elsewhere');
 export const FOREIGN_LAYER = digestOf(FOREIGN_BYTES);
+/** The same bytes, which say nothing of their media type, as two of them. */
+const UNTYPED = untyped(imageOf('untyped'));
+const RETYPED: Image = { ...UNTYPED, mediaType: 'application/vnd.docker.distribution.manifest.v2+json' };
 const WINDOWS = imageOf('windows', undefined, FOREIGN_BYTES);
 
 /** What an actor is after; by this the end of a run is judged. */
@@ -46,6 +63,7 @@ export type Intent =
       readonly repository: string;
       readonly tag: string;
       readonly digest: Digest;
+      readonly mediaType: string;
       readonly subject?: Digest | undefined;
       readonly foreignLayer?: Digest | undefined;
     }
@@ -86,13 +104,13 @@ async function upload({ uploads }: Isolate, repository: RepositoryName, { config
 }
 
 function tagging(image: Image, tag: string, repository: RepositoryName, first: (services: Isolate) => Promise<unknown>): Actor {
-  const { digest, subject, foreignLayer } = image;
+  const { digest, mediaType, subject, foreignLayer } = image;
   return {
-    intent: { kind: 'push', repository, tag, digest, subject, foreignLayer: foreignLayer && digestOf(foreignLayer) },
+    intent: { kind: 'push', repository, tag, digest, mediaType, subject, foreignLayer: foreignLayer && digestOf(foreignLayer) },
     run: async (services) => {
       await first(services);
       await services.rest();
-      const put = await services.manifests.put(repository, { tags: [tag as Tag] }, image.manifest, undefined);
+      const put = await services.manifests.put(repository, { tags: [tag as Tag] }, image.manifest, mediaType);
       // Whoever is told so, by a warning, has no claim to it.
       if (put.lacksForeignLayers) throw new Error('a foreign layer is not here');
     },
@@ -280,7 +298,7 @@ const scenario = (name: string, before: readonly Actor[], actors: readonly Actor
 
 const BOTH = [push(ONE, 'latest'), push(TWO, 'two')];
 
-export const PAIRS: readonly Scenario[] = [
+const PAIRS: readonly Scenario[] = [
   scenario('two images pushed to one tag', [], [push(ONE, 'latest'), push(TWO, 'latest')]),
   scenario('one image pushed twice', [], [push(ONE, 'latest'), push(ONE, 'latest')]),
   scenario('one image pushed to two tags', [], [push(ONE, 'latest'), push(ONE, 'stable')]),
@@ -304,7 +322,7 @@ const lost = (name: string, before: readonly Actor[], actors: readonly Actor[]):
 });
 
 /** A link whose bytes are gone stands in nobody's way. */
-export const LOST: readonly Scenario[] = [
+const LOST: readonly Scenario[] = [
   lost(
     'a push of what has lost its bytes, beside a pull',
     [push(ONE, 'latest')],
@@ -340,7 +358,7 @@ const pushSlowly = (slow: Slow) => tagging(ONE, 'latest', REPOSITORY, uploadSlow
 const late: Slow = { ...inOneBody, closesAfter: [10] };
 
 /** Sessions that outlive what was stored for them. */
-export const SLOW: readonly Scenario[] = [
+const SLOW: readonly Scenario[] = [
   scenario('a body closed late, beside collection', [], [pushSlowly(late), collectOften()]),
   scenario('a body closed again late, beside collection', [], [pushSlowly(inOneBody), collectOften()]),
   scenario('chunks closed again late, beside collection', [], [pushSlowly(inChunks), collectOften()]),
@@ -369,7 +387,7 @@ const condemned = (...actors: readonly Actor[]): Actor[] => {
 };
 
 /** The run that kills, in every order with what would keep alive. */
-export const LAST_MOMENTS: readonly Scenario[] = [
+const LAST_MOMENTS: readonly Scenario[] = [
   scenario('a push at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collectOnce]),
   scenario('a tag set at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [
     retag(ONE, 'latest'),
@@ -416,7 +434,7 @@ const immutable = (name: string, before: readonly Actor[], actors: readonly Acto
   immutable: 'v1',
 });
 
-export const IMMUTABLE: readonly Scenario[] = [
+const IMMUTABLE: readonly Scenario[] = [
   immutable('two images pushed to one immutable tag', [], [push(ONE, 'v1'), push(TWO, 'v1')]),
   immutable('one image pushed twice to an immutable tag', [], [push(ONE, 'v1'), push(ONE, 'v1')]),
   immutable('an immutable tag set on what is deleted', [push(ONE, 'latest')], [retag(ONE, 'v1'), deleteManifest(ONE)]),
@@ -425,10 +443,12 @@ export const IMMUTABLE: readonly Scenario[] = [
     [push(SIGNATURE, 'latest')],
     [retag(SIGNATURE, 'v1'), deleteManifest(SIGNATURE)],
   ),
+  immutable('an image pushed to an immutable tag as two media types', [], [push(UNTYPED, 'v1'), push(RETYPED, 'v1')]),
+  immutable('an immutable tag beside a push as another media type', [], [push(UNTYPED, 'v1'), push(RETYPED, 'latest')]),
   immutable('an immutable tag pushed while it is deleted', [push(ONE, 'latest')], [retag(ONE, 'v1'), deleteTag('v1')]),
 ];
 
-export const IMMUTABLE_CROWDS: readonly Scenario[] = [
+const IMMUTABLE_CROWDS: readonly Scenario[] = [
   immutable('an immutable tag that two want, on what is deleted', BOTH, [
     retag(ONE, 'v1'),
     retag(TWO, 'v1'),
@@ -448,6 +468,11 @@ export const IMMUTABLE_CROWDS: readonly Scenario[] = [
     ),
     tagsADelete: { deleted: 1, checked: 1 },
   },
+  immutable(
+    'an immutable tag set on what is deleted, and pushed as another media type',
+    [push(UNTYPED, 'latest')],
+    [retag(UNTYPED, 'v1'), deleteManifest(UNTYPED), push(RETYPED, 'latest')],
+  ),
   immutable('an immutable tag beside collection', aged(push(ONE, 'latest')), [
     retag(ONE, 'v1'),
     push(TWO, 'v1'),
@@ -456,7 +481,7 @@ export const IMMUTABLE_CROWDS: readonly Scenario[] = [
   ]),
 ];
 
-export const COLLECTED: readonly Scenario[] = [
+const COLLECTED: readonly Scenario[] = [
   scenario('a push beside collection', [], [push(ONE, 'latest'), collect]),
   scenario('a push of what was deleted long ago', aged(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collect]),
   scenario('a tag set on what was deleted long ago', aged(push(ONE, 'latest'), deleteManifest(ONE)), [
@@ -482,7 +507,7 @@ export const COLLECTED: readonly Scenario[] = [
   scenario('two collections', aged(push(ONE, 'latest'), deleteManifest(ONE)), [collect, collect]),
 ];
 
-export const COLLECTED_CROWDS: readonly Scenario[] = [
+const COLLECTED_CROWDS: readonly Scenario[] = [
   {
     ...scenario(
       'a blob that wanders beside collection in slices',
@@ -552,7 +577,7 @@ export const COLLECTED_CROWDS: readonly Scenario[] = [
   ]),
 ];
 
-export const CROWDS: readonly Scenario[] = [
+const CROWDS: readonly Scenario[] = [
   scenario('pushes, moves and deletes', BOTH, [push(ONE, 'latest'), retag(TWO, 'latest'), deleteManifest(ONE), push(ONE, 'two')]),
   scenario('one image pushed by three and deleted', [], [push(ONE, 'a'), push(ONE, 'a'), push(ONE, 'b'), deleteManifest(ONE)]),
   scenario(
@@ -599,3 +624,16 @@ export const CROWDS: readonly Scenario[] = [
   },
   scenario('mounts and pushes', [pushElsewhere(ONE)], [mount(ONE, 'a'), mount(ONE, 'b'), push(ONE, 'a'), deleteTag('a')]),
 ];
+
+export const IN_EVERY_ORDER = [...PAIRS, ...LOST, ...LAST_MOMENTS, ...IMMUTABLE];
+export const AT_RANDOM = [
+  ...PAIRS,
+  ...LOST,
+  ...CROWDS,
+  ...COLLECTED,
+  ...COLLECTED_CROWDS,
+  ...IMMUTABLE,
+  ...IMMUTABLE_CROWDS,
+  ...SLOW,
+];
+export const scenarioNamed = (name: string) => [...IN_EVERY_ORDER, ...AT_RANDOM].find((scenario) => scenario.name === name)!;

@@ -111,6 +111,7 @@ export class World {
         random: () => 0,
         limit: undefined,
         isEmulated: false,
+        isOnLoopback: false,
         tagsADelete: this.#tagsADelete,
         randomId: randomId ?? (() => `${actor}-${(ids += 1)}`),
       },

@@ -39,9 +39,10 @@ const parameter = fc.oneof(
   fc.tuple(fc.constant('digest-algorithm'), mixed(known('sha256', 'sha512'))),
   fc.tuple(fc.constant('tag'), mostly(known('v1', '1'), anyTag)),
   fc.tuple(fc.constant('n'), anyNumber),
-  fc.tuple(fc.constant('last'), mostly(known('a', 'latest', 'v1'), fc.oneof(anyName, anyTag, anyDigest))),
+  fc.tuple(fc.constant('last'), mostly(known('a', 'latest', 'v1'), fc.oneof(anyName, anyTag, anyDigest, wildText))),
   fc.tuple(fc.constant('artifactType'), wildText),
   fc.tuple(fc.constant('_state'), wildText),
+  fc.tuple(known('mount', 'from', 'digest', 'digest-algorithm', 'tag', 'n', 'last', 'artifactType'), fc.constant('')),
   fc.tuple(wildText, wildText),
 );
 /** A parameter may come twice. */

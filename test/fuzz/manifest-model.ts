@@ -21,23 +21,24 @@ const MAX_VALUES = 50_000;
 export function readManifest(bytes: Uint8Array, contentType: string | undefined): Reading | undefined {
   const json = parse(bytes);
   if (!isObject(json) || json['schemaVersion'] !== 2 || valuesIn(bytes) > MAX_VALUES) return undefined;
+  if (!isPlain(new TextDecoder().decode(bytes))) return undefined;
   const { mediaType: own, subject, artifactType, annotations, config, layers, manifests } = json;
   const mediaType = contentType ?? own;
-  if (typeof mediaType !== 'string' || (own !== undefined && own !== mediaType)) return undefined;
+  if (typeof mediaType !== 'string' || (!isAbsent(own) && own !== mediaType)) return undefined;
   if (!isAbsent(subject) && !isDescriptor(subject)) return undefined;
   if (!isAbsent(artifactType) && typeof artifactType !== 'string') return undefined;
   if (!isAbsent(annotations) && !(isObject(annotations) && Object.values(annotations).every(isString))) return undefined;
   const told = { mediaType, subject: subject?.digest, annotations: annotations ?? undefined };
   if (IMAGES.includes(mediaType)) {
-    if ('manifests' in json || !isDescriptor(config) || !isListOrAbsent(layers)) return undefined;
+    if (!isAbsent(json['manifests']) || !isDescriptor(config) || !isListOrAbsent(layers)) return undefined;
     const all = [config, ...(layers ?? [])];
-    const required = new Set(all.filter(({ urls = [] }, index) => index === 0 || urls.length === 0).map(({ digest }) => digest));
+    const required = new Set(all.filter(({ urls }, index) => index === 0 || !urls?.length).map(({ digest }) => digest));
     const digests = new Set(all.map(({ digest }) => digest));
     if (digests.size > MAX_NAMES) return undefined;
     const [names, foreign] = [digests.intersection(required), digests.difference(required)];
     return { ...told, names: [...names], foreign: [...foreign], artifactType: artifactType || config.mediaType };
   }
-  if (!INDEXES.includes(mediaType) || 'config' in json || 'layers' in json) return undefined;
+  if (!INDEXES.includes(mediaType) || !isAbsent(config) || !isAbsent(layers)) return undefined;
   if (manifests === undefined || !isListOrAbsent(manifests)) return undefined;
   const names = new Set(manifests?.map(({ digest }) => digest));
   const isTooLong = names.size > MAX_NAMES;
@@ -47,16 +48,14 @@ export function readManifest(bytes: Uint8Array, contentType: string | undefined)
 interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
-  readonly urls?: readonly string[];
+  readonly urls?: readonly string[] | null;
 }
 
 function isDescriptor(value: unknown): value is Descriptor {
   if (!isObject(value)) return false;
   const { mediaType, digest, size, urls } = value;
   const hasSize = Number.isSafeInteger(size) && (size as number) >= 0;
-  return (
-    isString(mediaType) && isString(digest) && isDigest(digest) && hasSize && (urls === undefined || isListOf(urls, isString))
-  );
+  return isString(mediaType) && isString(digest) && isDigest(digest) && hasSize && (isAbsent(urls) || isListOf(urls, isString));
 }
 
 /** Go writes an empty list as null. */
@@ -78,6 +77,68 @@ function isString(value: unknown): value is string {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const OBJECTS = {
+  manifest: ['schemaVersion', 'mediaType', 'artifactType', 'config', 'layers', 'manifests', 'subject', 'annotations'],
+  descriptor: ['mediaType', 'digest', 'size', 'urls', 'annotations', 'data', 'artifactType', 'platform'],
+  platform: ['architecture', 'os', 'os.version', 'os.features', 'variant', 'features'],
+} as const;
+type Kind = keyof typeof OBJECTS;
+const KINDS: Readonly<Record<string, Kind>> = {
+  config: 'descriptor',
+  layers: 'descriptor',
+  manifests: 'descriptor',
+  subject: 'descriptor',
+  platform: 'platform',
+};
+const MAX_DEPTH = 10_000;
+
+/** JSON as it is written. */
+type Written = string | { readonly entries: readonly (readonly [name: string, value: Written])[] } | readonly Written[];
+
+/** Whether clients in Go read the same: each field of the specification at most once and so spelled, and integers as such. */
+function isPlain(text: string): boolean {
+  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g)!;
+  let [depth, deepest] = [0, 0];
+  for (const token of tokens) {
+    depth += Number(token === '{' || token === '[') - Number(token === '}' || token === ']');
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest <= MAX_DEPTH && isPlainAs('manifest', written(tokens.values()));
+}
+
+function written(tokens: Iterator<string>, token = tokens.next().value as string): Written {
+  if (token === '[') {
+    const items: Written[] = [];
+    for (let next = tokens.next().value as string; next !== ']'; next = tokens.next().value as string)
+      if (next !== ',') items.push(written(tokens, next));
+    return items;
+  }
+  if (token !== '{') return token;
+  const entries: [string, Written][] = [];
+  for (let next = tokens.next().value as string; next !== '}'; next = tokens.next().value as string) {
+    if (next === ',') continue;
+    tokens.next();
+    entries.push([JSON.parse(next) as string, written(tokens)]);
+  }
+  return { entries };
+}
+
+function isPlainAs(kind: Kind, value: Written): boolean {
+  if (typeof value === 'string') return true;
+  if ('length' in value) return value.every((each) => isPlainAs(kind, each));
+  return OBJECTS[kind].every((field) => {
+    // Simple case folding, as Go's.
+    const same = new RegExp(`^${field.replace('.', '\\.')}$`, 'iu');
+    const found = value.entries.filter(([name]) => same.test(name));
+    if (found.length > 1 || found.some(([name]) => name !== field)) return false;
+    if (found.length === 0) return true;
+    const [, inside] = found[0]!;
+    if (field === 'size' || field === 'schemaVersion') return typeof inside === 'string' && /^-?\d+$/.test(inside);
+    const kindOfIt = KINDS[field];
+    return kindOfIt === undefined || isPlainAs(kindOfIt, inside);
+  });
 }
 
 /** As written, so that a name given twice counts twice. */

@@ -53,6 +53,7 @@ export class RegistryModel {
     for (const [pattern, methods] of this.#endpoints) {
       const match = pattern.exec(decoded);
       if (match === null) continue;
+      if (call.method === 'OPTIONS') return { answers: ['204'] };
       const answer = methods[call.method === 'HEAD' ? 'GET' : call.method];
       if (answer === undefined) return { answers: ['405 UNSUPPORTED'] };
       const [name = '', last = ''] = match.slice(1).map(decodeURIComponent);
@@ -62,6 +63,7 @@ export class RegistryModel {
   }
 
   readonly #endpoints: readonly [RegExp, Readonly<Record<string, (call: Call, name: string, last: string) => Expected>>][] = [
+    [/^\/$/, { GET: () => ({ answers: ['200'] }) }],
     [/^\/v2$/, { GET: () => ({ answers: ['200'], json: {} }) }],
     [/^\/v2\/(.+)\/blobs\/uploads$/, { POST: (call, name) => this.#post(call, name) }],
     [/^\/v2\/(.+)\/blobs\/uploads\/([^/]+)$/, { GET: noSession, PATCH: noSession, PUT: noSession, DELETE: noSession }],
@@ -94,13 +96,13 @@ export class RegistryModel {
   #post({ url, body }: Call, name: string): Expected {
     const query = url.searchParams;
     const [mount, from, digest] = [query.get('mount'), query.get('from'), query.get('digest')];
-    if (!['sha256', 'sha512'].includes(query.get('digest-algorithm') ?? 'sha256')) return { answers: ['400 DIGEST_INVALID'] };
-    if (mount !== null && from !== null) {
+    if (!['sha256', 'sha512'].includes(query.get('digest-algorithm') || 'sha256')) return { answers: ['400 DIGEST_INVALID'] };
+    if (mount && from) {
       if (!isDigest(mount)) return { answers: ['400 DIGEST_INVALID'] };
       const bytes = this.#repositories.get(from)?.blobs.get(mount);
       if (bytes !== undefined) return this.#created(name, mount, bytes);
     }
-    if (digest === null) return { answers: ['202'] };
+    if (!digest) return { answers: ['202'] };
     if (!Object.values(body.digests).includes(digest)) return { answers: ['400 DIGEST_INVALID'] };
     return this.#created(name, digest, body.bytes);
   }
@@ -155,7 +157,7 @@ export class RegistryModel {
   #putManifest({ headers, url, body }: Call, name: string, reference: string): Expected {
     if (isWrongDigest(reference)) return { answers: ['400 DIGEST_INVALID'] };
     const byDigest = isDigest(reference);
-    const tags = [...new Set(url.searchParams.getAll('tag'))];
+    const tags = [...new Set(url.searchParams.getAll('tag').filter((tag) => tag !== ''))];
     if (![...tags, ...(byDigest ? [] : [reference])].every(isTag)) return { answers: ['400 MANIFEST_INVALID'] };
     if (tags.length > 50) return { answers: ['414 UNSUPPORTED'] };
     const given = headers['Content-Type']?.split(';')[0]?.trim().toLowerCase() || body.manifest?.mediaType;
@@ -186,14 +188,14 @@ export class RegistryModel {
 
   #listTags({ url }: Call, name: string): Expected {
     const repository = this.#repositories.get(name);
-    const limit = pageOf(url, isTag);
+    const limit = pageOf(url);
     if (limit === undefined) return { answers: ['400 UNSUPPORTED'] };
     if (repository?.isListed !== true) return { answers: ['404 NAME_UNKNOWN'] };
     return { answers: ['200'], json: { name, tags: pageFrom([...repository.tags.keys()], url, limit) } };
   }
 
   #catalog({ url }: Call): Expected {
-    const limit = pageOf(url, isName);
+    const limit = pageOf(url);
     if (limit === undefined) return { answers: ['400 UNSUPPORTED'] };
     const names = [...this.#repositories].filter(([, each]) => each.isListed).map(([name]) => name);
     return { answers: ['200'], json: { repositories: pageFrom(names, url, limit) } };
@@ -204,6 +206,8 @@ const ANY_REFUSAL = ['400 NAME_INVALID', '400 DIGEST_INVALID', '404 MANIFEST_UNK
   '404 UNSUPPORTED',
   '405 UNSUPPORTED',
   '404 BLOB_UPLOAD_UNKNOWN',
+  // OPTIONS looks at the path alone.
+  '204',
 ]);
 
 function noSession(): Expected {
@@ -214,7 +218,7 @@ function noSession(): Expected {
 function listReferrers({ url }: Call, digest: string): Expected {
   const last = url.searchParams.get('last');
   if (!isDigest(digest)) return { answers: ['400 DIGEST_INVALID'] };
-  return last === null || isDigest(last) ? { answers: ['200'] } : { answers: ['400 UNSUPPORTED'] };
+  return !last || isDigest(last) ? { answers: ['200'] } : { answers: ['400 UNSUPPORTED'] };
 }
 
 function isWrongDigest(reference: string): boolean {
@@ -227,10 +231,9 @@ function isUnmodified(headers: Readonly<Record<string, string>>, digest: string)
 }
 
 /** How many names a page may have; undefined where the request is wrong. */
-function pageOf(url: URL, isNameOfList: (text: string) => boolean): number | undefined {
-  const [n, last] = [url.searchParams.get('n'), url.searchParams.get('last') ?? ''];
-  if ((n !== null && !/^[0-9]+$/.test(n)) || (last !== '' && !isNameOfList(last))) return undefined;
-  return n === null ? PAGE : Math.min(Number(n), PAGE);
+function pageOf(url: URL): number | undefined {
+  const n = url.searchParams.get('n') || String(PAGE);
+  return /^[0-9]+$/.test(n) ? Math.min(Number(n), PAGE) : undefined;
 }
 
 function pageFrom(names: readonly string[], url: URL, limit: number): string[] {

@@ -1,16 +1,20 @@
 import type { TestProject } from 'vitest/node';
 import type { S3Settings } from './buckets.ts';
 import { startBadEndpoints } from './bad-endpoints.ts';
-import { findMinio, type Minio, startMinio } from './minio.ts';
+import { findMinio, startMinio } from './minio.ts';
+import type { S3Server } from './s3-server.ts';
+import { findVersitygw, startVersitygw } from './versitygw.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** The S3 server of this run; undefined where there is none. */
     s3: S3Settings | undefined;
+    /** A second S3 server, for the contract alone. */
+    versitygw: S3Settings | undefined;
   }
 }
 
-/** Once a run, before every suite: an S3 server, the environment's own or a MinIO that ends with the run, and two that fail. */
+/** Once a run, before every suite: an S3 server, the environment's own or a MinIO that ends with the run, a second one, and two that fail. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const bad = await startBadEndpoints();
   project.provide('silentEndpoint', bad.silentEndpoint);
@@ -19,12 +23,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const binary = given === undefined ? findMinio() : undefined;
   const minio = binary === undefined ? undefined : await startMinio(binary);
   project.provide('s3', minio ? settingsOf(minio) : given);
+  const secondBinary = findVersitygw();
+  const versitygw = secondBinary === undefined ? undefined : await startVersitygw(secondBinary);
+  project.provide('versitygw', versitygw && settingsOf(versitygw));
   return async () => {
-    await Promise.all([bad.stop(), minio?.stop()]);
+    await Promise.all([bad.stop(), minio?.stop(), versitygw?.stop()]);
   };
 }
 
-function settingsOf({ endpoint, accessKeyId, secretAccessKey }: Minio): S3Settings {
+function settingsOf({ endpoint, accessKeyId, secretAccessKey }: S3Server): S3Settings {
   return { endpoint, region: 'us-east-1', accessKeyId, secretAccessKey };
 }
 

@@ -1,6 +1,5 @@
 /** What the worker's isolate holds, as the runtime's inspector tells. The process beside it grows as it likes, under an empty worker too. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { processTree } from './process-tree.ts';
+import { once } from 'node:events';
 
 /** https://chromedevtools.github.io/devtools-protocol/v8/Runtime/#method-getHeapUsage; all in bytes. */
 interface HeapUsage {
@@ -24,13 +23,11 @@ export class IsolateHeap {
     });
   }
 
-  /** @param pid - `npm start`'s */
-  static async of(pid: number): Promise<IsolateHeap> {
-    for (const port of processTree(pid).flatMap(listeningPorts)) {
-      const socket = await opened(`ws://127.0.0.1:${port}/ws`);
-      if (socket !== undefined) return new IsolateHeap(socket);
-    }
-    throw new Error('no inspector is there');
+  /** @param port - BERTH_INSPECTOR_PORT */
+  static async of(port: number): Promise<IsolateHeap> {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/core:user:berth`);
+    await once(socket, 'open');
+    return new IsolateHeap(socket);
   }
 
   /** Objects, what the runtime keeps for them, and buffers, together; with what is not collected yet. */
@@ -46,31 +43,5 @@ export class IsolateHeap {
 
   close(): void {
     this.#socket.close();
-  }
-}
-
-/** Wrangler's own inspector takes whoever says that it comes from this machine. Node's sockets take headers, though their type says no. */
-function opened(url: string): Promise<WebSocket | undefined> {
-  const socket = new WebSocket(url, { headers: { Origin: 'http://localhost' } } as never);
-  return new Promise((resolve) => {
-    socket.addEventListener('open', () => resolve(socket));
-    socket.addEventListener('error', () => resolve(undefined));
-  });
-}
-
-/** Of IPv4, as Linux tells: the process's sockets by their inodes, of all that listen (state 0A). */
-function listeningPorts(pid: number): number[] {
-  const sockets = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => targetOf(`/proc/${pid}/fd/${fd}`)));
-  const lines = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1);
-  const fields = lines.map((line) => line.trim().split(/\s+/));
-  const listening = fields.filter(([, , , state, , , , , , inode]) => state === '0A' && sockets.has(`socket:[${inode}]`));
-  return listening.map(([, address]) => Number.parseInt(address!.split(':')[1]!, 16));
-}
-
-function targetOf(link: string): string {
-  try {
-    return readlinkSync(link);
-  } catch {
-    return ''; // It has been closed by now.
   }
 }

@@ -35,6 +35,7 @@ export function memoryRegistry(
     random: Math.random,
     limit: undefined,
     isEmulated: false,
+    isOnLoopback: false,
   };
   const registry = compose(config, { store, ...system, ...platform });
   const background = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };

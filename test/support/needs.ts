@@ -30,4 +30,9 @@ export function missingS3(): Missing {
   return MINIO_NOT_FOUND;
 }
 
+export function missingVersitygw(): Missing {
+  if (inject('versitygw') !== undefined) return undefined;
+  return 'versitygw was not found: `go install github.com/versity/versitygw/cmd/versitygw@latest`, or set VERSITYGW_BIN';
+}
+
 export const MINIO_NOT_FOUND = 'MinIO was not found: `go install github.com/minio/minio@latest`, or set MINIO_BIN';

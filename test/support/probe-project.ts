@@ -7,7 +7,7 @@ const thisProject = join(import.meta.dirname, '../..');
 /** Tells what reached it: its bindings, its environment, and how often its schedule ran; not the launcher's own marks. */
 const PROBE_WORKER = `
 let crons = [];
-const withoutMarks = ({ BERTH_EMULATED: _, BERTH_STORE_KEY: __, ...others }) => others;
+const withoutMarks = ({ BERTH_EMULATED: _, BERTH_ON_LOOPBACK: __, BERTH_STORE_KEY: ___, ...others }) => others;
 export default {
   fetch(request, env) {
     const { BUCKET: _, ...vars } = env;

@@ -115,9 +115,8 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** Of wrangler's two runtimes: the one that listens for clients only passes their requests on to this one. */
 function workerdPid(npmPid: number): number {
-  const found = processTree(npmPid).find((pid) => /workerd serve .*--inspector-addr=/.test(commandLine(pid)));
+  const found = processTree(npmPid).find((pid) => commandLine(pid).includes('workerd serve '));
   if (found === undefined) throw new Error('no runtime is there');
   return found;
 }

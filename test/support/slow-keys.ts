@@ -12,7 +12,7 @@ export function withSlowKeys(store: ObjectStore, clock: () => Date): ObjectStore
     const [key, nowMs] = [subject as string, clock().getTime()];
     if (nowMs - (written.get(key) ?? -A_WRITE_MS) < A_WRITE_MS) throw new StoreError('busy', `${key} was just written`);
     const result = await run();
-    if (name === 'putVerified' || result !== undefined) written.set(key, nowMs);
+    if (result !== undefined) written.set(key, nowMs);
     return result;
   });
 }

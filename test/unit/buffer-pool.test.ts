@@ -61,10 +61,10 @@ describe('a buffer pool', () => {
     const held = await Promise.all([pool.acquire(LARGE_BYTES), pool.acquire(LARGE_BYTES)]);
     const buffers = held.map(({ buffer }) => buffer);
     const next = [pool.acquire(LARGE_BYTES), pool.acquire(LARGE_BYTES)];
-    held[0]!.release();
+    held[0].release();
     // Grants what came back, before the request that waits for it wakes up.
-    expect(held[1]!.isWanted()).toBe(true);
-    held[1]!.release();
+    expect(held[1].isWanted()).toBe(true);
+    held[1].release();
     await vi.advanceTimersByTimeAsync(1000);
     const given = new Set((await Promise.all(next)).map(({ buffer }) => buffer));
     expect(buffers.every((buffer) => given.has(buffer))).toBe(true);
@@ -98,6 +98,16 @@ describe('a buffer pool', () => {
     void Promise.allSettled(tiny);
   });
 
+  test('leaves parts half of the room, however many bodies are held whole', async () => {
+    const pool = new BufferPool(4 * LARGE_BYTES);
+    const whole = Array.from({ length: 4 }, () => pool.acquire(LARGE_BYTES, { isWhole: true }));
+    expect(await granted(whole[1]!)).toBe(true);
+    expect(await granted(whole[2]!)).toBe(false);
+    expect(await granted(Promise.all([pool.acquire(LARGE_BYTES), pool.acquire(LARGE_BYTES)]))).toBe(true);
+    (await whole[0]!).release();
+    expect(await granted(whole[2]!)).toBe(true);
+  });
+
   test('asks no more holders to let go than it takes', async () => {
     const pool = new BufferPool(2 * LARGE_BYTES);
     const held = [await pool.acquire(LARGE_BYTES), await pool.acquire(LARGE_BYTES)];
@@ -113,7 +123,7 @@ describe('a buffer pool', () => {
     const pool = new BufferPool(LARGE_BYTES);
     const held = await pool.acquire(LARGE_BYTES);
     const second = pool.acquire(LARGE_BYTES);
-    const first = pool.acquire(LARGE_BYTES, true);
+    const first = pool.acquire(LARGE_BYTES, { isFirst: true });
     held.release();
     expect([await granted(second), await granted(first)]).toEqual([false, true]);
   });

@@ -55,6 +55,7 @@ class Bucket {
       random: () => 0,
       limit: undefined,
       isEmulated: false,
+      isOnLoopback: false,
       randomId: () => crypto.randomUUID(),
     }));
   }

@@ -35,7 +35,7 @@ const key = fc.oneof(
   fc.tuple(uuid, uuid).map(([session, id]) => keys.chunkKey(session, id)),
   uuid.map(keys.cancelledKey),
   fc.constant(keys.SYSTEM_KEY),
-  uuid.map(keys.probeKey),
+  fc.tuple(uuid, fc.nat(9)).map(([session, number]) => keys.probeKey(session, number)),
 );
 
 test('no key is the parent path of another', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { parseConfig } from '../../src/config.ts';
 import { translateRegistry2Config } from '../../src/cli/registry2-config.ts';
 
 /** As the user of registry:2 had it. */
@@ -63,6 +64,17 @@ test('a typical config.yml becomes settings of the same names, and what is not r
       expect.stringContaining('uploadpurging.interval'),
       expect.stringContaining('http.addr'),
     ],
+  });
+});
+
+test('headers may have flags and numbers, as the ones of joxit have', () => {
+  const headers = '{Access-Control-Allow-Credentials: [true], Access-Control-Max-Age: [1728000], X-Number: 1, X-Flag: true}';
+  const { settings } = translateRegistry2Config(`version: 0.1\nhttp: {headers: ${headers}}`);
+  expect(parseConfig(settings).http.headers).toMatchObject({
+    'Access-Control-Allow-Credentials': 'true',
+    'Access-Control-Max-Age': '1728000',
+    'X-Number': '1',
+    'X-Flag': 'true',
   });
 });
 

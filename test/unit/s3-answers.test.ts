@@ -2,13 +2,9 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BucketInfo } from '../../src/storage/bucket-record.ts';
-import { MemoryStore } from '../../src/storage/memory.ts';
 import { readAll } from '../../src/storage/object-store.ts';
 import { S3Store } from '../../src/storage/s3.ts';
 import { streamOf } from '../support/api-client.ts';
-import { overriddenStore } from '../support/overridden-store.ts';
-import { simulatedTime } from '../support/simulated-time.ts';
 
 type Answer = (response: ServerResponse) => void;
 
@@ -150,29 +146,4 @@ describe('an S3 storage that', () => {
     const putting = impatient.putVerified('key', streamOf(new Uint8Array(length)), { length, sha256: '0'.repeat(64) });
     await expect(putting).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
   });
-});
-
-describe('a storage that ignores conditions', () => {
-  test('is refused, and looked at anew by the next isolate', async () => {
-    const store = new MemoryStore();
-    const careless = overriddenStore(store, { put: (key, bytes) => store.put(key, bytes) });
-    await expect(new BucketInfo(careless, 'careless', simulatedTime()).abilities()).rejects.toMatchObject({
-      kind: 'misconfigured',
-    });
-    expect((await store.list({ prefix: '' })).objects).toEqual([]);
-    expect(await new BucketInfo(store, 'careless', simulatedTime()).abilities()).toEqual({ verifiesSha256: true });
-  });
-});
-
-test('a bucket reached under another name is probed anew, its secret kept', async () => {
-  const store = new MemoryStore();
-  const secret = await new BucketInfo(store, 'one', simulatedTime()).secret();
-  expect(await new BucketInfo(store, 'another', simulatedTime()).secret()).toBe(secret);
-  expect(await new BucketInfo(store, 'another', simulatedTime()).abilities()).toEqual({ verifiesSha256: true });
-});
-
-test('a bucket of another layout is refused', async () => {
-  const store = new MemoryStore();
-  await store.put('system/registry.json', new TextEncoder().encode('{"layoutVersion":2}'));
-  await expect(new BucketInfo(store, 'one', simulatedTime()).secret()).rejects.toMatchObject({ kind: 'misconfigured' });
 });

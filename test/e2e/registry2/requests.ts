@@ -19,6 +19,7 @@ const [CONFIG_DIGEST, LAYER_DIGEST] = [digestOf(CONFIG), digestOf(LAYER)];
 
 const manifestOf = (more: object) => bytesOf(imageManifest(CONFIG_DIGEST, 2, [{ digest: LAYER_DIGEST, size: 10 }], more));
 const IMAGE = manifestOf({});
+const TEXT = new TextDecoder().decode(IMAGE);
 const OTHER_IMAGE = manifestOf({ annotations: { other: 'yes' } });
 const WITH_SUBJECT = manifestOf({ subject: { mediaType: OCI_IMAGE, digest: digestOf(IMAGE), size: IMAGE.length } });
 const DOCKER_IMAGE_TYPE = 'application/vnd.docker.distribution.manifest.v2+json';
@@ -109,6 +110,7 @@ const ROWS: readonly Row[] = [
   ['mounting another blob', 'POST', `/v2/c/blobs/uploads/?mount=${CONFIG_DIGEST}&from=a`],
   ['mounting a blob that is not there', 'POST', `/v2/c/blobs/uploads/?mount=${ABSENT}&from=a`],
   ['mounting a blob from nowhere', 'POST', `/v2/c/blobs/uploads/?mount=${LAYER_DIGEST}`],
+  ['mounting nothing from nowhere', 'POST', '/v2/c/blobs/uploads/?mount=&from=&digest='],
   ['mounting what is no digest', 'POST', '/v2/c/blobs/uploads/?mount=sha256:1&from=a'],
 
   ['a blob', 'GET', `/v2/a/blobs/${LAYER_DIGEST}`],
@@ -139,6 +141,11 @@ const ROWS: readonly Row[] = [
   ['pushing a manifest under a name that is none', 'PUT', '/v2/UPPER/manifests/latest', manifest(IMAGE)],
   ['pushing what is no JSON', 'PUT', '/v2/a/manifests/bad', manifest(bytesOf('{'))],
   ['pushing a manifest without a config', 'PUT', '/v2/a/manifests/bad', manifest(bytesOf(`{"schemaVersion":2,"mediaType":"${OCI_IMAGE}"}`))],
+  ['pushing a manifest with nulls', 'PUT', '/v2/a/manifests/nulls', manifest(manifestOf({ subject: null, annotations: null, manifests: null }))],
+  ['deleting the manifest with nulls', 'DELETE', `/v2/a/manifests/${digestOf(manifestOf({ subject: null, annotations: null, manifests: null }))}`],
+  ['pushing a manifest with a size of 2.0', 'PUT', '/v2/a/manifests/bad', manifest(bytesOf(TEXT.replace('"size":2', '"size":2.0')))],
+  ['pushing a manifest with a field twice', 'PUT', '/v2/c/manifests/other', manifest(bytesOf(TEXT.replace('"size":2', '"size":3,"size":2')))],
+  ['pushing a manifest with a field in another case', 'PUT', '/v2/c/manifests/other', manifest(bytesOf(TEXT.replace('"size":2', '"Size":2')))],
   ['pushing a manifest of another type', 'PUT', '/v2/a/manifests/bad', manifest(IMAGE, OCI_INDEX)],
   ['pushing a manifest of an unknown type', 'PUT', '/v2/a/manifests/bad', manifest(bytesOf('{"schemaVersion":2}'), 'text/plain')],
   ['pushing a manifest whose blobs are not there', 'PUT', '/v2/empty/manifests/latest', manifest(IMAGE)],
@@ -181,6 +188,8 @@ const ROWS: readonly Row[] = [
   ['a page of the catalog', 'GET', '/v2/_catalog?n=1'],
   ['the next page of the catalog', 'GET', '<next>'],
   ['a page of none of the catalog', 'GET', '/v2/_catalog?n=0'],
+  ['a page of the catalog without a number', 'GET', '/v2/_catalog?n=&last='],
+  ['the catalog behind what is no name', 'GET', '/v2/_catalog?last=b%20UPPER'],
   ['a junk page of the catalog', 'GET', '/v2/_catalog?n=junk'],
   ['mounting a blob into a repository without manifests', 'POST', `/v2/blobs-alone/blobs/uploads/?mount=${LAYER_DIGEST}&from=a`],
   ['the catalog beside a repository without manifests', 'GET', '/v2/_catalog'],
@@ -210,6 +219,17 @@ const ROWS: readonly Row[] = [
   ['nothing that the API has', 'GET', '/v2/a/nothing'],
   ['nothing at all', 'GET', '/nothing'],
   ['the root', 'GET', '/'],
+  ['the root by HEAD', 'HEAD', '/'],
+
+  ['the API by OPTIONS', 'OPTIONS', '/v2/'],
+  ['the catalog by OPTIONS', 'OPTIONS', '/v2/_catalog'],
+  ['tags by OPTIONS', 'OPTIONS', '/v2/a/tags/list'],
+  ['a manifest by OPTIONS', 'OPTIONS', '/v2/a/manifests/latest'],
+  ['a blob by OPTIONS', 'OPTIONS', `/v2/a/blobs/${LAYER_DIGEST}`],
+  ['uploads by OPTIONS', 'OPTIONS', '/v2/a/blobs/uploads/'],
+  ['an upload by OPTIONS', 'OPTIONS', NO_UPLOAD],
+  ['nothing that the API has by OPTIONS', 'OPTIONS', '/v2/a/nothing'],
+  ["beginning an upload by another origin's page", 'POST', '/v2/a/blobs/uploads/', { headers: { Origin: 'https://evil.example' } }],
 ];
 
 /** For registries with one user. */
@@ -217,12 +237,14 @@ const ROWS_WITH_USERS: readonly Row[] = [
   ['the API without a password', 'GET', '/v2/'],
   ['the API by HEAD without a password', 'HEAD', '/v2/'],
   ['the API with a wrong password', 'GET', '/v2/', as('somebody', 'wrong')],
+  ['the API with an empty name and password', 'GET', '/v2/', as('', '')],
   ['the API with a password', 'GET', '/v2/', as('somebody', 'secret')],
   ['the catalog without a password', 'GET', '/v2/_catalog'],
   ['the catalog with a password', 'GET', '/v2/_catalog', as('somebody', 'secret')],
   ['beginning an upload without a password', 'POST', '/v2/a/blobs/uploads/'],
   ['a manifest without a password', 'GET', '/v2/a/manifests/latest'],
   ['a manifest by HEAD with a wrong password', 'HEAD', '/v2/a/manifests/latest', as('somebody', 'wrong')],
+  ['a manifest by OPTIONS without a password', 'OPTIONS', '/v2/a/manifests/latest'],
   ['a manifest with a password', 'GET', '/v2/a/manifests/latest', as('somebody', 'secret')],
 ];
 

@@ -1,0 +1,26 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { exploreOnce, TIMEOUT_MS } from './explore.ts';
+import { AT_RANDOM } from './scenarios.ts';
+
+/** EXPLORE_RUNS=10000 for a long look, EXPLORE_SEED=7 to see one run again. `npm run explore` sets 300. */
+const RUNS = Number(process.env['EXPLORE_RUNS'] ?? 10);
+const SEED = process.env['EXPLORE_SEED'];
+const seeds = SEED === undefined ? Array.from({ length: RUNS }, (_, index) => index + 1) : [Number(SEED)];
+
+describe('in orders drawn at random, with crashes, failures, lost answers and clocks that differ', () => {
+  let taken = 0;
+  afterAll(() => console.log(`${taken} steps`));
+
+  test.each(AT_RANDOM)('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
+    for (const seed of seeds) {
+      const { steps, finding } = await exploreOnce(scenario, seed, seed % 2 === 0 ? 0.1 : 0.02);
+      taken += steps;
+      expect(finding, `EXPLORE_SEED=${seed}`).toBeUndefined();
+    }
+  });
+
+  test('the same seed is the same run', async () => {
+    const runs = await Promise.all([1, 1, 2].map((seed) => exploreOnce(AT_RANDOM[0]!, seed, 0)));
+    expect(runs[0]).toEqual(runs[1]);
+  });
+});

@@ -1,0 +1,18 @@
+import { missingDaemon } from './needs-node.ts';
+import { findMinio } from './minio.ts';
+
+/** Minutes on two idle cores, as measured on 2026-11-28 (docs/benchmarks.md has nothing on this: it is a help to those who wait). */
+const MINUTES = { alone: 5, withMinio: 15, withDaemons: 30 };
+
+/** What `npm test` is about to run, and about how long that takes. */
+export function announcement(filters: readonly string[]): string {
+  if (filters.length > 0) return `Runs the test files whose path contains ${filters.join(' or ')}.`;
+  const hasS3 = process.env['REGISTRY_STORAGE_S3_BUCKET'] !== undefined || findMinio() !== undefined;
+  const hasDaemons = missingDaemon('dockerd', 'docker.io') === undefined;
+  const minutes = hasDaemons ? MINUTES.withDaemons : hasS3 ? MINUTES.withMinio : MINUTES.alone;
+  return [
+    'Runs the unit, api, fuzz, contract and e2e suites, and a short exploration (the long one: npm run explore),',
+    `${hasS3 ? 'on the embedded store and on S3' : 'on the embedded store alone'}, ${hasDaemons ? 'with' : 'without'} daemons.`,
+    `This takes about ${minutes} minutes on two idle cores.`,
+  ].join('\n');
+}

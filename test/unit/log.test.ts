@@ -1,0 +1,79 @@
+/** What clients send must not reach a terminal as more than text, nor fill a log. */
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { mention, printJson, printLines } from '../../src/cli/command.ts';
+import { createLog } from '../../src/log.ts';
+
+const clock = () => new Date(0);
+
+afterEach(() => vi.restoreAllMocks());
+
+function lineOf(formatter: 'text' | 'json', fields: Record<string, string | number | undefined>): string {
+  const printed = vi.spyOn(console, 'log').mockReturnValue(undefined);
+  createLog({ level: 'info', formatter, accessLog: true }, clock)('info', 'request', fields);
+  expect(printed).toHaveBeenCalledOnce();
+  const line = String(printed.mock.calls[0]?.[0]);
+  printed.mockRestore();
+  return line;
+}
+
+/** Controls, line separators, signs of direction and of no width, and one beyond the first plane. */
+// prettier-ignore
+const UNSEEN = [
+  ...Array.from({ length: 0x20 }, (_, code) => code),
+  ...Array.from({ length: 0x21 }, (_, more) => 0x7f + more),
+  0xad, 0x34f, 0x61c, 0x180e, 0x200b, 0x200c, 0x200d, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e,
+  0x2060, 0x2066, 0x2067, 0x2068, 0x2069, 0x3164, 0xfeff, 0xfff9, 0xe0001,
+].map((code) => String.fromCodePoint(code));
+
+describe.each(['text', 'json'] as const)('a line in %s', (formatter) => {
+  test('has no character that steers a terminal or is not seen, wherever a client put it', () => {
+    for (const character of UNSEEN) {
+      const line = lineOf(formatter, { path: `/v2/a${character}b`, agent: character });
+      const code = `U+${character.codePointAt(0)!.toString(16)}`;
+      expect(line, code).not.toContain(character);
+      const value = formatter === 'json' ? line : /path=("[^"]*")/.exec(line)![1]!;
+      const read: unknown = JSON.parse(value);
+      expect(formatter === 'json' ? (read as { path: string }).path : read, code).toBe(`/v2/a${character}b`);
+    }
+  });
+
+  test('leaves letters of every language as they are', () => {
+    expect(lineOf(formatter, { path: '/v2/größe/名前/مرحبا/🚢' })).toContain('/v2/größe/名前/مرحبا/🚢');
+  });
+
+  test('has a thousand characters of a field, and says how many it left out', () => {
+    const line = lineOf(formatter, { path: 'p'.repeat(80_000), agent: 'a'.repeat(1000), ms: 1 });
+    expect(line).toContain(`${'p'.repeat(1000)}... (79000 more characters)`);
+    expect(line).toContain('a'.repeat(1000));
+    expect(line.length).toBeLessThan(2300);
+    expect(lineOf(formatter, { path: '\u009b'.repeat(80_000) }).length).toBeLessThan(6200);
+  });
+
+  test('has four thousand characters of a stack', () => {
+    const line = lineOf(formatter, { stack: 's'.repeat(5000) });
+    expect(line).toContain(`${'s'.repeat(4000)}... (1000 more characters)`);
+  });
+});
+
+test('a line in JSON is a value, one in text has the fields that are plain without quotes', () => {
+  const fields = { path: '/v2/', status: 200, user: undefined };
+  expect(JSON.parse(lineOf('json', fields))).toEqual({
+    time: '1970-01-01T00:00:00.000Z',
+    level: 'info',
+    msg: 'request',
+    path: '/v2/',
+    status: 200,
+  });
+  expect(lineOf('text', fields)).toBe('time=1970-01-01T00:00:00.000Z level=info msg=request path=/v2/ status=200');
+});
+
+test('what a command tells of a bucket is escaped in the same way, line feeds apart', () => {
+  const written: string[] = [];
+  for (const stream of [process.stdout, process.stderr])
+    vi.spyOn(stream, 'write').mockImplementation((text) => Boolean(written.push(String(text))));
+  printLines(['a\u009b1m', 'b']);
+  mention('c\u202e');
+  printJson({ name: 'd\u200b' });
+  vi.restoreAllMocks();
+  expect(written).toEqual(['a\\u009b1m\n', 'b\n', 'c\\u202e\n', '{\n  "name": "d\\u200b"\n}\n']);
+});

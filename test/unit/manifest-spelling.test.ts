@@ -1,0 +1,137 @@
+/** What clients in Go would read otherwise than this registry, and what they take for absent. */
+import { describe, expect, test } from 'vitest';
+import { parseManifest, parseStoredManifest } from '../../src/domain/manifest.ts';
+import { bytesOf, digestOf, OCI_IMAGE, OCI_INDEX } from '../support/api-client.ts';
+
+const D = digestOf(bytesOf('{}'));
+const descriptor = (more = '') => `{"mediaType":"x","digest":"${D}","size":2${more}}`;
+const image = (more = '') => `{"schemaVersion":2,"config":${descriptor()},"layers":[${descriptor()},${descriptor()}]${more}}`;
+const index = (more = '') => `{"schemaVersion":2,"manifests":[${descriptor()}]${more}}`;
+const parse = (text: string, type = OCI_IMAGE) => parseManifest(bytesOf(text), type);
+
+describe('null is as if the field were not there', () => {
+  test.each([
+    ['of an image', image(',"mediaType":null,"subject":null,"artifactType":null,"annotations":null,"manifests":null'), OCI_IMAGE],
+    ['of an index', index(',"mediaType":null,"subject":null,"artifactType":null,"config":null,"layers":null'), OCI_INDEX],
+    ['of layers', image().replace(/"layers":.*]/, '"layers":null'), OCI_IMAGE],
+    [
+      'of all descriptors',
+      image(`,"subject":${descriptor()}`).replaceAll('"size":2', '"size":2,"urls":null,"data":null'),
+      OCI_IMAGE,
+    ],
+    [
+      'of descriptors',
+      index().replaceAll('"size":2', '"size":2,"annotations":null,"platform":null,"artifactType":null'),
+      OCI_INDEX,
+    ],
+  ])('%s', (_, text, type) => {
+    const without = text.replaceAll(/,"\w+":null/g, '');
+    expect(parse(text, type)).toEqual(parse(without, type));
+  });
+
+  test('and null for the manifests of an index is a list of none', () => {
+    const none = (list: string) => parse(index().replace(/"manifests":.*]/, `"manifests":${list}`), OCI_INDEX);
+    expect(none('null')).toEqual(none('[]'));
+  });
+
+  test('where it is required, it is missing', () => {
+    for (const [text, message] of [
+      [image().replace(/"config":{.*?}/, '"config":null'), 'config: is not an object'],
+      [image().replace('"schemaVersion":2', '"schemaVersion":null'), 'schemaVersion: is not 2'],
+      [image().replace('"size":2', '"size":null'), 'config.size: is not a whole number'],
+      [image().replace(`"digest":"${D}"`, '"digest":null'), 'config.digest: is not a string'],
+      [image().replace('"mediaType":"x"', '"mediaType":null'), 'config.mediaType: is not a string'],
+    ] as const)
+      expect(() => parse(text), text).toThrow(message);
+    expect(() => parseManifest(bytesOf(image(',"mediaType":null')), undefined)).toThrow('neither Content-Type nor');
+  });
+});
+
+describe('a number that Go reads as no integer is refused', () => {
+  test.each(['2.0', '2e0', '2E0', '0.2e1', '20e-1', '-1', '9223372036854775808', '1e400', '"2"', 'true'])('size %s', (size) => {
+    expect(() => parse(image().replace('"size":2', `"size": ${size} `))).toThrow(/^config\.size: /);
+    expect(() => parse(index().replace('"size":2', `"size":${size}`), OCI_INDEX)).toThrow(/^manifests\.0\.size: /);
+  });
+
+  test.each(['2.0', '2e0', '0.2E1'])('schemaVersion %s', (version) => {
+    expect(() => parse(image().replace('"schemaVersion":2', `"schemaVersion":${version}`))).toThrow(/^schemaVersion: /);
+  });
+
+  test('and no other number is', () => {
+    for (const size of ['0', '-0', '9007199254740991']) parse(image().replace('"size":2', `"size":${size}`));
+    parse(image(',"x":1.5e3,"annotations":{"size":"9.0"},"y":{"size":9.0},"z":[{"size":1e1}]'));
+    parse(image().replace('"size":2', '"size":2,"annotations":{"e":"1.0"},"x":1.0'));
+  });
+});
+
+describe('a field that could be read in two ways is refused', () => {
+  const twice = (name: string) => `${name}: is there twice`;
+  test.each([
+    ['a name twice', image(',"config":{}').replace('"config":{}', `"config":${descriptor()}`), twice('config')],
+    ['a name twice, by turns', `{"schemaVersion":2,"config":${descriptor()},"x":1,"schemaVersion":2}`, twice('schemaVersion')],
+    ['a name twice, once escaped', image(',"artifactType":"a","\\u0061rtifactType":"a"'), twice('artifactType')],
+    ['a list of annotations twice', image(',"annotations":{},"annotations":{}'), twice('annotations')],
+    ['a digest twice', image().replace(/.$/, `,"subject":${descriptor(`,"digest":"${D}"`)}}`), twice('subject.digest')],
+    ['a size of the second layer twice', image().replace(/2}]/, '2,"size":2}]'), twice('layers.1.size')],
+    ['a system twice', image(`,"subject":${descriptor(',"platform":{"os":"a","os":"b"}')}`), twice('subject.platform.os')],
+    ['another case beside it', image(',"Config":{}'), 'config: is written Config'],
+    ['another case alone', image(',"ArtifactType":"a"'), 'artifactType: is written ArtifactType'],
+    ['another case, escaped', image(',"\\u0041rtifactType":"a"'), 'artifactType: is written ArtifactType'],
+    ['manifests in another case', image(',"MANIFESTS":[]'), 'manifests: is written MANIFESTS'],
+    ['a long s', image().replace(/.$/, `,"ſubject":${descriptor()}}`), 'subject: is written ſubject'],
+    ['a long s, escaped', image(`,"annotation\\u017f":{}`), 'annotations: is written annotationſ'],
+    ['urls in another case', image().replace('"size":2', '"size":2,"URLs":[]'), 'config.urls: is written URLs'],
+    ['a size in another case', image().replace('"size":2', '"size":2,"\\u017fi\\u007ae":3'), 'config.size: is written ſize'],
+    [
+      'a system in another case',
+      image(`,"subject":${descriptor(',"platform":{"OS.Version":""}')}`),
+      'subject.platform.os.version',
+    ],
+  ])('%s', (_, text, message) => {
+    expect(() => parse(text)).toThrow(message);
+    expect(() => parseStoredManifest(bytesOf(text), OCI_IMAGE)).not.toThrow();
+  });
+
+  test('of an index as of an image', () => {
+    expect(() => parse(index(',"Layers":[]'), OCI_INDEX)).toThrow('layers: is written Layers');
+    expect(() => parse(index().replace('"size":2', '"size":2,"Size":3'), OCI_INDEX)).toThrow('manifests.0.size: is written Size');
+    expect(() => parse(`${index().slice(0, -1)},"manifests":[]}`, OCI_INDEX)).toThrow(twice('manifests'));
+  });
+
+  test('annotations, and what the specification does not name, are free', () => {
+    const free = [
+      ',"annotations":{"size":"a","Size":"b","size":"c","config":"d","\\u0073ize":"e"}',
+      ',"x":1,"x":2,"X":3,"digest":1,"Digest":2,"digest":3,"size":9.0,"urls":[],"os":1,"OS":2',
+      `,"x":{"config":1,"Config":2,"config":3,"mediaType":1,"MEDIATYPE":2}`,
+      `,"y":[{"size":1.0,"size":2,"Size":3}],"é":1,"É":2,"\\ud800":1,"":1,"":2`,
+      `,"${'c'.repeat(100)}":1,"config\\u0000":1,"confıg":1,"conf\\u0130g":1,"conﬁg":1`,
+    ];
+    for (const more of free) expect(() => parse(image(more)), more).not.toThrow();
+    const inDescriptors =
+      ',"annotations":{"size":"1","Size":"2","size":"3"},"config":1,"Config":2,"platform":{"size":1,"Size":2.0}';
+    expect(() => parse(image().replaceAll('"size":2', `"size":2${inDescriptors}`))).not.toThrow();
+    expect(() =>
+      parse('{"\\u0073chemaVersion":2,"confi\\u0067":{"medi\\u0061Type":"x","digest":"' + `${D}","size":2}}`),
+    ).not.toThrow();
+  });
+
+  test('names within texts, and escapes at their ends, are text', () => {
+    const text = image(',"annotations":{"a":"\\\\","b":"\\"config\\":{\\"size\\":1.0","c":",\\"Config\\":1,{["}');
+    expect(() => parse(text)).not.toThrow();
+  });
+});
+
+describe('nesting', () => {
+  const nested = (open: string, close: string, depth: number) => image(`,"x":${open.repeat(depth)}1${close.repeat(depth)}`);
+
+  test.each([
+    ['lists', '[', ']'],
+    ['objects', '{"a":', '}'],
+  ])('of %s is read as deep as Go reads, and is refused below that', (_, open, close) => {
+    expect(() => parse(nested(open, close, 9_999))).not.toThrow();
+    expect(() => parse(nested(open, close, 10_000))).toThrow('nested more than 10000 levels deep');
+    expect(() => parse(nested(open, close, 49_000))).toThrow('nested more than 10000 levels deep');
+    expect(() => parse(nested(open, close, 200_000))).toThrow('may have 50000 JSON values');
+    expect(() => parseStoredManifest(bytesOf(nested(open, close, 49_000)), OCI_IMAGE)).not.toThrow();
+  });
+});
