@@ -99,10 +99,13 @@ function describeDocker(dockerEngine: DockerEngine): void {
         await buildFresh(image, 9 * MIB);
         const pushing = new AbortController();
         const underWay = front.holdContent();
-        const brokenOff = expect(engine.dockerUntil(pushing.signal, 'push', image)).rejects.toThrow();
-        await Promise.race([underWay, brokenOff]);
+        const end = engine.dockerUntil(pushing.signal, 'push', image).then(
+          () => 'pushed',
+          () => 'broken off',
+        );
+        await Promise.race([underWay, end]);
         pushing.abort();
-        await brokenOff;
+        expect(await end).toBe('broken off');
         await front.release();
         expect((await api().head('/v2/broken-off/manifests/latest')).status).toBe(404);
 
@@ -113,8 +116,9 @@ function describeDocker(dockerEngine: DockerEngine): void {
         expect(await idOf(image)).toBe(pushed);
       });
 
-      // An older image store keeps one platform's image only.
-      if (imageStore === 'containerd')
+      // The older image store keeps one platform's image only.
+      const testPushOfIndex = () => {
+        if (imageStore === 'docker') return;
         test('pushes an index of two platforms with attestations', async () => {
           const image = `${registry().host}/pushed-index`;
           await engine.docker('load', '--input', folder('index.tar'));
@@ -125,6 +129,8 @@ function describeDocker(dockerEngine: DockerEngine): void {
           for (const layer of index.layers) expect((await api().head(`/v2/pushed-index/blobs/${layer}`)).status, layer).toBe(200);
           await engine.removeImages();
         });
+      };
+      testPushOfIndex();
 
       test('pulls the image of the platform asked for, of an index with attestations', async () => {
         await putLayout(api(), 'index', index);
