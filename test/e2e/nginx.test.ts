@@ -6,10 +6,10 @@ import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { berth } from '../support/berth.ts';
 import { type Certificate, makeCertificate } from '../support/certificate.ts';
-import { type Docker, startDockerd } from '../support/dockerd.ts';
+import { debianDocker, type Docker, startDockerd } from '../support/dockerd.ts';
 import { describeOnEachStore, type Registry } from '../support/each-store.ts';
 import { makeBuildContext, MIB } from '../support/images.ts';
-import { missingDaemon, missingProgram } from '../support/needs-node.ts';
+import { missingProgram } from '../support/needs-node.ts';
 import { describeUnless } from '../support/needs.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
 import { testPassword } from '../support/no-secrets.ts';
@@ -31,7 +31,7 @@ interface Answer {
 
 describeUnless(missingProgram('nginx', 'nginx') ?? missingProgram('openssl', 'openssl'), 'behind nginx', () => {
   const folder = temporaryFolder();
-  const missingEngine = missingDaemon('dockerd', 'docker.io');
+  const missingEngine = debianDocker.client.missing;
   let tls: Certificate;
   let engine: Docker;
 
@@ -39,7 +39,7 @@ describeUnless(missingProgram('nginx', 'nginx') ?? missingProgram('openssl', 'op
     tls = await makeCertificate(folder('tls'), ADDRESS);
     if (missingEngine !== undefined) return;
     await makeBuildContext(folder('context'), 9 * MIB);
-    engine = await startDockerd(folder('docker'), tls.certificate);
+    engine = await startDockerd(debianDocker, folder('docker'), tls.certificate);
   });
   afterAll(async () => await engine?.stop());
 

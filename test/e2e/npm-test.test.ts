@@ -32,6 +32,15 @@ test('counts what it skips as failed where everything is asked for', async () =>
   expect(code).toBe(1);
 });
 
+test('does without Docker 29, which takes minutes to build, unless it is asked for', { timeout: 120_000 }, async () => {
+  const everything = { BERTH_TEST_REQUIRE_ALL: '1' };
+  const { lines } = await npmTest('clients/docker', everything);
+  expect(lines.at(-1)).toMatch(/^0 passed, [1-9]\d* failed, [1-9]\d* skipped$/);
+  expect(lines.filter((line) => line.startsWith('| Docker engine 29 |'))).toEqual([]);
+  const asked = await npmTest('clients/docker', { ...everything, BERTH_TEST_DOCKER29: '1' });
+  expect(asked.lines.at(-1)).toMatch(/^0 passed, [1-9]\d* failed$/);
+});
+
 test('fails where no test ran', async () => {
   const { lines, code } = await npmTest('no-such-suite');
   expect(lines.slice(-2)).toEqual(['failed: no test ran', '0 passed, 1 failed']);

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe } from 'vitest';
 import { findGoProgram } from './go-programs.ts';
-import { missingDaemon, missingGoProgram, missingProgram } from './needs-node.ts';
+import { missingDaemon, missingGoProgram, missingProgram, missingRoot } from './needs-node.ts';
 import { describeUnless, type Missing } from './needs.ts';
 import { findProgram, run, type RunOptions } from './programs.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -20,6 +20,8 @@ const TIMEOUT_MS = 240_000;
 export interface Client {
   readonly name: string;
   readonly missing: Missing;
+  /** It is missing where nobody asked for it: a run that requires everything does without. */
+  readonly isOptional?: boolean;
   /** The path of the program; asked for only where it isn't missing. */
   readonly path: () => string;
   readonly version: () => string;
@@ -30,7 +32,7 @@ export type RunClient = (args: readonly string[], options?: Pick<RunOptions, 'en
 
 /** The suite of one client; each test is named by what the client does in it. */
 export function describeClient(client: Client, tests: (run: RunClient, folder: (...path: string[]) => string) => void): void {
-  const { name, missing, path } = client;
+  const { name, missing, path, isOptional = false } = client;
   const version = missing === undefined ? client.version() : undefined;
   const suite = () => {
     const folder = temporaryFolder();
@@ -38,7 +40,7 @@ export function describeClient(client: Client, tests: (run: RunClient, folder: (
     const env = () => ({ PATH: process.env['PATH'], HOME: folder() });
     tests((args, options) => run(path(), args, { cwd: folder(), ...options, env: { ...env(), ...options?.env } }), folder);
   };
-  describeUnless(missing, name, suite, { meta: { client: { name, version } }, timeout: TIMEOUT_MS });
+  describeUnless(missing, name, suite, { meta: { client: { name, version }, isOptional }, timeout: TIMEOUT_MS });
 }
 
 /**
@@ -53,13 +55,26 @@ export function describeReplay(name: string, version: string, tests: () => void)
 /** @param debianPackage - that brings the program */
 export function debianClient(name: string, debianPackage = name): Client {
   const path = () => findProgram(name) as string;
-  const version = () => versionIn(execFileSync(path(), ['--version'], { encoding: 'utf8', timeout: 30_000 }));
-  return { name, missing: missingProgram(name, debianPackage), path, version };
+  return { name, missing: missingProgram(name, debianPackage), path, version: () => toldVersion(path()) };
 }
 
 /** A client that works as root: a daemon, which the suite has to start, or one that unpacks images with everybody's files. */
 export function rootClient(name: string, program = name, debianPackage = program): Client {
   return { ...debianClient(program, debianPackage), name, missing: missingDaemon(program, debianPackage) };
+}
+
+/**
+ * A daemon that takes minutes to build.
+ *
+ * @param script - that builds it
+ * @param askedBy - the variable that makes its absence a failure where everything is required
+ */
+export function builtClient(name: string, program: string, script: string, askedBy: string): Client {
+  const path = findGoProgram(program);
+  const notFound = path === undefined ? `${program} was not found: \`${script}\` builds it` : undefined;
+  const missing = missingRoot(program) ?? notFound;
+  const isOptional = process.env[askedBy] !== '1';
+  return { name, missing, isOptional, path: () => path as string, version: () => toldVersion(path as string) };
 }
 
 /** @param module - with the package that is the program, as `go install` takes it */
@@ -69,6 +84,8 @@ export function goClient(name: string, module: string): Client {
 }
 
 const VERSION = /\bv?(\d+\.\d+\.\d+)/;
+
+const toldVersion = (path: string) => versionIn(execFileSync(path, ['--version'], { encoding: 'utf8', timeout: 30_000 }));
 
 /** Of a Go program's main module, which not every program tells itself. */
 function builtVersion(path: string): string {

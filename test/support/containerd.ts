@@ -4,6 +4,8 @@ import { startInBackground } from './background.ts';
 import { findProgram, run } from './programs.ts';
 
 export interface Containerd {
+  /** Of its socket. */
+  readonly address: string;
   /** Runs `ctr ...` against this containerd and returns what it printed. */
   readonly ctr: (...args: string[]) => Promise<string>;
   readonly stop: () => Promise<void>;
@@ -20,7 +22,7 @@ export async function startContainerd(folder: string): Promise<Containerd> {
     ready: async () => (await ctr('version')) !== '',
     readyWithinSeconds: 60,
   });
-  return { ctr, stop };
+  return { address, ctr, stop };
 }
 
 function configuration(folder: string, address: string): string {

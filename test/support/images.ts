@@ -3,6 +3,7 @@ import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'vitest';
+import type { ApiClient } from './api-client.ts';
 import { run } from './programs.ts';
 
 /** Images made here, without a network: an OCI layout for skopeo and ctr, a build context for Docker. */
@@ -20,6 +21,17 @@ interface Descriptor {
   readonly size: number;
 }
 
+interface Index {
+  readonly mediaType: string;
+  readonly manifests: readonly Descriptor[];
+}
+
+interface Image {
+  readonly mediaType: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
 export interface Layout {
   readonly folder: string;
   /** Digests of the layers, gzipped as stored, of all platforms. */
@@ -28,8 +40,17 @@ export interface Layout {
   readonly digest: string;
 }
 
+interface LayoutOptions {
+  /** Whether the index has an attestation of each image beside it, as BuildKit writes them. */
+  readonly attested?: boolean;
+}
+
 /** Writes an OCI layout whose tag `latest` is an image of one small and one larger layer, or an index of such images. */
-export async function makeLayout(folder: string, platforms: readonly string[] = ['amd64']): Promise<Layout> {
+export async function makeLayout(
+  folder: string,
+  platforms: readonly string[] = ['amd64'],
+  { attested = false }: LayoutOptions = {},
+): Promise<Layout> {
   await mkdir(join(folder, 'blobs/sha256'), { recursive: true });
   const layers: string[] = [];
   const manifests = [];
@@ -37,6 +58,7 @@ export async function makeLayout(folder: string, platforms: readonly string[] = 
     const image = await writeImage(folder, architecture);
     layers.push(...image.layers);
     manifests.push(image.manifest);
+    if (attested) manifests.push(await writeAttestation(folder, image.manifest));
   }
   const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests };
   const top = platforms.length > 1 ? await writeJson(folder, OCI_INDEX, index) : (manifests[0] as Descriptor);
@@ -60,6 +82,18 @@ async function writeImage(folder: string, architecture: string) {
   return { manifest: { ...manifest, platform }, layers: layers.map(({ digest }) => digest) };
 }
 
+/** https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md */
+async function writeAttestation(folder: string, { digest }: Descriptor) {
+  const statement = Buffer.from(JSON.stringify({ _type: 'https://in-toto.io/Statement/v0.1', subject: [{ name: '_', digest }] }));
+  const layers = [await writeBlob(folder, 'application/vnd.in-toto+json', statement)];
+  const platform = { os: 'unknown', architecture: 'unknown' };
+  const rootfs = { type: 'layers', diff_ids: [sha256(statement)] };
+  const config = await writeJson(folder, OCI_CONFIG, { ...platform, config: {}, rootfs });
+  const manifest = await writeJson(folder, OCI_MANIFEST, { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers });
+  const annotations = { 'vnd.docker.reference.digest': digest, 'vnd.docker.reference.type': 'attestation-manifest' };
+  return { ...manifest, annotations, platform };
+}
+
 async function tarOf(folder: string, name: string, content: Buffer): Promise<Buffer> {
   const [file, tar] = [join(folder, name), join(folder, 'layer.tar')];
   await writeFile(file, content);
@@ -77,6 +111,19 @@ async function writeBlob(folder: string, mediaType: string, bytes: Buffer): Prom
   const digest = sha256(bytes);
   await writeFile(join(folder, 'blobs', digest.replace(':', '/')), bytes);
   return { mediaType, digest, size: bytes.length };
+}
+
+/** Pushes all of a layout, and tags it as `latest`. */
+export async function putLayout(client: ApiClient, name: string, { folder, digest }: Layout): Promise<void> {
+  const read = (blob: string) => readFile(join(folder, 'blobs', blob.replace(':', '/')));
+  const put = async (manifestDigest: string, reference: string) => {
+    const bytes = await read(manifestDigest);
+    const manifest = JSON.parse(bytes.toString()) as Index | Image;
+    if ('manifests' in manifest) for (const child of manifest.manifests) await put(child.digest, child.digest);
+    else for (const blob of [manifest.config, ...manifest.layers]) await client.push(name, await read(blob.digest));
+    expect((await client.putManifest(name, reference, bytes, manifest.mediaType)).status).toBe(201);
+  };
+  await put(digest, 'latest');
 }
 
 /** Holds that another layout has every blob of this one, byte for byte. */

@@ -11,9 +11,12 @@ export function missingGoProgram(name: string, module: string): Missing {
   return findGoProgram(name) === undefined ? `${name} was not found: \`go install ${module}@latest\`` : undefined;
 }
 
-/** For suites that start a daemon or another program as root, which nobody should find running because they typed `npm test`. */
 export function missingDaemon(name: string, debianPackage: string): Missing {
+  return missingRoot(name) ?? missingProgram(name, debianPackage);
+}
+
+/** For suites that start a daemon or another program as root, which nobody should find running because they typed `npm test`. */
+export function missingRoot(name: string): Missing {
   const asked = process.env['BERTH_TEST_DAEMONS'] === '1' && process.getuid?.() === 0;
-  if (!asked) return `starts ${name} as root: run \`BERTH_TEST_DAEMONS=1 npm test\` as root`;
-  return missingProgram(name, debianPackage);
+  return asked ? undefined : `starts ${name} as root: run \`BERTH_TEST_DAEMONS=1 npm test\` as root`;
 }

@@ -4,6 +4,8 @@ declare module 'vitest' {
   interface TaskMeta {
     /** Why a suite was skipped and how to run it; test/run.ts tells it at the end. */
     missing?: string;
+    /** A run that requires everything may skip it all the same. */
+    isOptional?: boolean;
   }
 }
 

@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly timeoutSeconds?: number;
   /** What it gets to read; nothing by default. */
   readonly input?: Buffer;
+  /** Ends it, by SIGTERM. */
+  readonly signal?: AbortSignal;
 }
 
 /** Runs a program to its end and returns what it printed; anything but exit code 0 rejects, with the output in the message. */

@@ -1,5 +1,6 @@
 import type { TestCase, TestModule } from 'vitest/node';
 import type { ConformanceTotals } from './conformance.ts';
+import { isOptional } from './totals.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -46,7 +47,7 @@ function conformanceTable(tests: readonly TestCase[]): ResultTable {
 
 function clientTable(tests: readonly TestCase[]): ResultTable {
   const deeds = Map.groupBy(
-    tests.filter(clientOf),
+    tests.filter((test) => clientOf(test) !== undefined && !isOptional(test)),
     (test) => `| ${clientOf(test)?.name} | ${clientOf(test)?.version ?? '?'} | ${test.name} |`,
   );
   const rows = [...deeds].map(([deed, runs]) => `${deed} ${resultOn('embedded', runs)} | ${resultOn('s3', runs)} |`);

@@ -4,7 +4,10 @@ export interface Totals {
   passed: number;
   /** Tests, files and hooks that failed, and errors nobody awaited. */
   failed: number;
+  /** Tests that this run had to have where everything is required. */
   skipped: number;
+  /** Tests skipped that no run has to have. */
+  optional: number;
   /** Suites that couldn't run here, and why. */
   readonly missing: { readonly suite: string; readonly why: string }[];
   /** Tests that were skipped and don't say why. */
@@ -13,7 +16,7 @@ export interface Totals {
 
 /** Counts what a run did. A file that failed to load or a hook that threw counts too: its tests show as skipped only. */
 export function totalsOf(modules: readonly TestModule[], unhandledErrors: number): Totals {
-  const totals: Totals = { passed: 0, failed: unhandledErrors, skipped: 0, missing: [], unexplained: [] };
+  const totals: Totals = { passed: 0, failed: unhandledErrors, skipped: 0, optional: 0, missing: [], unexplained: [] };
   for (const module of modules) count(module, totals);
   return totals;
 }
@@ -39,6 +42,12 @@ function countTest(test: TestCase, totals: Totals): void {
     totals[state] += 1;
     return;
   }
-  totals.skipped += 1;
+  totals[isOptional(test) ? 'optional' : 'skipped'] += 1;
   if (test.meta().missing === undefined) totals.unexplained.push(test.fullName);
+}
+
+/** Only what it lacks may be missing: a skipped test of a suite that runs counts as any other. */
+export function isOptional(test: TestCase): boolean {
+  const { missing, isOptional = false } = test.meta();
+  return isOptional && missing !== undefined;
 }
