@@ -5,7 +5,7 @@ import { overriddenStore } from '../support/overridden-store.ts';
 import { bytesOf, streamOf } from '../support/api-client.ts';
 import { contentOf } from './contents.ts';
 import { exploreAll, exploreOnce, type Finding, TIMEOUT_MS, type Variant } from './explore.ts';
-import { FOREIGN_LAYER, type Intent, RENEWED, type Scenario, scenarioNamed } from './scenarios.ts';
+import { CLOSED_AGAIN, FOREIGN_LAYER, type Intent, RENEWED, type Scenario, scenarioNamed } from './scenarios.ts';
 
 /** Writes no cell of a kind anew that says the same already. */
 const leavingWhatStands = (store: ObjectStore, kind: string) =>
@@ -353,7 +353,7 @@ describe('a collection that', () => {
       });
     };
     const variant = { breakage, broken: (intent: Intent) => !isCollector(intent) };
-    const finding = await findingOf(scenarioNamed('chunks closed again late, beside collection'), variant);
+    const finding = await findingOf(CLOSED_AGAIN, variant);
     expect(finding?.wrong.join()).toContain('its bytes are missing');
   });
 });
