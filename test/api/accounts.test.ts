@@ -125,8 +125,9 @@ describe('a token', () => {
     expect((await client.get('/v2/_token', { Authorization: 'Bearer x' })).status).toBe(400);
     expect((await post(client, { grant_type: 'magic' })).status).toBe(400);
     expect((await client.request('POST', '/v2/_token', { body: new Uint8Array(9) })).status).toBe(400);
-    const long = { body: new Uint8Array(100_000), headers: { 'Content-Type': 'application/x-www-form-urlencoded' } };
-    expect((await client.request('POST', '/v2/_token', long)).status).toBe(400);
+    const login = { grant_type: 'password', username: 'alice', password: 'wonder land' };
+    expect((await post(client, { ...login, client_id: 'x'.repeat(30_000) })).status).toBe(200);
+    expect((await post(client, { ...login, client_id: 'x'.repeat(33_000) })).status).toBe(400);
   });
 
   test('ends with its lifetime', async () => {
@@ -364,6 +365,15 @@ describe('guessing', () => {
     const retryAfter = Number(refused.headers.get('Retry-After'));
     expect(retryAfter).toBe(30);
     now += retryAfter * 1000;
+    expect((await guess(client, 'alice', 'wonder land', HOME)).status).toBe(200);
+  });
+
+  test('of one user from many addresses is slowed down too, and locks nobody out', async () => {
+    const waits: number[] = [];
+    const { client } = accounts({}, { clock: () => new Date(0), wait: async (ms) => void waits.push(ms) });
+    for (let n = 0; n < 5; n += 1) await guess(client, 'alice', 'x', `10.0.0.${n}`);
+    for (let n = 0; n < 2; n += 1) await guess(client, `nobody${n}`, 'x', `10.0.1.${n}`);
+    expect(waits).toEqual([100, 200, 400, 800, 1600, 100, 100]);
     expect((await guess(client, 'alice', 'wonder land', HOME)).status).toBe(200);
   });
 

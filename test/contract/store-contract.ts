@@ -32,6 +32,8 @@ export interface OpenStore {
 export interface Differences {
   /** False for one that only commands use, which writes nothing but small objects. */
   readonly takesBlobs?: boolean;
+  /** Parts before the last may differ in size, as on S3, where 5 MiB are the least. */
+  readonly takesAnySizes?: boolean;
   /** A multipart upload can be completed again: nothing changes. */
   readonly completesAgain?: boolean;
   /** It refuses a large body unread, and closes the connection, perhaps before the refusal was read. */
@@ -44,7 +46,7 @@ export interface Differences {
 export function objectStoreContract(
   name: string,
   open: () => Promise<OpenStore>,
-  { takesBlobs = true, completesAgain = false, losesRefusals = false }: Differences = {},
+  { takesBlobs = true, takesAnySizes = false, completesAgain = false, losesRefusals = false }: Differences = {},
 ): void {
   describe(name, () => {
     let opened: OpenStore;
@@ -297,13 +299,32 @@ export function objectStoreContract(
         await upload.abort();
       });
 
-      scratch('have no parts of different sizes before the last', async (prefix) => {
-        const upload = await store.createMultipart(`${prefix}a`);
-        const sizes = [PART_BYTES, PART_BYTES - 1, 10];
+      const completing = async (key: string, sizes: readonly number[]) => {
+        const upload = await store.createMultipart(key);
         const parts = await Promise.all(sizes.map((size, index) => upload.uploadPart(index + 1, randomContent(size))));
-        await expect(upload.complete(parts)).rejects.toThrow();
+        return { upload, completed: upload.complete(parts) };
+      };
+
+      scratch('have no part of less than 5 MiB before the last', async (prefix) => {
+        const { upload, completed } = await completing(`${prefix}a`, [PART_BYTES, PART_BYTES - 1, 10]);
+        await expect(completed).rejects.toThrow();
         await upload.abort();
       });
+
+      const DIFFERENT = [PART_BYTES + 1, PART_BYTES, 10];
+      if (takesAnySizes)
+        scratch('may have parts of different sizes', async (prefix) => {
+          await (
+            await completing(`${prefix}a`, DIFFERENT)
+          ).completed;
+          expect((await store.head(`${prefix}a`))?.size).toBe(2 * PART_BYTES + 11);
+        });
+      else
+        scratch('have no parts of different sizes before the last', async (prefix) => {
+          const { upload, completed } = await completing(`${prefix}a`, DIFFERENT);
+          await expect(completed).rejects.toThrow();
+          await upload.abort();
+        });
     });
   });
 }
