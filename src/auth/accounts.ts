@@ -55,7 +55,7 @@ export class Accounts implements Authenticator {
   }
 
   /**
-   * For whoever has not signed in.
+   * For an anonymous caller.
    * @throws {Failure} password-wrong where nothing is open to them
    */
   async tokenForStranger(request: TokenRequest): Promise<GivenToken> {

@@ -5,14 +5,14 @@ import type { RepositoryName } from '../domain/reference.ts';
 /**
  * - granted
  * - unknown: signing in may help
- * - insufficient: the token may not, its holder may; another token is to be asked for
- * - denied: this user may not, however they sign in
+ * - insufficient: this token does not allow it, but its user may ask for one that does
+ * - denied: the rules do not allow it to this user
  */
 export type Decision = 'granted' | 'unknown' | 'insufficient' | 'denied';
 
-/** Whoever sent a request, as far as it says. */
+/** The sender of a request, as far as the credentials tell. */
 export interface Caller {
-  /** Undefined for whoever has not signed in. */
+  /** Undefined for an anonymous caller. */
   readonly user: string | undefined;
   decide(need: Need): Decision;
   /** Whether the repository exists, as far as this caller is told; undefined: all are. */
@@ -31,7 +31,7 @@ export function stranger(rules: AccessRules): Caller {
   };
 }
 
-/** A user who has shown a password. */
+/** A user who sent the right password. */
 export function userCaller(rules: AccessRules, user: string): Caller {
   return {
     user,

@@ -14,7 +14,7 @@ export function readCredentials(header: string | undefined): Credentials {
   if (scheme.toLowerCase() !== 'basic') return { kind: 'unreadable' };
   const text = Buffer.from(value, 'base64').toString();
   const colon = text.indexOf(':');
-  // What clients send who were told of no user: nobody's name and no password.
+  // Clients without a configured user send an empty name and password.
   if (text === ':') return { kind: 'none' };
   return colon === -1 ? { kind: 'unreadable' } : { kind: 'basic', user: text.slice(0, colon), password: text.slice(colon + 1) };
 }

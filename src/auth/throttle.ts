@@ -25,8 +25,8 @@ export interface ThrottleOptions {
 }
 
 /**
- * Slows down those who guess passwords, then refuses to listen. Nobody is ever locked out at one address by what happens at
- * another. What is counted is this isolate's alone, which is why the platform's own limit is asked as well.
+ * Slows down password guessing, then refuses it. Guesses from one address never lock out a user at another address. Each
+ * isolate counts for itself, so the platform's own limit is asked as well.
  */
 export class Throttle {
   readonly #options: ThrottleOptions;
@@ -38,7 +38,7 @@ export class Throttle {
   }
 
   /**
-   * To be asked first of all: where passwords are guessed, not even a right one may be answered otherwise than a wrong one.
+   * Must be called first. Once throttled, a correct password gets the same answer as a wrong one.
    * @throws {Failure} attempts-too-many
    */
   check(user: string, address: string): void {
@@ -50,8 +50,8 @@ export class Throttle {
   }
 
   /**
-   * Each question counts, so it is only for passwords that have to be compared. A refusal counts as a wrong one here, for it
-   * tells that this was none that is remembered.
+   * Each call counts at the platform, so it is only for passwords that must be compared. A refusal counts as a wrong password
+   * here too.
    * @throws {Failure} attempts-too-many
    */
   async askPlatform(user: string, address: string): Promise<void> {
@@ -69,13 +69,13 @@ export class Throttle {
     for (const key of keysOf(user, address)) this.#add(key, 1);
   }
 
-  /** It was right. */
+  /** The password was right. */
   succeeded(user: string, address: string): void {
     for (const key of [addressKey(address), userKey(user)]) this.#add(key, -1);
     this.#failures.delete(pairKey(user, address));
   }
 
-  /** It was wrong: takes longer each time, whoever it was. */
+  /** The password was wrong. Waits longer each time. */
   async failed(user: string, address: string): Promise<void> {
     const count = Math.max(...keysOf(user, address).map((key) => this.#count(key)));
     await this.#options.wait(Math.min(100 * 2 ** (count - 1), MAX_DELAY_MS));

@@ -26,7 +26,7 @@ export interface AccessToken {
   readonly expiresInSeconds: number;
 }
 
-/** Who a token is for, and what it allows; undefined is whoever has not signed in. */
+/** Who a token is for, and what it allows; undefined for an anonymous caller. */
 export interface TokenHolder {
   readonly user: string | undefined;
   readonly grants: readonly Grant[];

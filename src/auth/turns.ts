@@ -1,14 +1,14 @@
 import { Unavailable } from '../domain/unavailable.ts';
 
 const LOOK_MS = 50;
-/** Who has waited for 20 s may come again later. */
+/** 20 s. After that the client is told to come again. */
 const MAX_LOOKS = 400;
 /** A turn that shows no sign of life for a second has been ended by the platform, as when its client goes away. */
 const MAX_STILL_LOOKS = 20;
 
 /**
- * One at a time: work that keeps the CPU busy is done no sooner side by side, but lets nobody else in between. Whoever waits
- * looks again and again, since a request of workerd's must not wait for what another one does.
+ * Runs CPU-heavy jobs one at a time: parallelism gains nothing and starves other requests. Waiting jobs poll, because in
+ * workerd a request must not await another request's promise.
  */
 export class Turns {
   readonly #wait: (ms: number) => Promise<void>;

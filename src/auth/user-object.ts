@@ -5,7 +5,7 @@ import { Unavailable } from '../domain/unavailable.ts';
 const MAX_AGE_MS = 60_000;
 
 /**
- * Users kept in an object, read again when what is known of them is too old. A file that is gone or wrong lets nobody in.
+ * Users kept in an object, read again when what is known of them is too old. While the file is missing or malformed, all logins fail.
  * @param read - undefined where there is no such object
  */
 export function userObject(read: () => Promise<string | undefined>, clock: () => Date): () => Promise<UserFile> {

@@ -13,7 +13,7 @@ export interface VerifiedToken<T> {
   readonly endsAtSeconds: number;
 }
 
-/** What tokens say whose signature was right: a client shows the same one with each request. */
+/** The claims of tokens whose signature was verified: a client sends the same token with each request. */
 export class VerifiedTokens<T> {
   readonly #clock: () => Date;
   readonly #verify: (token: string) => Promise<VerifiedToken<T>>;

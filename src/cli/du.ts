@@ -11,7 +11,7 @@ const NAME = 'du';
 const USAGE = `Usage: berth du [--json] [repository...]
 
 Tells what each repository has, the largest first, from listings alone. A blob that several repositories have is counted in
-each of them, and once in the total, which also has what nothing needs any more.
+each of them, and once in the total, which also has unreferenced data.
 
       --json   the same as JSON, in bytes
 

@@ -14,8 +14,8 @@ const FLOOR_SECONDS = 3600;
 
 const USAGE = `Usage: berth garbage-collect [-dmq] [--grace-period 24h] [--force] [--json] [config.yml]
 
-Takes what nothing needs any more: first what abandoned uploads left, then links, manifests and objects. People may push
-and pull meanwhile. Nothing is deleted before it was seen unneeded twice, a grace period apart: the first run only marks.
+Deletes unreferenced data: first what abandoned uploads left, then links, manifests and objects. Pushes and pulls may go on
+meanwhile. Nothing is deleted before two runs, a grace period apart, have seen it unreferenced: the first run only marks.
 
   -d, --dry-run          change nothing, tell what a run would do now
   -m, --delete-untagged  manifests too that no tag, kept index or kept subject needs
@@ -40,7 +40,7 @@ const FLAGS = {
 } as const;
 
 export const garbageCollect: Command = {
-  summary: 'delete what nothing needs any more',
+  summary: 'delete unreferenced data',
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parseFlags(NAME, args, FLAGS);

@@ -61,7 +61,7 @@ function covers({ repositories }: AccessRule, user: User, name: RepositoryName):
 /** `{user}` is the user's name to the letter. */
 function matchesFor(user: User, glob: string, name: string): boolean {
   if (!glob.includes(USER)) return matches(repositoryPieces(glob), name);
-  // Nobody is called so: without a user it matches nothing. Nor does a slash in a user's name lead into what is another's.
+  // Anonymous users, and names with "/", match no {user} glob.
   if (user === undefined || user.includes('/')) return false;
   const pieces = glob.split(USER).flatMap((part, index) => [...(index > 0 ? [user] : []), ...repositoryPieces(part)]);
   return matches(pieces, name);

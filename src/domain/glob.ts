@@ -47,8 +47,7 @@ export function isTagIn(globs: readonly string[], tag: string): boolean {
 }
 
 /**
- * Piece by piece it keeps every place of the text that may be reached: a regular expression would try each way there, and
- * take minutes for a name that somebody has made to that end.
+ * Tracks all reachable positions in the text, piece by piece: a regular expression could backtrack exponentially.
  */
 export function matches(pieces: readonly Piece[], text: string): boolean {
   let reached: readonly number[] = [0];

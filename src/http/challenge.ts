@@ -1,4 +1,4 @@
-/** How to say who one is, in `WWW-Authenticate` (RFC 9110, section 11.6.1). */
+/** How to authenticate, in `WWW-Authenticate` (RFC 9110, section 11.6.1). */
 
 export function basicChallenge(realm: string): Record<string, string> {
   return { 'WWW-Authenticate': `Basic realm=${quoted(realm)}` };

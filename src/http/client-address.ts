@@ -1,6 +1,6 @@
 import { readForwarded } from './forwarded.ts';
 
-/** Whose request it is, for slowing down those who guess passwords. */
+/** The client's address, for slowing down password guessing. */
 export type AddressOf = (request: Request) => string;
 
 /**

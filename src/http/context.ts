@@ -51,7 +51,7 @@ export function keepGoing<T>(c: Context, work: Promise<T>): Promise<T> {
 }
 
 /**
- * To be asked by each route that changes anything, before all else.
+ * Every route that writes must call this first.
  *
  * @param whatStays - the methods of the path that change nothing, for `Allow`; there may be none (RFC 9110, section 10.2.1)
  * @throws {Failure} method-unsupported where the operator has made the registry read-only

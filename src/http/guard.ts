@@ -13,7 +13,7 @@ import type { OriginOf } from './location.ts';
 /** What the route needs: to be known at all, the catalog, or an action on the repository in its path. */
 export type RouteNeed = 'base' | 'catalog' | Action;
 
-/** Stands before each route and lets through those who may. */
+/** The middleware that authorizes a route's requests. */
 export type Needs = (need: RouteNeed) => MiddlewareHandler<AppEnv>;
 
 export const TOKEN_PATH = '/v2/_token';
@@ -21,7 +21,7 @@ export const TOKEN_PATH = '/v2/_token';
 export function createGuard(authenticator: Authenticator, originOf: OriginOf, addressOf: AddressOf): Needs {
   const { service, realm } = authenticator;
 
-  /** How they may say who they are. */
+  /** How the client may authenticate. */
   const challenge = (c: Context, need: Need, error?: string) => {
     // A browser has a box for a name and a password, and none for tokens.
     if (realm === undefined && c.req.header('Accept')?.includes('text/html')) return basicChallenge(service);
@@ -52,7 +52,7 @@ export function createGuard(authenticator: Authenticator, originOf: OriginOf, ad
       case 'insufficient':
         throw refuse(c, need, 'the token is for something else', 'insufficient_scope');
       case 'denied':
-        throw new Failure('denied', 'you may not do this here');
+        throw new Failure('denied', `you are not allowed to ${deedOf(need)}`);
     }
   };
 
@@ -64,6 +64,13 @@ export function createGuard(authenticator: Authenticator, originOf: OriginOf, ad
     await next();
   };
 }
+
+function deedOf(need: Need): string {
+  if (need.kind === 'base') return 'use this registry';
+  return need.kind === 'catalog' ? 'list the repositories' : `${DEEDS[need.action]} ${need.name}`;
+}
+
+const DEEDS = { pull: 'pull from', push: 'push to', delete: 'delete from' } as const satisfies Record<Action, string>;
 
 function needOf(c: Context, routeNeed: RouteNeed): Need {
   if (routeNeed === 'base' || routeNeed === 'catalog') return { kind: routeNeed };

@@ -12,10 +12,10 @@ const range = z.object({ offset: count, length: count });
 const page = z.object({ prefix: z.string(), startAfter: z.string().optional(), limit: count.optional() });
 
 /**
- * The store itself, for commands on this machine (src/cli/remote-store.ts): the embedded one has one process for an owner.
- * Whoever has no key goes on to what the path would be without all this: nothing.
+ * The store itself, for commands on this machine (src/cli/remote-store.ts). Only one process can open the embedded store, so
+ * commands go through its worker. Requests without the key get 404.
  *
- * @param key - that the launcher drew for this run of the worker
+ * @param key - drawn by the launcher for this run of the worker
  */
 export function storeAccess(store: ObjectStore, key: string): MiddlewareHandler {
   const routes = storeRoutes(store);
@@ -25,7 +25,7 @@ export function storeAccess(store: ObjectStore, key: string): MiddlewareHandler 
   };
 }
 
-/** Takes as long however much of it is right. */
+/** Compares in constant time. */
 function isSame(given: string, wanted: string): boolean {
   const hash = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(hash(given), hash(wanted));

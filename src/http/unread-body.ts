@@ -18,7 +18,7 @@ export async function dropUnread({ body }: Request): Promise<void> {
       dropped += value.length;
     }
   } catch {
-    // The client has gone, or the body broke off: nobody waits for the answer.
+    // The client has gone, or the body broke off: no one waits for the answer.
   } finally {
     clearTimeout(timer);
   }

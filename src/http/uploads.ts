@@ -44,7 +44,7 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Se
     const algorithm = parseAlgorithm(parameter(c, 'digest-algorithm') ?? 'sha256');
     if (mount !== undefined && from !== undefined) {
       const [mounted, source] = [parseDigest(mount), findRepositoryName(from)];
-      // What the caller may not pull is as if it were not there.
+      // A blob that the caller is not allowed to pull counts as absent.
       const isVisible = source !== undefined && mayPull(c, source);
       if (isVisible && (await blobs.mount(name, mounted, source))) return blobCreated(c, name, mounted);
     }

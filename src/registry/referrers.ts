@@ -64,8 +64,8 @@ export class Referrers {
   }
 
   /**
-   * To be done after the referrer was stored. Written also where it stands already: to a delete of the referrer, on its way
-   * here, it must have changed, by this push or by another that comes meanwhile.
+   * Must be called after the referrer was stored. Always writes, also where the entry stands already, so that a concurrent
+   * delete of the referrer sees a new ETag.
    */
   async add(name: RepositoryName, subject: Digest, referrer: Referrer): Promise<void> {
     const { digest, mediaType, size } = referrer;

@@ -106,8 +106,8 @@ export class Tags {
   }
 
   /**
-   * To be done after the manifest was stored. Written also where the tag names this manifest already: to a delete of the
-   * manifest, on its way here, it must have changed, by this push or by another that comes meanwhile.
+   * Must be called after the manifest was stored. Always writes, also where the tag names this manifest already, so that a
+   * concurrent delete of the manifest sees a new ETag.
    *
    * @throws {Failure} tag-immutable, also where somebody else was faster by no more than this write
    */

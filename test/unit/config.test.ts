@@ -241,7 +241,7 @@ describe('settings', () => {
     ['JWKS', 'must hold public keys only', JSON.stringify({ keys: [publicJwk(key, 'a'), key.export({ format: 'jwk' })] })],
     ['JWKS', 'must hold public keys only', JSON.stringify({ keys: [publicJwk(key, 'a'), { kty: 'oct', k: 'AAAA' }] })],
     ['ROOTCERTBUNDLE', 'must hold certificates in PEM', '/etc/ssl/root.pem'],
-    ['ROOTCERTBUNDLE', 'has a certificate that is none', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'],
+    ['ROOTCERTBUNDLE', 'contains an unreadable certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'],
     ['REALM', 'must be an http or https URL in ASCII', 'https://auth.example/トークン'],
   ])('of token servers: %s %s', (name, problem, value) => {
     const message = errorOf({
