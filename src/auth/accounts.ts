@@ -59,7 +59,8 @@ export class Accounts implements Authenticator {
    * @throws {Failure} password-wrong where nothing is open to them
    */
   async tokenForStranger(request: TokenRequest): Promise<GivenToken> {
-    if (!this.#rules.allow(undefined, { kind: 'base' })) throw new Failure('password-wrong', 'log in first: this registry is for its users');
+    if (!this.#rules.allow(undefined, { kind: 'base' }))
+      throw new Failure('password-wrong', 'log in first: this registry is for its users');
     return this.#give(undefined, request, undefined);
   }
 

@@ -69,4 +69,7 @@ function problemOf(keys: readonly { readonly kty: string }[]): string | undefine
 export const pem = text
   .transform((value) => value.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
   .refine((certificates) => certificates.length > 0, 'must hold certificates in PEM')
-  .refine((certificates) => certificates.every((each) => findCertificate(each) !== undefined), 'contains an unreadable certificate');
+  .refine(
+    (certificates) => certificates.every((each) => findCertificate(each) !== undefined),
+    'contains an unreadable certificate',
+  );
