@@ -64,7 +64,7 @@ export interface Platform {
   readonly random: () => number;
   /** Whether there were not too many of one kind lately, as the platform counts them. */
   readonly limit: ((key: string) => Promise<boolean>) | undefined;
-  /** Whether this is the edge's emulator, which lets clients say whatever they like about where they are. */
+  /** Whether this is the edge's emulator, where a client's address comes from the listener or a proxy in front. */
   readonly isEmulated: boolean;
   /** Whether it listens on loopback alone. */
   readonly isOnLoopback: boolean;
@@ -82,7 +82,7 @@ export interface Bindings {
   /** From the launcher behind `npm start`. */
   readonly BERTH_EMULATED?: string;
   readonly BERTH_ON_LOOPBACK?: string;
-  /** From the launcher as well, drawn at each start. */
+  /** From the launcher too, drawn at each start. */
   readonly BERTH_STORE_KEY?: string;
 }
 

@@ -53,7 +53,7 @@ export interface Config {
     /** What else than loopback's names an open registry on loopback answers to. */
     readonly allowedHosts: readonly string[];
     readonly relativeUrls: boolean;
-    /** Of bodies that are held in memory, in bytes a second; 0: there is none. */
+    /** For bodies that are held in memory, in bytes a second; 0: no minimum. */
     readonly minimumSpeed: number;
     /** The first seals, all open; empty: one is generated and kept in the bucket. */
     readonly secrets: readonly string[];
@@ -144,7 +144,7 @@ export const SETTINGS = {
   REGISTRY_CATALOG_MAXENTRIES: wholeNumber(1, 1000).default(1000),
 } as const;
 
-/** True for names that belong to the registry, known or not; everything else of an environment is none of its business. */
+/** True for names that belong to the registry, known or not. All others in an environment are ignored. */
 export function isSettingName(name: string): boolean {
   return name.startsWith('REGISTRY_');
 }

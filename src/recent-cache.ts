@@ -11,8 +11,8 @@ interface Entry<T> {
 }
 
 /**
- * What this isolate has lately read, or written itself, and nobody changes in place: links, and manifests by digest.
- * Bounded in memory and in age, for another isolate may delete what is remembered here.
+ * Immutable things that this isolate has lately read or written: links, and manifests by digest.
+ * Bounded in memory, and in age, because another isolate may delete them.
  */
 export class RecentCache<T> {
   readonly #clock: () => Date;

@@ -17,7 +17,7 @@ export function forgetAccess(dataFolder: string): void {
   rmSync(pathIn(dataFolder), { force: true });
 }
 
-/** @returns undefined where there is none, or only half of one yet */
+/** @returns undefined where the file is missing or not complete yet */
 export function findAccess(dataFolder: string): StoreAccess | undefined {
   try {
     return content.parse(JSON.parse(readFileSync(pathIn(dataFolder), 'utf8')));

@@ -7,13 +7,13 @@ const INTERRUPTED = 4;
 
 /**
  * Asks one thing after the other at the terminal, which doesn't show what is typed.
- * @throws {CommandError} where there is no terminal, or nobody goes on
+ * @throws {CommandError} where there is no terminal, or its input ends
  */
 export async function askHidden(prompts: readonly string[]): Promise<string[]> {
   if (!process.stdin.isTTY) throw new CommandError('no terminal to ask for the password: give it by -b or -i', WRONG_USE);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 });
-  // Lines wait in it for their question: whoever pastes two of them loses none.
+  // Lines wait in it for their question, so none is lost where two are pasted.
   const lines = terminal[Symbol.asyncIterator]();
   const answers = [];
   try {

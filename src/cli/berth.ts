@@ -29,7 +29,7 @@ try {
 // Time limits of calls that have long been answered would hold it up.
 process.exit();
 
-/** Undefined for what is nobody's mistake but this program's. */
+/** Undefined for a bug of this program. */
 function exitCodeOf(error: unknown): number | undefined {
   if (error instanceof CommandError) return error.exitCode;
   if (error instanceof ConfigError || error instanceof LaunchError) return WRONG_USE;

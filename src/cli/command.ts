@@ -14,7 +14,7 @@ export interface Command {
   run(args: readonly string[]): Promise<number>;
 }
 
-/** Of whoever called a command wrongly. */
+/** The command was called wrongly. */
 export const WRONG_USE = 2;
 
 /** A reason why a command can't do what it was asked to, to be told in one line. */
@@ -57,7 +57,7 @@ export function printLines(lines: readonly string[]): void {
   for (const line of lines) process.stdout.write(`${escapeUnseen(line)}\n`);
 }
 
-/** Whatever a person should know and no pipe shall get. */
+/** For people: on stderr, so that no pipe gets it. */
 export function mention(text: string): void {
   process.stderr.write(`${escapeUnseen(text)}\n`);
 }

@@ -49,7 +49,7 @@ const HOP_BY_HOP = [
   'upgrade',
 ];
 
-/** Written anew, whatever the client says of them. */
+/** Always written here; the client's values are dropped. */
 const OUR_OWN = ['host', 'content-length', 'cf-connecting-ip'];
 
 /** Names and values by turns, as Node has them raw: in their order, and twice where they came twice. */

@@ -12,10 +12,10 @@ import { addressesOf } from './port.ts';
 /** The worker's runtime closes an idle connection after 5 s: a request that is sent just then would be lost. */
 const IDLE_MS = 3000;
 
-/** Longer than clients keep idle connections (Go: 90 s), so that it is never the server who closes one that is about to be used. */
+/** Longer than clients keep idle connections (Go: 90 s), so that the server never closes one that is about to be used. */
 const KEEP_ALIVE_MS = 120_000;
 
-/** How long a client that still sends may do so once its request is answered and nobody reads on: else it may not see the answer. */
+/** How long a client may go on sending after its request was answered. A connection that is closed at once may lose the answer. */
 const LINGER_MS = 2000;
 
 /** The longest `Location` of an upload session has some 10 KB. */

@@ -155,7 +155,7 @@ function parseFlags(args: readonly string[]) {
   }
 }
 
-/** As with Apache's, there are no flags behind the first argument that is none: a password may begin with a dash. */
+/** As with Apache's, flags end at the first argument without a dash: a password may begin with one. */
 function withFlagsEnded(args: readonly string[]): string[] {
   const isCost = (index: number) => /^-[^-]*C$/.test(args[index - 1] ?? '');
   const end = args.findIndex((arg, index) => arg === '--' || (!arg.startsWith('-') && !isCost(index)));

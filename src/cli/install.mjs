@@ -28,7 +28,7 @@ async function install() {
   if (missing !== undefined) fail(`npm ci left something out: ${missing}`);
 }
 
-/** Two at once would take each other's packages away. A mark whose process is gone is from an install that was cut short. */
+/** Two installs at once would delete each other's packages. A mark whose process is gone was left by an interrupted install. */
 function refuseSecondInstall() {
   if (!existsSync(installingMark)) return;
   const pid = Number(readFileSync(installingMark, 'utf8'));

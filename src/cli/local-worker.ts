@@ -18,7 +18,7 @@ export class LocalWorker {
   readonly #configPath: string;
   readonly #storeKey = randomBytes(32).toString('base64url');
 
-  /** @param listener - who gets to hear what it prints */
+  /** @param listener - receives what it prints */
   constructor({ options, toml, tomlPath, settings, config }: LocalSetup, listener: Listener) {
     this.#options = options;
     this.#configPath = join(options.dataFolder, 'wrangler.json');
@@ -41,7 +41,7 @@ export class LocalWorker {
   }
 
   /**
-   * Resolves once clients can reach it, with how its store is reached: useless where the store is none of its own.
+   * Resolves once clients can reach it, with how its store is reached (only the embedded store can be).
    * @throws {LaunchError} where its host and port can't be listened on
    */
   async ready(): Promise<StoreAccess> {
@@ -52,7 +52,7 @@ export class LocalWorker {
     return { url: `http://${reachableName(host)}:${this.#front.port}`, key: this.#storeKey };
   }
 
-  /** Returns when nothing of it runs any more. */
+  /** Returns once all its processes have ended. */
   async stop(): Promise<void> {
     this.#front?.close();
     await this.#wrangler.stop();

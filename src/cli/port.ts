@@ -6,14 +6,14 @@ import { LaunchError } from './launch-error.ts';
 
 /** @throws {LaunchError} where `host:port` can't be listened on */
 export async function assertPortIsFree(host: string, port: number): Promise<void> {
-  // `localhost` may be two addresses. Whoever holds one of them would get some of the clients.
+  // `localhost` may be two addresses. A program on one of them would get some of the clients.
   const failures = await Promise.all((await addressesOf(host)).map((address) => failureToListen(address, port)));
   if (failures.includes('EADDRINUSE')) throw new LaunchError(`port ${port} of ${host} is taken (choose another by PORT)`);
   // One of the two may exist by name only, as ::1 where IPv6 is off.
   if (!failures.includes(undefined)) throw new LaunchError(`can't listen on port ${port} of ${host}: ${failures[0]}`);
 }
 
-/** @throws {LaunchError} where the host is none */
+/** @throws {LaunchError} where the host has no address */
 export async function addressesOf(host: string): Promise<string[]> {
   try {
     return (await lookup(host, { all: true })).map(({ address }) => address);
@@ -22,7 +22,7 @@ export async function addressesOf(host: string): Promise<string[]> {
   }
 }
 
-/** The system's code for what is in the way; undefined where nothing is. */
+/** The system's error code; undefined where the port is free. */
 async function failureToListen(address: string, port: number): Promise<string | undefined> {
   const server = createServer().listen({ port, host: address });
   try {

@@ -12,7 +12,7 @@ export interface Step {
   /** `reading objects` */
   readonly what: string;
   readonly done: number;
-  /** Absent where nobody knows how much there is to do. */
+  /** Absent where the total is not known. */
   readonly total?: number | undefined;
 }
 
@@ -46,7 +46,7 @@ export class Progress {
     output.write(CLEAR_LINE + terminalLine(step).slice(0, (output.columns ?? 80) - 1));
   }
 
-  /** Leaves the terminal's line to whoever writes next. */
+  /** Clears the terminal's line for the next output. */
   end(): void {
     if (this.#isShown) this.#options.output.write(CLEAR_LINE);
     this.#isShown = false;

@@ -9,11 +9,11 @@ export interface Registry2Config {
   readonly settings: Readonly<Record<string, string>>;
   readonly port: string | undefined;
   readonly host: string | undefined;
-  /** What a person should know who counts on the file. */
+  /** What the operator should know about the file. */
   readonly remarks: readonly string[];
 }
 
-/** What is not wanted here, and why nothing is lost by that. Names as prefixes. */
+/** Keys that Berth does not need, and why. Each is a prefix. */
 const PASSED_OVER: readonly (readonly [prefix: string, remark: string | undefined])[] = [
   [
     'REGISTRY_STORAGE_FILESYSTEM',
@@ -38,7 +38,7 @@ const PASSED_OVER: readonly (readonly [prefix: string, remark: string | undefine
   ['REGISTRY_COMPATIBILITY', undefined],
 ];
 
-/** @throws {LaunchError} for a file that can't be read, and for whatever would be missed */
+/** @throws {LaunchError} where the file can't be read, or has a key that is not supported */
 export function readRegistry2Config(path: string): Registry2Config {
   try {
     return translateRegistry2Config(readFileSync(path, 'utf8'));

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 
 /**
- * Writes a file so that whoever reads it finds the old text or the new one, never half of it. Owner and mode stay; a new file
+ * Writes a file so that every reader finds the old text or the new one, never half of it. Owner and mode stay; a new file
  * is its owner's alone, and a link stays a link.
  */
 export async function replaceFile(path: string, content: Uint8Array): Promise<void> {

@@ -6,7 +6,7 @@ import { type IncomingMessage, request } from 'node:http';
 const FIRST_RUN_SECONDS = 60;
 
 export interface Schedule {
-  /** The worker's own: the front lets nobody trigger it. */
+  /** The worker's own: the front does not let clients trigger it. */
   readonly socketPath: string;
   readonly cron: string;
   readonly scheduleSeconds: number;

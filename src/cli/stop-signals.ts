@@ -16,7 +16,7 @@ export function whenInterrupted(stop: (exitCode: number) => void): void {
 }
 
 function watchForReaders(stop: () => void): void {
-  // Nobody reads the log any more, as after `npm start | head`.
+  // The reader of the log has gone, as after `npm start | head`.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', stop);
   if (process.env['npm_lifecycle_event'] !== undefined) watchParent(stop);
 }

@@ -14,11 +14,11 @@ const STOP_WITHIN_MS = 1000;
 export interface WranglerDevOptions {
   readonly configPath: string;
   readonly dataFolder: string;
-  /** Of the runtime's inspector on loopback; without one there is none. */
+  /** Of the runtime's inspector on loopback; undefined: no inspector runs. */
   readonly inspectorPort?: number | undefined;
 }
 
-/** Who gets to hear what is printed, line by line. */
+/** Receives the output line by line. */
 export interface Listener {
   readonly worker: (line: string) => void;
   /** Errors mostly. */
@@ -51,7 +51,7 @@ export class WranglerProcess {
     passOnWorkerOutput(this.#child.stdout!, this.ready, listener.worker);
   }
 
-  /** Returns when nothing of it runs any more. */
+  /** Returns once all its processes have ended. */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM');
     const timeUp = new Promise((resolve) => setTimeout(resolve, STOP_WITHIN_MS));
@@ -120,7 +120,7 @@ function passOn(output: Readable, tell: (line: string) => void): void {
   });
 }
 
-/** It tells the whole URL of a request whose client went away; the query of an upload's is what it takes to go on with it. */
+/** Wrangler prints the whole URL of a request whose client went away. An upload's query is all that is needed to continue it. */
 function withoutQueries(line: string): string {
   return line.replaceAll(/(https?:\/\/[^\s"?]+)\?[^\s"]*/g, '$1');
 }

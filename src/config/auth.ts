@@ -1,4 +1,4 @@
-/** Who may do what, by the settings. */
+/** The settings of authentication and authorization. */
 import type { TrustedKeys } from '../auth/foreign-tokens.ts';
 import { ConfigError } from './error.ts';
 import { type AccessRule, DEFAULT_RULES } from '../domain/access-rules.ts';

@@ -5,7 +5,7 @@ const MAX_CHARACTERS = 256 * 1024;
 /** So many places at most may stand for what one anchor names: a few lines could mean gigabytes. */
 const MAX_ALIASES = 100;
 
-/** What is no YAML, or none that a setting may have. The message is one line. */
+/** The text is not YAML, or uses something that settings must not have. The message is one line. */
 export class YamlError extends Error {
   override readonly name = 'YamlError';
 }

@@ -4,7 +4,7 @@ import { ACTIONS } from './scope.ts';
 import type { Need } from './scope.ts';
 import type { RepositoryName } from './reference.ts';
 
-/** A user's name, or undefined for whoever has not signed in. */
+/** A user's name; undefined for an anonymous caller. */
 export type User = string | undefined;
 
 const USER = '{user}';
@@ -25,13 +25,13 @@ export const accessRules = z.array(
 
 export type AccessRule = z.output<typeof accessRules>[number];
 
-/** Everything to those who have signed in, nothing to others. */
+/** Users may do everything, anonymous callers nothing. */
 export const DEFAULT_RULES: readonly AccessRule[] = [
   { who: ['*'], repositories: ['**'], actions: ['pull', 'push', 'delete', 'catalog'] },
 ];
 
 /**
- * Who may do what. The first rule that is about the user and the repository decides; where none is, nothing is allowed.
+ * Decides who is allowed to do what: the first rule that matches user and repository counts; without one, nothing is allowed.
  * The catalog is no repository's: any rule that gives it to the user does.
  */
 export class AccessRules {

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { type KeyObject, X509Certificate } from 'node:crypto';
 
-/** Longer chains are nobody's honest use. */
+/** No honest chain is longer. */
 const MAX_CHAIN_LENGTH = 5;
 
 /** @param text - PEM, or base64 of DER, as `x5c` carries it */

@@ -12,7 +12,7 @@ export function hostNameOf(url: string): string {
 }
 
 /**
- * Whether a browser connects to its own machine for this name, whatever any name server says (RFC 6761, section 6.3).
+ * Whether a browser connects to its own machine for this name without asking a name server (RFC 6761, section 6.3).
  *
  * @param name - as URLs write it: in lower case, an address in its usual form
  */

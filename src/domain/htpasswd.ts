@@ -1,4 +1,4 @@
-/** Who may sign in: the text of an Apache htpasswd file, of which only bcrypt lines are taken, as with registry:2. */
+/** The users: the text of an Apache htpasswd file. Only bcrypt is supported, as in registry:2. */
 export interface UserFile {
   /** bcrypt, by user. */
   readonly hashes: ReadonlyMap<string, string>;

@@ -11,7 +11,7 @@ export function isVerifyingKey(key: JsonWebKey): boolean {
   }
 }
 
-/** Whether a key set's key could sign too, which nobody but the token server should be able to. */
+/** Whether the key is private or symmetric: only the token server should hold one. */
 export function isSecretKey(key: JsonWebKey): boolean {
   return key.d !== undefined || key.kty === 'oct';
 }

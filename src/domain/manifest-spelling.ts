@@ -1,6 +1,6 @@
 /**
  * How a manifest is written, beside what it says. Clients in Go read the names of fields in any case, take the last of several,
- * and read no `9.0` or `9e0` as a size. A manifest that another client could read otherwise than this registry is refused.
+ * and read no `9.0` or `9e0` as a size. A manifest that a client could read differently is refused.
  */
 import { excerpt } from './excerpt.ts';
 import { Failure } from './failure.ts';
@@ -35,7 +35,7 @@ const DESCRIPTOR = shapeOf({
   platform: PLATFORM,
 });
 
-/** Of an image and of an index, whose fields differ in no way that matters here. */
+/** The fields of an image and of an index together. */
 const MANIFEST = shapeOf({
   schemaVersion: 'integer',
   mediaType: 'anything',
@@ -56,7 +56,7 @@ function folded(name: string): string {
   return name.toLowerCase().replaceAll('\u017f', 's');
 }
 
-/** Go's encoding/json reads no more. */
+/** The limit of Go's encoding/json. */
 const MAX_DEPTH = 10_000;
 /** Of a name that could be meant for one of the specification, with each letter escaped and the quotes. */
 const MAX_NAME_BYTES = 6 * 'schemaVersion'.length + 2;

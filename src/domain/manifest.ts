@@ -60,7 +60,7 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
 }
 
 /**
- * The same without limits, and however it is written: the version that took it found nothing wrong.
+ * The same without limits and without a check of the spelling: the version that accepted it had its own rules.
  * @throws {Failure} manifest-invalid
  */
 export function parseStoredManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {

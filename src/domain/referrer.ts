@@ -28,7 +28,7 @@ const described = z.object({
   annotations: z.record(z.string(), z.string()).optional(),
 });
 
-/** All but the digest, which stands beside it wherever it is kept. */
+/** All but the digest, which the key holds. */
 export function encodeReferrer({ digest: _, ...description }: Referrer): string {
   return JSON.stringify(description);
 }

@@ -6,7 +6,7 @@ import type { RepositoryName, Tag } from './reference.ts';
 /** Collection keeps as many times between its runs. */
 const MAX_NEWEST = 20_000;
 const COUNT = `must be a whole number from 1 to ${MAX_NEWEST}`;
-// Nothing would be kept by a clause of no time, which nobody means.
+// A clause of 0 would keep nothing: certainly a mistake.
 const age = duration.refine((seconds) => seconds > 0, 'must be 1s at least');
 
 /** What REGISTRY_RETENTION holds. */

@@ -20,7 +20,7 @@ export interface Grant {
 /** The scope that a client has to ask for: https://distribution.github.io/distribution/spec/auth/scope/ */
 export function scopeOf(need: Need): string | undefined {
   if (need.kind === 'base') return undefined;
-  // A push looks first at what is there.
+  // A push checks first what the repository has.
   return need.kind === 'catalog' ? CATALOG : `repository:${need.name}:${need.action === 'push' ? 'pull,push' : need.action}`;
 }
 
@@ -45,7 +45,7 @@ export function parseScopes(text: string): Need[] {
   });
 }
 
-/** What is granted, in the form that tokens carry. */
+/** The granted access, in the form that tokens carry. */
 export function grantsOf(needs: readonly Need[]): Grant[] {
   const grants = new Map<string, { type: string; name: string; actions: string[] }>();
   for (const need of needs) {

@@ -28,7 +28,7 @@ export interface UploadStored extends UploadBase {
   readonly object: string;
   readonly size: number;
   readonly digests: readonly Digest[];
-  /** When the bytes were stored, by the clock of the isolate that did: by this the session ends, whatever is asked of it meanwhile. */
+  /** When the bytes were stored, by that isolate's clock. The session's end is counted from this, and no request renews it. */
   readonly storedMs: number;
 }
 

@@ -15,7 +15,7 @@ const RULE_ID = 'berth-abandoned-uploads';
 const TIMEOUT_MS = 30_000;
 
 /**
- * Has the bucket itself abort multipart uploads that nobody completed, and leaves its other rules as they are.
+ * Makes the bucket itself abort incomplete multipart uploads. Other rules of the bucket stay.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html
  *
  * @returns whether the rule stands: some storages refuse it (MinIO), some take it and forget it

@@ -60,11 +60,11 @@ export async function readCell(store: ObjectStore, key: string): Promise<StoredC
   return (await lookAt(store, key)).cell;
 }
 
-/** Given what stands at a key, what shall stand there; undefined leaves it as it is. */
+/** From the current cell to the next one; undefined leaves the current one. */
 export type Change = (current: StoredCell | undefined) => Cell | undefined;
 
 /**
- * Writes what `change` makes of the cell, again and again until nobody else wrote in between.
+ * Writes the cell that `change` returns. Tries again for as long as other writers come in between.
  *
  * @param seen - what stood there a moment ago, where the caller has looked already
  * @throws {StoreError} contended

@@ -111,7 +111,7 @@ class Deadline {
   }
 }
 
-/** The same stream, which tells when all of it has passed. Nothing of it is seen by JavaScript, whose time a worker has little of. */
+/** The same stream, which tells when all of it has passed. JavaScript does not touch its bytes: a worker has little CPU time. */
 function watched(body: ReadableStream, bytes: number, onEnd: () => void): ReadableStream {
   // Node, where unit tests run, has only the other.
   const passage = typeof FixedLengthStream === 'undefined' ? new TransformStream() : new FixedLengthStream(bytes);
@@ -119,7 +119,7 @@ function watched(body: ReadableStream, bytes: number, onEnd: () => void): Readab
   return passage.readable;
 }
 
-/** GetObject, the one call whose answer may be large. */
+/** GetObject is the only call with a large answer. */
 function isObject({ query }: SdkRequest): boolean {
   return query?.['x-id'] === 'GetObject';
 }

@@ -1,4 +1,4 @@
-/** Waits for a promise, but not for ever. What it stands for goes on: whoever gives it up ends it. */
+/** Waits for a promise with a time limit. The work behind it goes on: the caller must end it. */
 export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeUp = new Promise<never>((_, reject) => {

@@ -180,7 +180,7 @@ export class MemoryStore implements ObjectStore {
   }
 }
 
-/** A byte stream that needs no turn of the event loop, of a copy: who reads it takes its buffer away. */
+/** A byte stream that needs no turn of the event loop. It is of a copy, because a reader takes the buffer away. */
 function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream({
     type: 'bytes',

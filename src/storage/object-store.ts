@@ -104,7 +104,7 @@ export type PresignGet = (key: string) => Promise<string>;
 
 /**
  * - unavailable: down, unreachable, silent or overloaded; the same call may go through later
- * - busy: it takes no more calls of this kind just now, mostly writes of one key, and did nothing
+ * - busy: it refused the call for now, mostly a further write of one key, and did nothing
  * - contended: others kept changing the same key for as long as a change is tried; no store says so, cell.ts does
  * - misconfigured: credentials refused, no such bucket; no retry helps
  * - checksum: the bytes don't have the declared hash

@@ -39,7 +39,7 @@ export class Patience {
   }
 }
 
-/** One write, and what came of it; `busy`: the storage takes no more writes of the key just now, and wrote nothing. */
+/** One write and its outcome; `busy`: the storage refused a further write of this key for now, and wrote nothing. */
 export async function tryPut(
   store: ObjectStore,
   key: string,

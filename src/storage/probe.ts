@@ -32,7 +32,7 @@ const RACES = 2;
 const BODY_BYTES = 16 * 1024;
 /** What the beginnings of bodies, once sent, have to arrive. */
 const ARRIVAL_MS = 100;
-/** How long a race waits for those who wait for a connection. */
+/** How long a race waits for writers that have no connection yet. */
 const START_LIMIT_MS = 2000;
 
 /**
@@ -54,7 +54,7 @@ export async function probe(store: ObjectStore, pace: Pace): Promise<Abilities> 
     // R2 takes one write a second of a key: all are created before the first is replaced.
     while (created.length < RACES) created.push(await raceToCreate(store, pace, newKey));
     for (const { key, etag } of created) await raceToReplace(store, pace, key, etag);
-    // Losers who were told that the key is busy say nothing of the condition.
+    // A loser that was told "busy" proves nothing about the condition.
     const { key, etag } = created[0]!;
     await expectRefusal(store, pace, key, { kind: 'absent' });
     await expectRefusal(store, pace, key, { kind: 'match', etag });

@@ -204,7 +204,7 @@ export function createClient(config: S3Config, endpoint: string | undefined): S3
   });
 }
 
-/** What goes wrong comes as an error, and is logged once, by whoever answers the client. */
+/** Failures are thrown, and logged once where the client is answered. */
 const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** The hash the SDK signs with, by the platform's native code. */

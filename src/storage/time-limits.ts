@@ -8,7 +8,7 @@ const SLOWEST_STORAGE_BYTES_PER_SECOND = 160 * 1024;
  * longer is broken off, and tried again where it can be: three times in all.
  */
 export class TimeLimits {
-  /** For reads of what is small: a storage that says nothing for so long has most likely lost the call. */
+  /** For small reads: after so long without an answer the call is most likely lost. */
   readonly readMs: number;
   /** For what the storage has to work on: parts to put together, a thousand objects to delete. */
   readonly workMs: number;
