@@ -1,4 +1,4 @@
-type Numbers = Float64Array | Uint32Array | Int32Array;
+type Numbers = Uint32Array | Int32Array;
 
 /** A growing array of numbers, packed. */
 export class Column {

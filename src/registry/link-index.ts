@@ -14,19 +14,16 @@ const NONE = -1;
 export class LinkIndex {
   readonly #names: RepositoryName[] = [];
   readonly #rows = new Map<string, number>();
-  /** Of a blob: when any link to it was written last, in milliseconds; its last link. */
-  readonly #lastWrite = new Column(Float64Array);
+  /** Of a blob: its last link. */
   readonly #lastLink = new Column(Int32Array);
   /** Of a link: whose it is, and the link before it to the same blob. */
   readonly #repository = new Column(Uint32Array);
   readonly #linkBefore = new Column(Int32Array);
 
-  /** In the order of repositories. A tombstone counts as a write, not as a link. */
-  add(name: RepositoryName, digest: Digest, isLink: boolean, lastModified: Date): void {
+  /** Must be called in the order of repositories. */
+  add(name: RepositoryName, digest: Digest): void {
     if (this.#names.at(-1) !== name) this.#names.push(name);
     const row = this.#rowOf(digest) ?? this.#newRow(digest);
-    this.#lastWrite.set(row, Math.max(this.#lastWrite.get(row), lastModified.getTime()));
-    if (!isLink) return;
     const link = this.#repository.push(this.#names.length - 1);
     this.#linkBefore.push(this.#lastLink.get(row));
     this.#lastLink.set(row, link);
@@ -41,19 +38,12 @@ export class LinkIndex {
     return names;
   }
 
-  /** When any link to the blob was written last, in milliseconds of the storage's clock; 0 where none ever was. */
-  lastWriteMs(digest: Digest): number {
-    const row = this.#rowOf(digest);
-    return row === undefined ? 0 : this.#lastWrite.get(row);
-  }
-
   #rowOf(digest: Digest): number | undefined {
     return this.#rows.get(compact(digest));
   }
 
   #newRow(digest: Digest): number {
-    const row = this.#lastWrite.push(0);
-    this.#lastLink.push(NONE);
+    const row = this.#lastLink.push(NONE);
     this.#rows.set(compact(digest), row);
     return row;
   }

@@ -3,41 +3,29 @@ import type { RepositoryName, Tag } from '../domain/reference.ts';
 import { findRepositoryKey, REPOSITORIES_PREFIX } from '../storage/keys.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 
-export interface ListedCell {
-  readonly digest: Digest;
-  /** False for a tombstone. */
-  readonly isThere: boolean;
-  readonly lastModified: Date;
-}
-
-export interface ListedTag {
-  readonly tag: Tag;
-  readonly lastModified: Date;
-}
-
-/** What a listing tells of one repository. */
+/** The cells of one repository, as a listing tells them, without tombstones. */
 export interface ListedRepository {
   readonly name: RepositoryName;
-  readonly blobs: ListedCell[];
-  readonly manifests: ListedCell[];
-  readonly tags: ListedTag[];
+  readonly blobs: Digest[];
+  readonly manifests: Digest[];
+  readonly tags: Tag[];
 }
 
 /** Every repository, from the bucket itself rather than the catalog: one listing a thousand keys. */
 export async function* listRepositories(store: ObjectStore): AsyncGenerator<ListedRepository> {
   let current: ListedRepository | undefined;
-  for await (const { key, size, lastModified } of listAll(store, REPOSITORIES_PREFIX)) {
+  for await (const { key, size } of listAll(store, REPOSITORIES_PREFIX)) {
     const found = findRepositoryKey(key);
     if (found === undefined) continue;
     if (current?.name !== found.name) {
       if (current !== undefined) yield current;
       current = { name: found.name, blobs: [], manifests: [], tags: [] };
     }
+    if (size === 0) continue;
     const { kind, digest, tag } = found;
-    const isThere = size > 0;
-    if (kind === 'blobs' && digest !== undefined) current.blobs.push({ digest, isThere, lastModified });
-    if (kind === 'manifests' && digest !== undefined) current.manifests.push({ digest, isThere, lastModified });
-    if (kind === 'tags' && isThere) current.tags.push({ tag, lastModified });
+    if (kind === 'blobs' && digest !== undefined) current.blobs.push(digest);
+    if (kind === 'manifests' && digest !== undefined) current.manifests.push(digest);
+    if (kind === 'tags') current.tags.push(tag);
   }
   if (current !== undefined) yield current;
 }

@@ -36,13 +36,12 @@ export async function measureUsage(store: ObjectStore): Promise<Usage> {
   }
   const repositories: RepositoryUsage[] = [];
   for await (const { name, tags, manifests, blobs } of listRepositories(store)) {
-    const links = blobs.filter(({ isThere }) => isThere);
     repositories.push({
       name,
       tags: tags.length,
-      manifests: manifests.filter(({ isThere }) => isThere).length,
-      blobs: links.length,
-      bytes: links.reduce((sum, { digest }) => sum + (sizes.get(digest) ?? 0), 0),
+      manifests: manifests.length,
+      blobs: blobs.length,
+      bytes: blobs.reduce((sum, digest) => sum + (sizes.get(digest) ?? 0), 0),
     });
   }
   return { repositories, objects, bytes };

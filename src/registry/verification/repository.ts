@@ -27,9 +27,7 @@ export async function examineRepository(
   links: LinkIndex,
 ): Promise<ExaminedRepository> {
   const objects: ExpectedObject[] = [];
-  const live = manifests.filter(({ isThere }) => isThere).map(({ digest }) => digest);
-  const linked = blobs.filter(({ isThere }) => isThere).map(({ digest }) => digest);
-  const here = { manifests: new Set(live), blobs: new Set(linked) };
+  const here = { manifests: new Set(manifests), blobs: new Set(blobs) };
   const isHere = ({ digest, kind }: ManifestReference) =>
     here.blobs.has(digest) || (kind === 'child' && here.manifests.has(digest));
 
@@ -56,11 +54,11 @@ export async function examineRepository(
   };
 
   const findings = [
-    ...(await mapConcurrently(live, CONNECTIONS, examineManifest)),
-    ...(await mapConcurrently(tags, CONNECTIONS, ({ tag }) => examineTag(tag))),
-    ...(await mapConcurrently(linked, CONNECTIONS, examineLink)),
+    ...(await mapConcurrently(manifests, CONNECTIONS, examineManifest)),
+    ...(await mapConcurrently(tags, CONNECTIONS, examineTag)),
+    ...(await mapConcurrently(blobs, CONNECTIONS, examineLink)),
   ].flat();
-  return { findings, objects, counts: { manifests: live.length, tags: tags.length, links: linked.length } };
+  return { findings, objects, counts: { manifests: manifests.length, tags: tags.length, links: blobs.length } };
 }
 
 function problemOfManifest(digest: Digest, { cell, problem }: Examined): string | undefined {
@@ -85,7 +83,7 @@ function brokenManifest(
   store: ObjectStore,
   repository: RepositoryName,
   digest: Digest,
-  tags: readonly { readonly tag: Tag }[],
+  tags: readonly Tag[],
   problem: string,
 ): Finding {
   const key = manifestKey(repository, digest);
@@ -97,7 +95,7 @@ function brokenManifest(
     category: 'corrupt',
     stands: async () => problemOfManifest(digest, await examineCell(store, key)) !== undefined,
     repair: async () => {
-      for (const { tag } of tags) {
+      for (const tag of tags) {
         const { cell } = await examineCell(store, tagKey(repository, tag));
         if (cell?.digest !== digest || !isOf(digest, cell.bytes)) continue;
         await restoreCell(store, key, cell, (current) => current !== undefined && !isOf(digest, current.bytes));

@@ -55,8 +55,7 @@ export class Verification {
   /** Links of all are known, since any may hold what another lacks; only those asked for are examined. */
   async #examine(repository: ListedRepository): Promise<void> {
     const { store, repositories } = this.#options;
-    for (const { digest, isThere, lastModified } of repository.blobs)
-      this.#links.add(repository.name, digest, isThere, lastModified);
+    for (const digest of repository.blobs) this.#links.add(repository.name, digest);
     if (repositories !== undefined && !repositories.has(repository.name)) return;
     const { findings, objects, counts } = await examineRepository(store, repository, this.#links);
     this.#findings.push(...findings);
