@@ -1,3 +1,4 @@
+import { expect, test } from 'vitest';
 import { randomFrom } from '../support/random-from.ts';
 import { garbage, rewrittenData, Snapshot, violations } from './invariants.ts';
 import { judge, judgeImmutable } from './judge.ts';
@@ -92,6 +93,15 @@ export async function exploreAll(scenario: Scenario, variant: Variant = {}): Pro
     for (let index = 0; index < world.choices.length; index += 1) open.push([...path, index]);
   }
   return { states: seen.size };
+}
+
+/** A test for each scenario. */
+export function testEveryOrder(scenarios: readonly Scenario[]): void {
+  test.each(scenarios)('$name', { timeout: TIMEOUT_MS }, async (scenario) => {
+    const { states, finding } = await exploreAll(scenario);
+    expect(finding).toBeUndefined();
+    expect(states).toBeGreaterThan(20);
+  });
 }
 
 /** Clocks differ from the storage's by this at most, either way. */
