@@ -8,6 +8,8 @@ const root = join(import.meta.dirname, '..');
 /** Projects run one after the other, each with so many files at once. */
 const inTurn = (groupOrder: number, maxWorkers: number) => ({ sequence: { groupOrder }, maxWorkers });
 
+const exclude = process.env['BERTH_TEST_SHORT'] === '1' ? ['test/explore/{every-order,last-moments,broken}.test.ts'] : [];
+
 const timeouts = { testTimeout: 30_000, hookTimeout: 30_000 };
 
 export default defineConfig({
@@ -20,7 +22,7 @@ export default defineConfig({
       {
         root,
         // Within one process each, so two at once.
-        test: { name: 'node', include: ['test/{unit,api,fuzz,explore}/**/*.test.ts'], ...inTurn(0, 2), ...timeouts },
+        test: { name: 'node', include: ['test/{unit,api,fuzz,explore}/**/*.test.ts'], exclude, ...inTurn(0, 2), ...timeouts },
       },
       {
         root,

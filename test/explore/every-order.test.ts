@@ -2,4 +2,6 @@ import { describe } from 'vitest';
 import { testEveryOrder } from './explore.ts';
 import { IN_EVERY_ORDER } from './scenarios.ts';
 
-describe('in every order of two', () => testEveryOrder(IN_EVERY_ORDER));
+describe('in every order of two', () => {
+  testEveryOrder(IN_EVERY_ORDER);
+});

@@ -3,4 +3,6 @@ import { describe } from 'vitest';
 import { testEveryOrder } from './explore.ts';
 import { LAST_MOMENTS } from './scenarios.ts';
 
-describe('in every order of two, at the last moment', () => testEveryOrder(LAST_MOMENTS));
+describe('in every order of two, at the last moment', () => {
+  testEveryOrder(LAST_MOMENTS);
+});
