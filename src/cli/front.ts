@@ -3,14 +3,12 @@
  * URL of a request, and serves the embedded store under /cdn-cgi/. Requests go on from here without either.
  */
 import { once } from 'node:events';
-import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { type Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import { LaunchError } from './launch-error.ts';
+import { FrontAgent } from './front-agent.ts';
 import { answerHeaders, hasBody, parseTarget, requestHeaders } from './front-rules.ts';
 import { addressesOf } from './port.ts';
-
-/** The worker's runtime closes an idle connection after 5 s: a request that is sent just then would be lost. */
-const IDLE_MS = 3000;
 
 /** Longer than clients keep idle connections (Go: 90 s), so that the server never closes one that is about to be used. */
 const KEEP_ALIVE_MS = 120_000;
@@ -40,7 +38,7 @@ export class Front {
 
   /** @throws {LaunchError} where none of the host's addresses can be listened on */
   static async open({ host, port, socketPath }: FrontOptions): Promise<Front> {
-    const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
+    const agent = new FrontAgent();
     const options = {
       // An upload may take hours. The app itself refuses clients that send too slowly.
       requestTimeout: 0,

@@ -26,7 +26,7 @@ export interface Scene {
   readonly verify: (client: ApiClient) => Promise<void>;
   /** A manifest that is being deleted: its tags may outlive it until that has been answered well. */
   readonly dying?: string;
-  /** The last step's body is handed on to the storage as it comes: with it the client's connection may break off, or be answered 500. */
+  /** The last step's body is handed on to the storage as it comes: it may break off, or be answered 500 or 502. */
   readonly isHandedOn?: boolean;
   /** What it leaves is a blob that no manifest names, which collection may take. */
   readonly isCollectable?: boolean;
@@ -77,7 +77,7 @@ export class Walk {
     const mayBreak = isHandedOn === true && this.#next === steps.length - 1;
     try {
       const response = await steps[this.#next]!(client, this.#location);
-      return response.status === 503 || (mayBreak && response.status === 500) ? undefined : response;
+      return response.status === 503 || (mayBreak && [500, 502].includes(response.status)) ? undefined : response;
     } catch (error) {
       if (mayBreak) return undefined;
       throw error;

@@ -307,6 +307,19 @@ describe('the request to the worker ends with a client that goes away', () => {
   });
 });
 
+test('a worker that answers in the middle of a body and closes the connection is heard', async () => {
+  const { port } = await frontOf((request, response) => {
+    request.once('data', () => {
+      response.writeHead(503, { Connection: 'close', 'Content-Length': 4 }).end('busy', () => request.socket.destroy());
+    });
+  });
+  for (let round = 0; round < 20; round += 1) {
+    const body = new Uint8Array(4 * 1024 * 1024);
+    const response = await fetch(`http://127.0.0.1:${port}/v2/`, { method: 'PUT', body });
+    expect([response.status, await response.text()]).toEqual([503, 'busy']);
+  }
+});
+
 describe('a worker that dies', () => {
   const get = lines('GET /v2/ HTTP/1.1', 'Host: a', 'Connection: close');
 
