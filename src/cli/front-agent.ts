@@ -21,11 +21,11 @@ export class FrontAgent extends Agent {
  */
 class PatientSocket extends Socket {
   override _write(chunk: unknown, encoding: BufferEncoding, callback: WriteCallback): void {
-    super._write(chunk, encoding, unlessClosed(callback));
+    super._write(chunk, encoding, unlessClosed(callback)); // oxlint-disable-line no-underscore-dangle -- Node's own name
   }
 
   override _writev(chunks: Chunks, callback: WriteCallback): void {
-    super._writev!(chunks, unlessClosed(callback));
+    super._writev!(chunks, unlessClosed(callback)); // oxlint-disable-line no-underscore-dangle -- Node's own name
   }
 }
 
