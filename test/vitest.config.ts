@@ -21,8 +21,8 @@ export default defineConfig({
     projects: [
       {
         root,
-        // Within one process each, so two at once.
-        test: { name: 'node', include: ['test/{unit,api,fuzz,explore}/**/*.test.ts'], exclude, ...inTurn(0, 2), ...timeouts },
+        // No servers beside the tests, so two files at once.
+        test: { name: 'node', include: ['test/{unit,api,fuzz,explore,cli}/**/*.test.ts'], exclude, ...inTurn(0, 2), ...timeouts },
       },
       {
         root,

@@ -1,8 +1,8 @@
 import { missingDaemon } from './needs-node.ts';
 import { findMinio } from './minio.ts';
 
-/** Minutes on two idle cores, as measured on 2026-11-28 (docs/benchmarks.md has nothing on this: it is a help to those who wait). */
-const MINUTES = { alone: 5, withMinio: 15, withDaemons: 30 };
+/** On two idle cores, as seen on 2026-11-28. */
+const MINUTES = { alone: 6, withMinio: 20, withDaemons: 25 };
 
 /** What `npm test` is about to run, and about how long that takes. */
 export function announcement(filters: readonly string[]): string {
@@ -11,7 +11,7 @@ export function announcement(filters: readonly string[]): string {
   const hasDaemons = missingDaemon('dockerd', 'docker.io') === undefined;
   const minutes = hasDaemons ? MINUTES.withDaemons : hasS3 ? MINUTES.withMinio : MINUTES.alone;
   return [
-    'Runs the unit, api, fuzz, contract and e2e suites, and a short exploration (the long one: npm run explore),',
+    'Runs the unit, api, fuzz, cli, contract and e2e suites, and a short exploration (the long one: npm run explore),',
     `${hasS3 ? 'on the embedded store and on S3' : 'on the embedded store alone'}, ${hasDaemons ? 'with' : 'without'} daemons.`,
     `This takes about ${minutes} minutes on two idle cores.`,
   ].join('\n');
