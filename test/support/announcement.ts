@@ -1,7 +1,7 @@
 import { missingDaemon } from './needs-node.ts';
 import { findMinio } from './minio.ts';
 
-/** On two idle cores, as seen on 2026-11-28. */
+/** On two idle cores: the first as measured on 2026-11-28, the others estimated from CI's run. */
 const MINUTES = { alone: 6, withMinio: 20, withDaemons: 25 };
 
 /** What `npm test` is about to run, and about how long that takes. */
