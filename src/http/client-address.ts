@@ -4,7 +4,7 @@ import { readForwarded } from './forwarded.ts';
 export type AddressOf = (request: Request) => string;
 
 /**
- * Cloudflare's edge sets CF-Connecting-IP itself, whatever a client has written there. Under its emulator our own listener does, to the
+ * Cloudflare's edge sets CF-Connecting-IP itself and drops a client's. Under its emulator our own listener does, to the
  * address of the connection. Where that is a proxy's, the proxy adds the client's as the last of X-Forwarded-For, or of Forwarded.
  */
 export function createAddressOf(isEmulated: boolean): AddressOf {

@@ -121,7 +121,7 @@ export class Manifests {
    * subject's list, the catalog last: a crash in between leaves nothing that a reader could see half of. What collection
    * may have taken before the manifest was there is looked for after it: the repository in the catalog, and old hints.
    *
-   * @param isBack - whether a delete brings it back, whatever somebody has stored in its place meanwhile
+   * @param isBack - true where a refused delete restores it, also over a manifest that was stored meanwhile
    * @returns whether it is still there, and whether all that it names is, layers with `urls` too
    */
   async #putOnce(

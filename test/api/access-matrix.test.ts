@@ -53,7 +53,7 @@ const ENDPOINTS: readonly Endpoint[] = [
 /** They give tokens, and are told who asks by themselves: tokens.test.ts. */
 const TOKEN_ENDPOINTS = ['GET /v2/_token', 'POST /v2/_token'];
 
-/** For everybody, whoever asks: web-pages.ts. */
+/** The same for every caller: web-pages.ts tests it. */
 const OPEN_ENDPOINTS = ['GET /'];
 
 interface Caller {

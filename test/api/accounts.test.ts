@@ -313,7 +313,7 @@ describe('an empty name with an empty password', () => {
     REGISTRY_ACCESS: '[{who: anonymous, repositories: public/**, actions: [pull]}, {who: alice, actions: [pull, push]}]',
   };
 
-  test('is nobody: asked to sign in as without a header, and given what is open to everybody', async () => {
+  test('is anonymous: asked to sign in as without a header, and given what is public', async () => {
     const { client } = accounts(PUBLIC);
     for (const path of [
       '/v2/',

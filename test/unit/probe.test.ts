@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -8,12 +7,12 @@ import { MemoryStore } from '../../src/storage/memory.ts';
 import { type ObjectStore, type PutCondition, readAll, StoreError } from '../../src/storage/object-store.ts';
 import type { Pace } from '../../src/storage/pace.ts';
 import { probe } from '../../src/storage/probe.ts';
-import { S3Store } from '../../src/storage/s3.ts';
 import { countingStore } from '../support/counting-store.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 import { simulatedTime } from '../support/simulated-time.ts';
 import { withSlowKeys } from '../support/slow-keys.ts';
+import { storeOf } from '../support/stand-in-s3.ts';
 
 const ABLE = { probe: 2, verifiesSha256: true };
 
@@ -199,16 +198,7 @@ async function startS3({ checks, loser = [412, 'PreconditionFailed'] }: Conduct)
     else refuse(response, [400, 'InvalidRequest']);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const store = new S3Store({
-    bucket: 'bucket',
-    region: 'us-east-1',
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    redirectEndpoint: undefined,
-    accessKeyId: 'access',
-    secretAccessKey: 'secret',
-    forcePathStyle: true,
-    timeoutMs: 3000,
-  });
+  const store = storeOf(server, 3000);
   const stop = async () => {
     server.close();
     server.closeAllConnections();

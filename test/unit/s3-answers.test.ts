@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAll } from '../../src/storage/object-store.ts';
-import { S3Store } from '../../src/storage/s3.ts';
+import type { S3Store } from '../../src/storage/s3.ts';
 import { streamOf } from '../support/api-client.ts';
+import { storeOf } from '../support/stand-in-s3.ts';
 
 type Answer = (response: ServerResponse) => void;
 
@@ -24,17 +24,8 @@ describe('an S3 storage that', () => {
   beforeAll(async () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const config = {
-      bucket: 'bucket',
-      region: 'us-east-1',
-      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      redirectEndpoint: undefined,
-      accessKeyId: 'access',
-      secretAccessKey: 'secret',
-      forcePathStyle: true,
-    };
-    store = new S3Store({ ...config, timeoutMs: 3000 });
-    impatient = new S3Store({ ...config, timeoutMs: 50 });
+    store = storeOf(server, 3000);
+    impatient = storeOf(server, 50);
   });
   afterAll(() => {
     server.close();
