@@ -1,5 +1,5 @@
-import { type Bindings, compose, openPlatform, type Registry } from './compose.ts';
-import { parseConfig } from './config.ts';
+import { type Bindings, compose, openPlatform, type Registry } from './wiring/compose.ts';
+import { parseConfig } from './config/config.ts';
 import { ConfigError } from './config/error.ts';
 
 /** One for the isolate's life: settings and bindings don't change within it. */

@@ -1,5 +1,5 @@
 import { Failure } from '../domain/failure.ts';
-import { RecentCache } from '../recent-cache.ts';
+import { RecentCache } from '../lib/recent-cache.ts';
 
 /** A wrong password is forgotten after so long. */
 const FORGET_MS = 30_000;

@@ -2,9 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Buffer } from 'node:buffer';
 import { compare, getRounds } from 'bcryptjs';
 import { MAX_PASSWORD_BYTES, type UserFile } from '../domain/htpasswd.ts';
-import { RecentCache } from '../recent-cache.ts';
+import { RecentCache } from '../lib/recent-cache.ts';
 import type { Throttle } from './throttle.ts';
-import type { Turns } from './turns.ts';
+import type { Turns } from './mutex.ts';
 
 /** bcrypt takes a tenth of a second of CPU by design: once in a while is enough. */
 const REMEMBERED_SECONDS = 5 * 60;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { RecentCache } from '../recent-cache.ts';
+import { RecentCache } from '../lib/recent-cache.ts';
 
 /** A key that is taken out of a key set is relied on for so long at most. */
 const REMEMBERED_SECONDS = 60;

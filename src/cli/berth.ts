@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { type Command, CommandError, WRONG_USE } from './command.ts';
 import { ConfigError } from '../config/error.ts';
 import { StoreError } from '../storage/object-store.ts';
-import { bucket } from './bucket.ts';
-import { du } from './du.ts';
-import { garbageCollect } from './garbage-collect.ts';
-import { htpasswd } from './htpasswd.ts';
+import { bucket } from './commands/bucket.ts';
+import { du } from './commands/du.ts';
+import { garbageCollect } from './commands/garbage-collect.ts';
+import { htpasswd } from './commands/htpasswd.ts';
 import { LaunchError } from './launch-error.ts';
-import { serve } from './serve.ts';
-import { verify } from './verify.ts';
+import { serve } from './commands/serve.ts';
+import { verify } from './commands/verify.ts';
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map(
   Object.entries({ serve, 'garbage-collect': garbageCollect, verify, du, bucket, htpasswd }),

@@ -1,17 +1,17 @@
 /** The registry as commands have it: in this process, on the bucket itself or on the embedded store. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compose, openPlatform, type Platform, platformOn, type Registry } from '../compose.ts';
-import type { Config } from '../config.ts';
+import { compose, openPlatform, type Platform, platformOn, type Registry } from '../wiring/compose.ts';
+import type { Config } from '../config/config.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { findAccess, forgetAccess } from './access-file.ts';
-import { tryToHoldDataFolder } from './data-folder.ts';
-import { storagePlace } from './greeting.ts';
+import { findAccess, forgetAccess } from './launcher/access-file.ts';
+import { tryToHoldDataFolder } from './launcher/data-folder.ts';
+import { storagePlace } from './launcher/greeting.ts';
 import { LaunchError } from './launch-error.ts';
-import { type LocalSetup, projectFolder } from './local-setup.ts';
-import { LocalWorker } from './local-worker.ts';
-import type { Progress } from './progress.ts';
+import { type LocalSetup, projectFolder } from './launcher/local-setup.ts';
+import { LocalWorker } from './launcher/local-worker.ts';
+import type { Progress } from './commands/progress.ts';
 import { RemoteStore } from './remote-store.ts';
-import { whenInterrupted } from './stop-signals.ts';
+import { whenInterrupted } from './launcher/stop-signals.ts';
 
 export interface OpenedRegistry {
   readonly registry: Registry;

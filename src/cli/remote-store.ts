@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ByteRange } from '../domain/byte-range.ts';
-import { OBJECT_HEADER, STORE_PATH } from '../http/store-access.ts';
-import { inTime } from '../storage/in-time.ts';
+import { OBJECT_HEADER, STORE_PATH } from '../http/routes/store-access.ts';
+import { inTime } from '../lib/in-time.ts';
 import {
   type ListOptions,
   type ListPage,

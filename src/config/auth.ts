@@ -1,9 +1,9 @@
 /** The settings of authentication and authorization. */
-import type { TrustedKeys } from '../auth/foreign-tokens.ts';
+import type { TrustedKeys } from '../auth/external-tokens.ts';
 import { ConfigError } from './error.ts';
 import { type AccessRule, DEFAULT_RULES } from '../domain/access-rules.ts';
 import type { UserFile } from '../domain/htpasswd.ts';
-import type { Settings } from '../config.ts';
+import type { Settings } from './config.ts';
 
 export type AuthConfig =
   | { readonly kind: 'none' }

@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from 'hono';
-import type { Log } from '../log.ts';
+import type { Log } from '../lib/log.ts';
 import type { AppEnv } from './context.ts';
 
 /** One line a request. The path goes without its query, which holds sealed upload states. */

@@ -1,18 +1,18 @@
 import { type Env, type ErrorHandler, Hono, type MiddlewareHandler } from 'hono';
 import { Failure } from '../domain/failure.ts';
 import { accessLog } from './access-log.ts';
-import { blobRoutes } from './blobs.ts';
+import { blobRoutes } from './routes/blobs.ts';
 import { configuredHeaders } from './configured-headers.ts';
 import type { AppEnv, Services } from './context.ts';
 import { refuseForeignHosts, refuseForeignPages } from './cross-site.ts';
 import { errorResponse } from './error-response.ts';
-import { listingRoutes } from './listings.ts';
-import { manifestRoutes } from './manifests.ts';
-import { referrerRoutes } from './referrers.ts';
-import { STORE_PATH } from './store-access.ts';
-import { tokenRoutes } from './tokens.ts';
+import { listingRoutes } from './routes/listings.ts';
+import { manifestRoutes } from './routes/manifests.ts';
+import { referrerRoutes } from './routes/referrers.ts';
+import { STORE_PATH } from './routes/store-access.ts';
+import { tokenRoutes } from './routes/tokens.ts';
 import { dropUnread } from './unread-body.ts';
-import { uploadRoutes } from './uploads.ts';
+import { uploadRoutes } from './routes/uploads.ts';
 
 /** The registry as a Hono app. */
 export function createApp(services: Services, clock: () => Date, storeAccess?: MiddlewareHandler): Hono<AppEnv> {

@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from 'hono';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { findWebOrigin } from './web-origin.ts';
 
 const ALLOW_ORIGIN = 'Access-Control-Allow-Origin';

@@ -3,7 +3,7 @@
  * remembers. The page need not be able to read the answer: a POST mounts a private layer into a public repository.
  */
 import type { Context, MiddlewareHandler } from 'hono';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { excerpt } from '../domain/excerpt.ts';
 import { Failure } from '../domain/failure.ts';
 import { hostNameOf, isLoopbackName } from '../domain/host-name.ts';

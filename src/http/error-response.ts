@@ -2,7 +2,7 @@ import { Failure, type FailureKind } from '../domain/failure.ts';
 import { Unavailable } from '../domain/unavailable.ts';
 import { Unfinished } from '../domain/unfinished.ts';
 import { StoreError, type StoreErrorKind } from '../storage/object-store.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../lib/log.ts';
 
 interface Wire {
   readonly code: string;

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { findHostName } from '../domain/host-name.ts';
 import { readForwarded } from './forwarded.ts';
 

@@ -8,7 +8,7 @@ import { blobKey } from '../storage/keys.ts';
 import type { ObjectStore, PresignGet } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 import type { Liveness } from './liveness.ts';
-import type { RecentCache } from '../recent-cache.ts';
+import type { RecentCache } from '../lib/recent-cache.ts';
 
 /** A repository's link to a blob. */
 export interface BlobLink {

@@ -11,8 +11,8 @@ import { type ObjectStore, StoreError } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 import type { Catalog } from './catalog.ts';
 import type { Liveness } from './liveness.ts';
-import { CONNECTIONS, findConcurrently, mapConcurrently } from './map-concurrently.ts';
-import type { RecentCache } from '../recent-cache.ts';
+import { CONNECTIONS, findConcurrently, mapConcurrently } from '../lib/map-concurrently.ts';
+import type { RecentCache } from '../lib/recent-cache.ts';
 import type { Referrers } from './referrers.ts';
 import type { Tags } from './tags.ts';
 

@@ -13,7 +13,7 @@ import {
 } from '../storage/keys.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
-import { CONNECTIONS } from './map-concurrently.ts';
+import { CONNECTIONS } from '../lib/map-concurrently.ts';
 
 /** A page is an index of 4 MiB, as large as manifests are: some clients (cosign) read no second one. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024 - 1024;

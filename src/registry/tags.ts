@@ -8,7 +8,7 @@ import { taggedKey, taggedPrefix, tagKey, tagsPrefix } from '../storage/keys.ts'
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import { createMarker, type Pace } from '../storage/pace.ts';
 import type { Catalog } from './catalog.ts';
-import { CONNECTIONS, findConcurrently, mapConcurrently } from './map-concurrently.ts';
+import { CONNECTIONS, findConcurrently, mapConcurrently } from '../lib/map-concurrently.ts';
 import { listNames, type NamePage, type PageRequest } from './name-page.ts';
 
 /** How many tags one delete of a manifest takes. */

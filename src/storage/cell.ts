@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { type Digest, findDigest } from '../domain/digest.ts';
-import { decodeFrame, encodeFrame } from './frame.ts';
+import { decodeFrame, encodeFrame } from './envelope.ts';
 import { isStoreError, type ObjectStore, type PutCondition, readAll, StoreError } from './object-store.ts';
 import { type Pace, Patience, tryPut } from './pace.ts';
 

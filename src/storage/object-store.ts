@@ -1,5 +1,5 @@
 import type { ByteRange } from '../domain/byte-range.ts';
-import { inTime } from './in-time.ts';
+import { inTime } from '../lib/in-time.ts';
 
 /**
  * What Berth asks of object storage: the common ground of S3 and R2, and no more. Every implementation passes

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { BufferPool } from '../../src/registry/buffer-pool.ts';
-import { FRAME_BYTES } from '../../src/registry/part-reader.ts';
+import { BufferPool } from '../../src/registry/body/buffer-pool.ts';
+import { FRAME_BYTES } from '../../src/registry/uploads/part-reader.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { StoreError } from '../../src/storage/object-store.ts';
 import { type ApiClient, bytesOf, digestOf, errorOf, imageManifest, locationOf, streamOf } from '../support/api-client.ts';

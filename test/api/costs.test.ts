@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { countingStore } from '../support/counting-store.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
-import { costSuite } from './costs.ts';
+import { costSuite } from './suites/costs.ts';
 
 const { store, take } = countingStore(new MemoryStore());
 const { client } = memoryRegistry({}, { store });

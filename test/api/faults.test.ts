@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { BufferPool } from '../../src/registry/buffer-pool.ts';
-import { FRAME_BYTES } from '../../src/registry/part-reader.ts';
+import { BufferPool } from '../../src/registry/body/buffer-pool.ts';
+import { FRAME_BYTES } from '../../src/registry/uploads/part-reader.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { manifestKey } from '../../src/storage/keys.ts';
 import { isStoreError, StoreError } from '../../src/storage/object-store.ts';
@@ -12,7 +12,7 @@ import { bytesOf, digestOf, errorOf, imageManifest, locationOf } from '../suppor
 import { failingStore, failOnce } from '../support/failing-store.ts';
 import { interceptedStore } from '../support/intercepted-store.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
-import { type Action, ACTIONS, named, PUSHES, Walk } from './actions.ts';
+import { type Action, ACTIONS, named, PUSHES, Walk } from './suites/actions.ts';
 
 const PART_BYTES = 16 * 1024;
 /** Three parts' buffers: one that is not given back is soon missed. */

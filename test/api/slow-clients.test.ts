@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { BufferPool, MAX_BUFFERED_BYTES } from '../../src/registry/buffer-pool.ts';
-import { FRAME_BYTES } from '../../src/registry/part-reader.ts';
+import { BufferPool, MAX_BUFFERED_BYTES } from '../../src/registry/body/buffer-pool.ts';
+import { FRAME_BYTES } from '../../src/registry/uploads/part-reader.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { UPLOADS_PREFIX } from '../../src/storage/keys.ts';
 import { StoreError } from '../../src/storage/object-store.ts';

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Front } from '../../src/cli/front.ts';
-import { WranglerProcess } from '../../src/cli/wrangler-process.ts';
+import { Front } from '../../src/cli/launcher/front.ts';
+import { WranglerProcess } from '../../src/cli/launcher/wrangler-process.ts';
 import { localConfig, readWranglerToml } from '../../src/cli/wrangler-toml.ts';
 
 export interface BareWorker {

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { openPlatform } from '../../src/compose.ts';
-import { type CollectOptions, collector } from '../../src/compose-collection.ts';
-import { parseConfig } from '../../src/config.ts';
-import type { CollectionReport } from '../../src/registry/collection/report.ts';
+import { openPlatform } from '../../src/wiring/compose.ts';
+import { type CollectOptions, collector } from '../../src/wiring/gc.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import type { CollectionReport } from '../../src/registry/gc/report.ts';
 import { startCountingProxy } from '../support/counting-proxy.ts';
 import { countingStore } from '../support/counting-store.ts';
 import { collectAsDockerRegistry } from './docker-registry.ts';

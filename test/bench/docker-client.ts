@@ -1,5 +1,5 @@
 /** What Docker 20 asks of a registry when it pushes and pulls, in its order and with its concurrency, without its engine. */
-import { mapConcurrently } from '../../src/registry/map-concurrently.ts';
+import { mapConcurrently } from '../../src/lib/map-concurrently.ts';
 import { ApiClient, digestOf, locationOf, OCI_IMAGE, streamOf } from '../support/api-client.ts';
 import { mustBe } from './reading.ts';
 import type { Content, SampleImage } from './sample-image.ts';

@@ -4,7 +4,7 @@ import { type Cell, createCell } from '../../src/storage/cell.ts';
 import { blobKey, catalogKey, manifestKey, objectKey, taggedKey, tagKey } from '../../src/storage/keys.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { type Digest, hexOf } from '../../src/domain/digest.ts';
-import { mapConcurrently } from '../../src/registry/map-concurrently.ts';
+import { mapConcurrently } from '../../src/lib/map-concurrently.ts';
 import { bytesOf, OCI_IMAGE } from '../support/api-client.ts';
 import { type LargeRepository, largeRepository } from './large-set.ts';
 import { BERTH_ROOT, PEER_ROOT, type Storage } from './storage.ts';

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:test';
 import { afterAll, describe } from 'vitest';
 import { R2Store } from '../../src/storage/r2.ts';
-import { costSuite } from '../api/costs.ts';
+import { costSuite } from '../api/suites/costs.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
 
 const { BUCKET } = env as unknown as { BUCKET: R2Bucket };

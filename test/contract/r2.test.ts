@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:test';
 import { describe, expect, test } from 'vitest';
 import { R2Store } from '../../src/storage/r2.ts';
-import { rootedStore } from '../../src/storage/rooted.ts';
+import { rootedStore } from '../../src/storage/prefixed.ts';
 import { busyR2, strictR2 } from '../support/strict-r2.ts';
 import { expectStoreError, objectStoreContract } from './store-contract.ts';
 

@@ -11,7 +11,7 @@ import {
 } from '../../src/storage/object-store.ts';
 import type { Pace } from '../../src/storage/pace.ts';
 import { probe } from '../../src/storage/probe.ts';
-import { rootedStore } from '../../src/storage/rooted.ts';
+import { rootedStore } from '../../src/storage/prefixed.ts';
 import { randomContent } from '../support/random-content.ts';
 
 const PART_BYTES = 5 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { costSuite } from '../api/costs.ts';
+import { costSuite } from '../api/suites/costs.ts';
 import { ApiClient, bodyOf, freshName } from '../support/api-client.ts';
 import { roundsOf } from '../support/counting-proxy.ts';
 import { describeOnS3 } from '../support/each-store.ts';

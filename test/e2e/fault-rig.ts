@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
-import { decodeFrame } from '../../src/storage/frame.ts';
-import { type Action, Walk } from '../api/actions.ts';
+import { decodeFrame } from '../../src/storage/envelope.ts';
+import { type Action, Walk } from '../api/suites/actions.ts';
 import { type Snapshot, snapshotOf, violations } from '../explore/invariants.ts';
 import { ApiClient } from '../support/api-client.ts';
 import type { Registry } from '../support/each-store.ts';

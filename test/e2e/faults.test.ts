@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ACTIONS, named, type Scene, Walk } from '../api/actions.ts';
+import { ACTIONS, named, type Scene, Walk } from '../api/suites/actions.ts';
 import { bodyOf, digestOf, freshName } from '../support/api-client.ts';
 import { describeOnS3 } from '../support/each-store.ts';
 import type { SeenRequest } from '../support/fault-plan.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
-import { ACTIONS, type Scene, Walk } from '../api/actions.ts';
+import { ACTIONS, type Scene, Walk } from '../api/suites/actions.ts';
 import { snapshotOf, violations } from '../explore/invariants.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { auditImages } from '../support/audit.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { blobSuite } from '../api/blobs.ts';
+import { blobSuite } from '../api/suites/blobs.ts';
 import { ApiClient, bodyOf, digestOf, freshName } from '../support/api-client.ts';
 import { describeOnS3, type Registry } from '../support/each-store.ts';
 

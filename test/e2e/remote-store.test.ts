@@ -1,6 +1,6 @@
 /** The embedded store as commands reach it while `npm start` runs: the same contract as every store's, but for what pushes do. */
 import { afterAll, beforeAll, test, vi } from 'vitest';
-import { findAccess } from '../../src/cli/access-file.ts';
+import { findAccess } from '../../src/cli/launcher/access-file.ts';
 import { RemoteStore } from '../../src/cli/remote-store.ts';
 import { listAll } from '../../src/storage/object-store.ts';
 import { expectStoreError, objectStoreContract } from '../contract/store-contract.ts';

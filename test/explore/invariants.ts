@@ -1,6 +1,6 @@
 import { algorithmOf, type Digest, digestOf } from '../../src/domain/digest.ts';
 import { parseManifest } from '../../src/domain/manifest.ts';
-import { decodeFrame } from '../../src/storage/frame.ts';
+import { decodeFrame } from '../../src/storage/envelope.ts';
 import { listAll, type ObjectStore, readAll } from '../../src/storage/object-store.ts';
 
 interface StoredHeader {

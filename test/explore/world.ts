@@ -1,9 +1,9 @@
-import { compose, type Registry } from '../../src/compose.ts';
-import { parseConfig } from '../../src/config.ts';
+import { compose, type Registry } from '../../src/wiring/compose.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import type { Digest } from '../../src/domain/digest.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import type { Services } from '../../src/http/context.ts';
-import { BufferPool } from '../../src/registry/buffer-pool.ts';
+import { BufferPool } from '../../src/registry/body/buffer-pool.ts';
 import type { TagsADelete } from '../../src/registry/tags.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { BucketInfo } from '../../src/storage/bucket-record.ts';

@@ -1,6 +1,6 @@
-import { compose, type Platform, type Registry } from '../../src/compose.ts';
-import { BufferPool, MAX_BUFFERED_BYTES } from '../../src/registry/buffer-pool.ts';
-import { parseConfig } from '../../src/config.ts';
+import { compose, type Platform, type Registry } from '../../src/wiring/compose.ts';
+import { BufferPool, MAX_BUFFERED_BYTES } from '../../src/registry/body/buffer-pool.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { ApiClient } from './api-client.ts';
 

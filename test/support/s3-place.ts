@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ListPartsCommand } from '@aws-sdk/client-s3';
 import { inject } from 'vitest';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
-import { rootedStore } from '../../src/storage/rooted.ts';
+import { rootedStore } from '../../src/storage/prefixed.ts';
 import { S3Store } from '../../src/storage/s3.ts';
 import { openBucket, s3Client, type S3Settings } from './buckets.ts';
 import { type CountingProxy, startCountingProxy } from './counting-proxy.ts';

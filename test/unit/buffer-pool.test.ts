@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { BufferPool, SMALL_BYTES, TINY_BYTES } from '../../src/registry/buffer-pool.ts';
+import { BufferPool, SMALL_BYTES, TINY_BYTES } from '../../src/registry/body/buffer-pool.ts';
 
 const KIB = 1024;
 const LARGE_BYTES = 1024 * KIB;

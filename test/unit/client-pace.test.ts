@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ClientPace } from '../../src/registry/client-pace.ts';
+import { ClientPace } from '../../src/registry/body/client-pace.ts';
 
 const SPEED = 64 * 1024;
 

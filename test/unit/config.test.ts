@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/error.ts';
-import { parseConfig, SETTINGS } from '../../src/config.ts';
+import { parseConfig, SETTINGS } from '../../src/config/config.ts';
 import { ecKey, makeCertificate } from '../support/certificates.ts';
 import { publicJwk } from '../support/token-server.ts';
 

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { tryToHoldDataFolder } from '../../src/cli/data-folder.ts';
+import { tryToHoldDataFolder } from '../../src/cli/launcher/data-folder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();

@@ -1,7 +1,7 @@
 /** What clients send must not reach a terminal as more than text, nor fill a log. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { mention, printJson, printLines } from '../../src/cli/command.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/lib/log.ts';
 
 const clock = () => new Date(0);
 

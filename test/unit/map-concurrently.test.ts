@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findConcurrently, mapConcurrently } from '../../src/registry/map-concurrently.ts';
+import { findConcurrently, mapConcurrently } from '../../src/lib/map-concurrently.ts';
 
 const NUMBERS = Array.from({ length: 100 }, (_, n) => n);
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BufferPool } from '../../src/registry/buffer-pool.ts';
-import { fromClient, fromStore, peek } from '../../src/registry/byte-source.ts';
-import { FRAME_BYTES, type Intake, PartReader } from '../../src/registry/part-reader.ts';
+import { BufferPool } from '../../src/registry/body/buffer-pool.ts';
+import { fromClient, fromStore, peek } from '../../src/registry/body/byte-source.ts';
+import { FRAME_BYTES, type Intake, PartReader } from '../../src/registry/uploads/part-reader.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { streamOf } from '../support/api-client.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Progress } from '../../src/cli/progress.ts';
-import { counted, humanBytes } from '../../src/cli/units.ts';
+import { Progress } from '../../src/cli/commands/progress.ts';
+import { counted, humanBytes } from '../../src/cli/commands/units.ts';
 
 /** Progress whose time passes by hand, and all that it has written. */
 function progressOn(output: { readonly isTTY?: boolean; readonly columns?: number }, isQuiet = false) {

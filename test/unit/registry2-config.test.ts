@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseConfig } from '../../src/config.ts';
-import { translateRegistry2Config } from '../../src/cli/registry2-config.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import { translateRegistry2Config } from '../../src/cli/launcher/registry2-config.ts';
 
 /** As the user of registry:2 had it. */
 const TYPICAL = `

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { KeyRing } from '../../src/domain/key-ring.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import type { UploadState } from '../../src/domain/upload-session.ts';
-import { SessionSeal } from '../../src/registry/session-seal.ts';
+import { SessionSeal } from '../../src/registry/uploads/session-seal.ts';
 
 const NAME = 'a/b' as RepositoryName;
 const STATE: UploadState = { stage: 'started', session: crypto.randomUUID(), repository: NAME, algorithm: 'sha256' };

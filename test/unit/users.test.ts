@@ -3,7 +3,7 @@ import type * as Bcrypt from 'bcryptjs';
 import { hashSync } from 'bcryptjs';
 import { expect, test, vi } from 'vitest';
 import { Throttle } from '../../src/auth/throttle.ts';
-import { Turns } from '../../src/auth/turns.ts';
+import { Turns } from '../../src/auth/mutex.ts';
 import { Users } from '../../src/auth/users.ts';
 import { parseHtpasswd } from '../../src/domain/htpasswd.ts';
 

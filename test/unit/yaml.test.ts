@@ -1,9 +1,9 @@
 /** Settings are YAML in many places: whatever is wrong with it is one line that names the setting. */
 import { describe, expect, test } from 'vitest';
-import { translateRegistry2Config } from '../../src/cli/registry2-config.ts';
+import { translateRegistry2Config } from '../../src/cli/launcher/registry2-config.ts';
 import { ConfigError } from '../../src/config/error.ts';
 import { parseYaml, YamlError } from '../../src/config/yaml.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 
 const BOMB = ['a: &a0 [x, x, x, x, x, x, x, x, x, x]']
   .concat(Array.from({ length: 9 }, (_, n) => `a${n}: &a${n + 1} [${Array.from({ length: 10 }, () => `*a${n}`).join(', ')}]`))

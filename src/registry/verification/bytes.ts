@@ -1,6 +1,6 @@
 import { algorithmOf, type Digest, digestOf, Hasher } from '../../domain/digest.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { fromStore } from '../byte-source.ts';
+import { fromStore } from '../body/byte-source.ts';
 
 export interface ExpectedObject {
   /** Its key. */

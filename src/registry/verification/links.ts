@@ -3,9 +3,9 @@ import type { RepositoryName } from '../../domain/reference.ts';
 import { type Cell, restoreCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey } from '../../storage/keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import type { LinkIndex } from '../link-index.ts';
+import type { LinkIndex } from '../blob-link-index.ts';
 import { type ExpectedObject, type ObjectProblem, problemOfObject } from './bytes.ts';
-import { examineCell } from './examined.ts';
+import { examineCell } from './inspect-cell.ts';
 import type { Finding } from './finding.ts';
 
 /** What is wrong with a link by itself, before its object is read. */

@@ -5,11 +5,11 @@ import type { RepositoryName, Tag } from '../../domain/reference.ts';
 import { restoreCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey, tagKey } from '../../storage/keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import type { LinkIndex } from '../link-index.ts';
-import { CONNECTIONS, mapConcurrently } from '../map-concurrently.ts';
+import type { LinkIndex } from '../blob-link-index.ts';
+import { CONNECTIONS, mapConcurrently } from '../../lib/map-concurrently.ts';
 import type { ListedRepository } from '../repository-listing.ts';
 import { type ExpectedObject, isOf } from './bytes.ts';
-import { type Examined, examineCell } from './examined.ts';
+import { type Examined, examineCell } from './inspect-cell.ts';
 import type { Finding } from './finding.ts';
 import { brokenLink, missingReference, problemOfLink } from './links.ts';
 

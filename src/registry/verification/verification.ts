@@ -1,5 +1,5 @@
-import { CONNECTIONS, mapConcurrently } from '../map-concurrently.ts';
-import { LinkIndex } from '../link-index.ts';
+import { CONNECTIONS, mapConcurrently } from '../../lib/map-concurrently.ts';
+import { LinkIndex } from '../blob-link-index.ts';
 import { type ListedRepository, listRepositories } from '../repository-listing.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
 import { OBJECTS_PREFIX, parseObjectKey } from '../../storage/keys.ts';

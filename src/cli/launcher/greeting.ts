@@ -1,0 +1,39 @@
+/** What a person at the terminal needs to know, once it is true. */
+import { relative } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import type { LaunchOptions } from './launch-options.ts';
+
+const ALL_ADDRESSES = ['0.0.0.0', '::'];
+
+export function greeting(options: LaunchOptions, config: Config, projectFolder: string): string {
+  const { host, port } = options;
+  const name = reachableName(host);
+  const image = `${name}:${port}/hello-world`;
+  return [
+    `Berth is at http://${name}:${port} (${storagePlace(options, config, projectFolder)})`,
+    `Try:  docker pull hello-world && docker tag hello-world ${image} && docker push ${image}`,
+    ...(config.auth.kind === 'none' ? [`Open: whoever reaches ${name}:${port} may pull, push and delete (REGISTRY_AUTH)`] : []),
+    '',
+  ].join('\n');
+}
+
+/** By which the registry is reached from this machine, as URLs have it. */
+export function reachableName(host: string): string {
+  if (ALL_ADDRESSES.includes(host)) return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** What the registry's data is in. */
+export function storagePlace({ dataFolder }: LaunchOptions, { storage }: Config, projectFolder: string): string {
+  return storage.kind === 's3' ? bucketPlace(storage.s3!) : `data in ${shortest(dataFolder, projectFolder)}/`;
+}
+
+/** The host alone: an endpoint may hold a name and a password. */
+function bucketPlace({ bucket, endpoint, region }: NonNullable<Config['storage']['s3']>): string {
+  return `bucket ${bucket} ${endpoint === undefined ? `in ${region}` : `at ${new URL(endpoint).host}`}`;
+}
+
+function shortest(folder: string, from: string): string {
+  const path = relative(from, folder);
+  return path === '' || path.startsWith('..') ? folder : path;
+}

@@ -1,0 +1,88 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Hono, type MiddlewareHandler } from 'hono';
+import { z } from 'zod';
+import { type ObjectInfo, type ObjectStore, type PutCondition, StoreError } from '../../storage/object-store.ts';
+
+export const STORE_PATH = '/_berth/store';
+/** Size, ETag and time of the object that an answer's body is a part of, as JSON. */
+export const OBJECT_HEADER = 'X-Berth-Object';
+
+const count = z.string().regex(/^\d+$/).transform(Number);
+const range = z.object({ offset: count, length: count });
+const page = z.object({ prefix: z.string(), startAfter: z.string().optional(), limit: count.optional() });
+
+/**
+ * The store itself, for commands on this machine (src/cli/remote-store.ts). Only one process can open the embedded store, so
+ * commands go through its worker. Requests without the key get 404.
+ *
+ * @param key - drawn by the launcher for this run of the worker
+ */
+export function storeAccess(store: ObjectStore, key: string): MiddlewareHandler {
+  const routes = storeRoutes(store);
+  return async (c, next) => {
+    if (isSame(c.req.header('Authorization') ?? '', `Bearer ${key}`)) return routes.fetch(c.req.raw);
+    return next();
+  };
+}
+
+/** Compares in constant time. */
+function isSame(given: string, wanted: string): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(given), hash(wanted));
+}
+
+/** 204 where an object is absent, 412 where a condition did not hold; other failures with the kind of the StoreError. */
+function storeRoutes(store: ObjectStore): Hono {
+  const routes = new Hono().basePath(STORE_PATH);
+
+  routes.get('/object', async (c) => {
+    const { key, ...part } = c.req.query();
+    const object = await store.get(key!, 'offset' in part ? range.parse(part) : undefined);
+    if (object === undefined) return c.body(null, 204);
+    return c.body(object.body, 200, { [OBJECT_HEADER]: JSON.stringify(facts(object)), 'Content-Encoding': 'identity' });
+  });
+
+  routes.get('/info', async (c) => {
+    const object = await store.head(c.req.query('key')!);
+    return object === undefined ? c.body(null, 204) : c.json(facts(object));
+  });
+
+  routes.get('/objects', async (c) => {
+    const { prefix, startAfter, limit } = page.parse(c.req.query());
+    const { objects, truncated } = await store.list({ prefix, startAfter, ...(limit !== undefined && { limit }) });
+    return c.json({ objects: objects.map((object) => ({ key: object.key, ...facts(object) })), truncated });
+  });
+
+  routes.put('/object', async (c) => {
+    const bytes = new Uint8Array(await c.req.arrayBuffer());
+    const written = await store.put(c.req.query('key')!, bytes, conditionOf(c.req.header()));
+    return written === undefined ? c.body(null, 412) : c.json(written);
+  });
+
+  routes.post('/delete', async (c) => {
+    await store.delete(z.array(z.string()).parse(await c.req.json()));
+    return c.body(null, 204);
+  });
+
+  routes.post('/abort', async (c) => {
+    const { key, multipartId } = c.req.query();
+    await store.resumeMultipart(key!, multipartId!).abort();
+    return c.body(null, 204);
+  });
+
+  routes.onError((error, c) => {
+    const kind = error instanceof StoreError ? error.kind : 'unexpected';
+    return c.json({ kind, message: error.message }, 500);
+  });
+  return routes;
+}
+
+function facts({ size, etag, lastModified }: ObjectInfo): { size: number; etag: string; lastModified: Date } {
+  return { size, etag, lastModified };
+}
+
+function conditionOf(headers: Record<string, string>): PutCondition | undefined {
+  if (headers['if-none-match'] !== undefined) return { kind: 'absent' };
+  const etag = headers['if-match'];
+  return etag === undefined ? undefined : { kind: 'match', etag };
+}

@@ -1,0 +1,47 @@
+import type { Config, LogLevel } from '../config/config.ts';
+import { escapeUnseen } from '../domain/unseen.ts';
+
+type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+export type Log = (level: LogLevel, message: string, fields?: LogFields) => void;
+
+const RANK: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
+
+/** Characters of one field. Clients choose paths and agents, which may have tens of thousands. */
+const MAX_CHARACTERS = 1000;
+/** A stack names some twenty places. */
+const MAX_STACK_CHARACTERS = 4000;
+
+/**
+ * One line an event, on the console, which `wrangler dev`, `wrangler tail` and Workers Logs all show. In JSON and in text,
+ * no character of a field steers a terminal or can't be seen, and no field is longer than its bound.
+ */
+export function createLog({ level: threshold, formatter }: Config['log'], clock: () => Date): Log {
+  const format = formatter === 'json' ? JSON.stringify : formatText;
+  return (level, message, fields = {}) => {
+    if (RANK[level] > RANK[threshold]) return;
+    const line = escapeUnseen(format({ time: clock().toISOString(), level, msg: message, ...bounded(fields) }));
+    if (level === 'error') console.error(line);
+    else console.log(line);
+  };
+}
+
+/** registry:2's text form: `key=value`, quoted where needed. */
+function formatText(fields: LogFields): string {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${/^[\w./:@+-]+$/.test(String(value)) ? String(value) : JSON.stringify(String(value))}`)
+    .join(' ');
+}
+
+function bounded(fields: LogFields): LogFields {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, cut(value, limitOf(name))]));
+}
+
+function limitOf(name: string): number {
+  return name === 'stack' ? MAX_STACK_CHARACTERS : MAX_CHARACTERS;
+}
+
+function cut(value: LogFields[string], limit: number): LogFields[string] {
+  if (typeof value !== 'string' || value.length <= limit) return value;
+  return `${value.slice(0, limit)}... (${value.length - limit} more characters)`;
+}

@@ -1,0 +1,99 @@
+import { Failure } from '../../domain/failure.ts';
+import { MAX_PARTS, type MultipartUpload, type ObjectStore, type UploadedPart } from '../../storage/object-store.ts';
+import type { Part } from './part-reader.ts';
+
+/** A multipart upload as later requests can take it up. */
+export interface MultipartProgress {
+  readonly object: string;
+  readonly multipartId: string;
+  readonly parts: readonly UploadedPart[];
+}
+
+/** Enough to keep a link busy while the next part is read; more would only hold more buffers. */
+const PARTS_IN_FLIGHT = 2;
+
+/** Sends the parts of one multipart upload in their order, a few at a time, and releases their buffers. */
+export class PartUploader {
+  readonly #object: string;
+  readonly #upload: MultipartUpload;
+  readonly #parts: UploadedPart[];
+  readonly #inFlight = new Set<Promise<void>>();
+  #count: number;
+  #failure: { readonly error: unknown } | undefined;
+
+  private constructor(object: string, upload: MultipartUpload, parts: readonly UploadedPart[]) {
+    this.#object = object;
+    this.#upload = upload;
+    this.#parts = [...parts];
+    this.#count = parts.length;
+  }
+
+  static async create(store: ObjectStore, object: string): Promise<PartUploader> {
+    return new PartUploader(object, await store.createMultipart(object), []);
+  }
+
+  static resume(store: ObjectStore, { object, multipartId, parts }: MultipartProgress): PartUploader {
+    return new PartUploader(object, store.resumeMultipart(object, multipartId), parts);
+  }
+
+  /** Takes a part over, to be released whatever happens. Resolves when there is room for one more, not when this one has arrived. */
+  async add(part: Part): Promise<void> {
+    while (this.#inFlight.size >= PARTS_IN_FLIGHT) await Promise.race(this.#inFlight);
+    try {
+      this.#throwFailure();
+      if (this.#count === MAX_PARTS)
+        throw new Failure(
+          'upload-too-large',
+          `a blob has at most ${MAX_PARTS} parts of ${part.bytes.length} bytes when its length is not given`,
+        );
+    } catch (error) {
+      part.release();
+      throw error;
+    }
+    this.#count += 1;
+    const sending: Promise<void> = this.#send(this.#count, part).finally(() => this.#inFlight.delete(sending));
+    this.#inFlight.add(sending);
+  }
+
+  /** Waits until all parts have arrived. */
+  async progress(): Promise<MultipartProgress> {
+    await this.settle();
+    this.#throwFailure();
+    return { object: this.#object, multipartId: this.#upload.multipartId, parts: this.#parts };
+  }
+
+  async complete(): Promise<void> {
+    const { parts } = await this.progress();
+    await this.#upload.complete(parts);
+  }
+
+  /** Waits until no part is under way, well or not: only then are all buffers back. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#inFlight);
+  }
+
+  /** Leaves nothing of the upload. */
+  async abort(): Promise<void> {
+    await this.settle();
+    await this.#upload.abort();
+  }
+
+  /** The same where something else has failed already, which is what there is to tell. */
+  async abandon(): Promise<void> {
+    await this.abort().catch(() => undefined);
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async #send(number: number, part: Part): Promise<void> {
+    try {
+      this.#parts[number - 1] = await this.#upload.uploadPart(number, part.bytes);
+    } catch (error) {
+      this.#failure ??= { error };
+    } finally {
+      part.release();
+    }
+  }
+}

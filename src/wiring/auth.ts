@@ -1,0 +1,46 @@
+import { Accounts } from '../auth/htpasswd-authenticator.ts';
+import { type Authenticator, OPEN } from '../auth/authenticator.ts';
+import { ForeignTokens } from '../auth/external-tokens.ts';
+import { Throttle, type ThrottleOptions } from '../auth/throttle.ts';
+import { Tokens } from '../auth/tokens.ts';
+import { Turns } from '../auth/mutex.ts';
+import { userObject } from '../auth/user-object.ts';
+import { Users } from '../auth/users.ts';
+import type { AuthConfig, HtpasswdConfig } from '../config/auth.ts';
+import { AccessRules } from '../domain/access-rules.ts';
+import type { KeyRing } from '../domain/key-ring.ts';
+import { type ObjectStore, readAll } from '../storage/object-store.ts';
+
+export interface AuthPlatform extends ThrottleOptions {
+  readonly store: ObjectStore;
+  readonly keys: (purpose: string) => KeyRing;
+}
+
+/** Makes what the settings ask for; a part of compose.ts. */
+export function openAuthenticator(config: AuthConfig, platform: AuthPlatform): Authenticator {
+  if (config.kind === 'token') return new ForeignTokens({ ...config, clock: platform.clock });
+  return config.kind === 'htpasswd' ? openAccounts(config, platform) : OPEN;
+}
+
+function openAccounts(config: HtpasswdConfig, { store, clock, keys, ...throttling }: AuthPlatform): Accounts {
+  const { users } = config;
+  const load = 'object' in users ? userObject(() => readObject(store, users.object), clock) : async () => users;
+  const tokens = new Tokens({
+    accessKeys: keys('berth access token'),
+    refreshKeys: keys('berth refresh token'),
+    clock,
+    service: config.realm,
+    lifetimeSeconds: config.tokenLifetimeSeconds,
+    generation: config.generation,
+  });
+  return new Accounts(
+    new Users({ load, clock, throttle: new Throttle({ clock, ...throttling }), turns: new Turns(throttling.wait) }),
+    tokens,
+    new AccessRules(config.rules),
+  );
+}
+
+async function readObject(store: ObjectStore, key: string): Promise<string | undefined> {
+  const object = await store.get(key);
+  return object && new TextDecoder().decode(await readAll(object.body));
+}
