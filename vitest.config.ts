@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
-import { assertNoSecrets } from './support/no-secrets.ts';
+import { assertNoSecrets } from './test/support/no-secrets.ts';
 
-const root = join(import.meta.dirname, '..');
+const root = import.meta.dirname;
 
 /** Projects run one after the other, each with so many files at once. */
 const inTurn = (groupOrder: number, maxWorkers: number) => ({ sequence: { groupOrder }, maxWorkers });
@@ -22,7 +22,13 @@ export default defineConfig({
       {
         root,
         // No servers beside the tests, so two files at once.
-        test: { name: 'node', include: ['test/{unit,api,fuzz,explore,cli}/**/*.test.ts'], exclude, ...inTurn(0, 2), ...timeouts },
+        test: {
+          name: 'node',
+          include: ['test/{unit,tools,api,fuzz,explore,cli}/**/*.test.ts'],
+          exclude,
+          ...inTurn(0, 2),
+          ...timeouts,
+        },
       },
       {
         root,

@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..');
 const CHECKS: Readonly<Record<string, () => void>> = {
   format: () => tool('prettier', '--check', '--log-level=warn', '.'),
   // Folders are named: given `.`, it finds nothing wrong.
-  'lint and layers': () => tool('oxlint', '--type-aware', '--deny-warnings', '--config=.ci/oxlint.json', 'src', 'test'),
+  'lint and layers': () => tool('oxlint', '--type-aware', '--deny-warnings', 'src', 'test', 'vitest.config.ts'),
   types: () => tool('tsc', '--project', '.'),
   'dead code': () => tool('knip'),
   bundle: checkBundle,

@@ -18,7 +18,7 @@ process.env['WRANGLER_SEND_METRICS'] = 'false';
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
 const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
-const config = join(import.meta.dirname, 'vitest.config.ts');
+const config = join(import.meta.dirname, '../vitest.config.ts');
 // The long explorations take minutes of CPU: they run where they are asked for. vitest passes no `exclude` on to its projects.
 if (filter.length === 0) process.env['BERTH_TEST_SHORT'] = '1';
 console.log(announcement(filter));

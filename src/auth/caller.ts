@@ -1,5 +1,5 @@
 import type { AccessRules } from '../domain/access-rules.ts';
-import { type Grant, isGranted, type Need } from '../domain/scope.ts';
+import { type Grant, isGranted, type Access } from '../domain/scope.ts';
 import type { RepositoryName } from '../domain/reference.ts';
 
 /**
@@ -14,7 +14,7 @@ export type Decision = 'granted' | 'unknown' | 'insufficient' | 'denied';
 export interface Caller {
   /** Undefined for an anonymous caller. */
   readonly user: string | undefined;
-  decide(need: Need): Decision;
+  decide(need: Access): Decision;
   /** Whether the repository exists, as far as this caller is told; undefined: all are. */
   readonly sees: ((name: RepositoryName) => boolean) | undefined;
 }
@@ -23,7 +23,7 @@ export interface Caller {
 export const EVERYONE: Caller = { user: undefined, decide: () => 'granted', sees: undefined };
 
 /** A request without credentials. It asks `/v2/` in order to be told how to sign in. */
-export function stranger(rules: AccessRules): Caller {
+export function anonymous(rules: AccessRules): Caller {
   return {
     user: undefined,
     decide: (need) => (need.kind !== 'base' && rules.allow(undefined, need) ? 'granted' : 'unknown'),
@@ -53,8 +53,8 @@ export function holderCaller(rules: AccessRules, user: string | undefined, grant
 }
 
 /** The holder of another server's token, which alone knows the rules. */
-export function foreignCaller(user: string | undefined, grants: readonly Grant[]): Caller {
+export function externalCaller(user: string | undefined, grants: readonly Grant[]): Caller {
   return { user, decide: (need) => (isGranted(grants, need) ? 'granted' : 'insufficient'), sees: undefined };
 }
 
-const pull = (name: RepositoryName): Need => ({ kind: 'repository', name, action: 'pull' });
+const pull = (name: RepositoryName): Access => ({ kind: 'repository', name, action: 'pull' });

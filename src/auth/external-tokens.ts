@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { findCertificate, keyOfChain } from '../domain/certificate.ts';
 import { Failure } from '../domain/failure.ts';
 import type { Authenticator } from './authenticator.ts';
-import { type Caller, foreignCaller } from './caller.ts';
+import { type Caller, externalCaller } from './caller.ts';
 import type { Credentials } from './credentials.ts';
 import { type KeySet, remoteKeySet } from './key-sets.ts';
 import { type VerifiedToken, VerifiedTokens } from './verified-tokens.ts';
@@ -48,7 +48,7 @@ export interface TrustedKeys {
   readonly certificates: readonly string[];
 }
 
-export interface ForeignTokensOptions {
+export interface ExternalTokensOptions {
   readonly realm: string;
   readonly service: string;
   readonly issuer: string;
@@ -57,15 +57,15 @@ export interface ForeignTokensOptions {
 }
 
 /** Tokens that another server gives, as with registry:2's `auth: token`: https://distribution.github.io/distribution/spec/auth/jwt/ */
-export class ForeignTokens implements Authenticator {
-  readonly #options: ForeignTokensOptions;
+export class ExternalTokens implements Authenticator {
+  readonly #options: ExternalTokensOptions;
   readonly #certificates: readonly X509Certificate[];
   /** The certificates' own, by algorithm: imported when first needed. */
   readonly #ownKeys = new Map<string, readonly CryptoKey[]>();
   readonly #keySet: KeySet | undefined;
   readonly #tokens: VerifiedTokens<Claims>;
 
-  constructor(options: ForeignTokensOptions) {
+  constructor(options: ExternalTokensOptions) {
     this.#options = options;
     this.#tokens = new VerifiedTokens(options.clock, (token) => this.#read(token));
     const { jwks, certificates } = options.keys;
@@ -85,7 +85,7 @@ export class ForeignTokens implements Authenticator {
     if (credentials.kind === 'none') return { user: undefined, decide: () => 'unknown', sees: () => false };
     if (credentials.kind !== 'bearer') throw new Failure('password-wrong', 'this registry takes tokens, not passwords');
     const { sub, access } = await this.#tokens.read(credentials.token);
-    return foreignCaller(sub, access);
+    return externalCaller(sub, access);
   }
 
   /** @throws {Failure} token-invalid */

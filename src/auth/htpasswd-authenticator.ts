@@ -2,7 +2,7 @@ import type { AccessRules } from '../domain/access-rules.ts';
 import { Failure } from '../domain/failure.ts';
 import { grantsOf, parseScopes } from '../domain/scope.ts';
 import type { Authenticator } from './authenticator.ts';
-import { type Caller, holderCaller, stranger, userCaller } from './caller.ts';
+import { type Caller, holderCaller, anonymous, userCaller } from './caller.ts';
 import type { Credentials } from './credentials.ts';
 import type { AccessToken, Tokens } from './tokens.ts';
 import type { Users } from './users.ts';
@@ -20,7 +20,7 @@ export interface GivenToken extends AccessToken {
 }
 
 /** The registry's own users: they show a password once, and tokens from then on. */
-export class Accounts implements Authenticator {
+export class HtpasswdAuthenticator implements Authenticator {
   readonly realm = undefined;
   readonly #users: Users;
   readonly #tokens: Tokens;
@@ -37,7 +37,7 @@ export class Accounts implements Authenticator {
   }
 
   async identify(credentials: Credentials, address: string): Promise<Caller> {
-    if (credentials.kind === 'none') return stranger(this.#rules);
+    if (credentials.kind === 'none') return anonymous(this.#rules);
     if (credentials.kind === 'unreadable')
       throw new Failure('password-wrong', 'the Authorization header is neither Basic nor Bearer');
     if (credentials.kind === 'basic') {
@@ -58,7 +58,7 @@ export class Accounts implements Authenticator {
    * For an anonymous caller.
    * @throws {Failure} password-wrong where nothing is open to them
    */
-  async tokenForStranger(request: TokenRequest): Promise<GivenToken> {
+  async tokenForAnonymous(request: TokenRequest): Promise<GivenToken> {
     if (!this.#rules.allow(undefined, { kind: 'base' }))
       throw new Failure('password-wrong', 'log in first: this registry is for its users');
     return this.#give(undefined, request, undefined);

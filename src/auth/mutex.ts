@@ -10,7 +10,7 @@ const MAX_STILL_LOOKS = 20;
  * Runs CPU-heavy jobs one at a time: parallelism gains nothing and starves other requests. Waiting jobs poll, because in
  * workerd a request must not await another request's promise.
  */
-export class Turns {
+export class Mutex {
   readonly #wait: (ms: number) => Promise<void>;
   #current: { signs: number } | undefined;
 
@@ -22,7 +22,7 @@ export class Turns {
    * @param work - calls what it is given at least twice a second
    * @throws {Unavailable} where the others take too long
    */
-  async take<T>(work: (stillThere: () => void) => Promise<T>): Promise<T> {
+  async run<T>(work: (stillThere: () => void) => Promise<T>): Promise<T> {
     let [seen, signs, still] = [this.#current, this.#current?.signs, 0];
     for (let looks = 0; this.#current !== undefined && still < MAX_STILL_LOOKS; looks += 1) {
       if (looks === MAX_LOOKS) throw new Unavailable('too many passwords are being checked');

@@ -4,7 +4,7 @@ import { compare, getRounds } from 'bcryptjs';
 import { MAX_PASSWORD_BYTES, type UserFile } from '../domain/htpasswd.ts';
 import { RecentCache } from '../lib/recent-cache.ts';
 import type { Throttle } from './throttle.ts';
-import type { Turns } from './mutex.ts';
+import type { Mutex } from './mutex.ts';
 
 /** bcrypt takes a tenth of a second of CPU by design: once in a while is enough. */
 const REMEMBERED_SECONDS = 5 * 60;
@@ -14,7 +14,7 @@ const MEMORY_BYTES = 1024 * 1024;
 export interface UsersOptions {
   readonly load: () => Promise<UserFile>;
   readonly throttle: Throttle;
-  readonly turns: Turns;
+  readonly mutex: Mutex;
   readonly clock: () => Date;
 }
 
@@ -39,11 +39,11 @@ export class Users {
     const hash = hashes.get(user);
     const key = this.#memoryKeyOf(user, password, hash ?? '');
     const isRemembered = () => hash !== undefined && this.#remembered.get(key) === true;
-    const { throttle, turns } = this.#options;
+    const { throttle, mutex } = this.#options;
     throttle.check(user, address);
     if (isRemembered()) return true;
     await throttle.askPlatform(user, address);
-    const isRight = await turns.take(async (stillThere) => {
+    const isRight = await mutex.run(async (stillThere) => {
       if (isRemembered()) return true; // Whoever came before has asked the same.
       throttle.begin(user, address);
       if (!(await matches(password, hash, highestCost, stillThere))) return false;

@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { escapeUnseen } from '../domain/unseen.ts';
+import { escapeUnseen } from '../lib/escape-unseen.ts';
 
 /** What stands behind one word after `berth`. Each command is a file of its own, and a line in berth.ts. */
 export interface Command {

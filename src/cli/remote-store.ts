@@ -35,7 +35,7 @@ const failure = z.object({ kind: z.enum(KINDS), message: z.string() });
 const ANSWER_WITHIN_MS = 120_000;
 
 /**
- * The embedded store, through the worker that owns it (src/http/store-access.ts).
+ * The embedded store, through the worker that owns it (src/http/routes/store-access.ts).
  *
  * It begins and feeds no multipart upload and hands no body on: only a push does that, and a push goes to the registry. All
  * that a command does with what it finds is to read it, to write small objects, to delete, and to abort what others began.

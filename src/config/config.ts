@@ -14,6 +14,7 @@ import { type ImmutableTagRule, immutableTagRules } from '../domain/immutable-ta
 import { type RetentionRule, retentionRules } from '../domain/retention.ts';
 import { HEADERS_PREFIX, headersOf } from './headers.ts';
 import { flag, hostNames, httpUrl, jwks, parsedBy, pem, plainText, text, wholeNumber, yaml } from './values.ts';
+import { LOG_LEVELS, type LogLevel } from '../lib/log.ts';
 import type { S3Config } from '../storage/s3.ts';
 
 export interface Config {
@@ -61,9 +62,6 @@ export interface Config {
   readonly catalogMaxEntries: number;
   readonly log: { readonly level: LogLevel; readonly formatter: 'text' | 'json'; readonly accessLog: boolean };
 }
-
-export type LogLevel = (typeof LOG_LEVELS)[number];
-const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
 const MIB = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { matches, oneOrMore, repositoryPieces } from './glob.ts';
 import { ACTIONS } from './scope.ts';
-import type { Need } from './scope.ts';
+import type { Access } from './scope.ts';
 import type { RepositoryName } from './reference.ts';
 
 /** A user's name; undefined for an anonymous caller. */
@@ -41,7 +41,7 @@ export class AccessRules {
     this.#rules = rules;
   }
 
-  allow(user: User, need: Need): boolean {
+  allow(user: User, need: Access): boolean {
     const rules = this.#rules.filter(({ who }) => who.some((each) => isAbout(each, user)));
     if (need.kind === 'base') return user !== undefined || rules.some(({ actions }) => actions.length > 0);
     if (need.kind === 'catalog') return rules.some(({ actions }) => actions.includes('catalog'));

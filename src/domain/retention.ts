@@ -3,7 +3,7 @@ import { duration } from './duration.ts';
 import { isRepositoryIn, isTagIn, oneOrMore, repositoryGlob, tagGlob } from './glob.ts';
 import type { RepositoryName, Tag } from './reference.ts';
 
-/** Collection keeps as many times between its runs. */
+/** Garbage collection keeps as many times between its runs. */
 const MAX_NEWEST = 20_000;
 const COUNT = `must be a whole number from 1 to ${MAX_NEWEST}`;
 // A clause of 0 would keep nothing: certainly a mistake.

@@ -5,7 +5,7 @@ export type Action = 'pull' | 'push' | 'delete';
 export const ACTIONS: readonly Action[] = ['pull', 'push', 'delete'];
 
 /** What a request is about to do. `base` is asking whether one is known at all. */
-export type Need =
+export type Access =
   | { readonly kind: 'base' }
   | { readonly kind: 'catalog' }
   | { readonly kind: 'repository'; readonly name: RepositoryName; readonly action: Action };
@@ -18,7 +18,7 @@ export interface Grant {
 }
 
 /** The scope that a client has to ask for: https://distribution.github.io/distribution/spec/auth/scope/ */
-export function scopeOf(need: Need): string | undefined {
+export function scopeOf(need: Access): string | undefined {
   if (need.kind === 'base') return undefined;
   // A push checks first what the repository has.
   return need.kind === 'catalog' ? CATALOG : `repository:${need.name}:${need.action === 'push' ? 'pull,push' : need.action}`;
@@ -30,8 +30,8 @@ const CATALOG = 'registry:catalog:*';
  * Reads what clients ask for, separated by spaces; what this registry doesn't know can't be granted, and is passed over.
  * `*` is every action.
  */
-export function parseScopes(text: string): Need[] {
-  return text.split(' ').flatMap((scope): Need[] => {
+export function parseScopes(text: string): Access[] {
+  return text.split(' ').flatMap((scope): Access[] => {
     if (scope === CATALOG) return [{ kind: 'catalog' }];
     const match = /^repository(?:\([^)]*\))?:(.+):([^:]*)$/.exec(scope);
     const name = findRepositoryName(match?.[1] ?? '');
@@ -46,7 +46,7 @@ export function parseScopes(text: string): Need[] {
 }
 
 /** The granted access, in the form that tokens carry. */
-export function grantsOf(needs: readonly Need[]): Grant[] {
+export function grantsOf(needs: readonly Access[]): Grant[] {
   const grants = new Map<string, { type: string; name: string; actions: string[] }>();
   for (const need of needs) {
     if (need.kind === 'base') continue;
@@ -58,7 +58,7 @@ export function grantsOf(needs: readonly Need[]): Grant[] {
   return [...grants.values()];
 }
 
-export function isGranted(grants: readonly Grant[], need: Need): boolean {
+export function isGranted(grants: readonly Grant[], need: Access): boolean {
   if (need.kind === 'base') return true;
   const [type, name, action] = need.kind === 'catalog' ? ['registry', 'catalog', '*'] : ['repository', need.name, need.action];
   return grants.some(

@@ -16,7 +16,7 @@ import { uploadRoutes } from './routes/uploads.ts';
 
 /** The registry as a Hono app. */
 export function createApp(services: Services, clock: () => Date, storeAccess?: MiddlewareHandler): Hono<AppEnv> {
-  const { config, log, needs, accounts, addressOf, originOf, intake, isOnLoopback } = services;
+  const { config, log, requireAccess, accounts, addressOf, originOf, intake, isOnLoopback } = services;
   // Docker asks for `/v2/`, others for `/v2`: a slash at the end makes no difference, and routes are written without it.
   const app = new Hono<AppEnv>({ strict: false });
   // Ahead of the access log, whose lines are of registry clients.
@@ -31,7 +31,7 @@ export function createApp(services: Services, clock: () => Date, storeAccess?: M
   app.use(refuseForeignPages(config.http, originOf));
 
   app.route('/', refusingOtherMethods(rootRoutes()));
-  app.route('/', refusingOtherMethods(new Hono<AppEnv>().get('/v2', needs('base'), (c) => c.json({}))));
+  app.route('/', refusingOtherMethods(new Hono<AppEnv>().get('/v2', requireAccess('base'), (c) => c.json({}))));
   if (accounts !== undefined) app.route('/', refusingOtherMethods(tokenRoutes(accounts, addressOf, intake)));
   // Uploads first: their last segments would pass for a blob's.
   for (const routesOf of [uploadRoutes, blobRoutes, manifestRoutes, referrerRoutes, listingRoutes])
@@ -52,7 +52,7 @@ function rootRoutes(): Hono<AppEnv> {
 
 /**
  * 405 with `Allow` (RFC 9110, section 15.5.6) where the path is right and the method is not. OPTIONS is always right, also for
- * strangers: a browser asks so before it sends another page's request, and never with a password.
+ * anonymous users: a browser asks so before it sends another page's request, and never with a password.
  */
 function refusingOtherMethods<E extends Env>(app: Hono<E>): Hono<E> {
   const routes = [...app.routes];

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import type { Accounts } from '../auth/htpasswd-authenticator.ts';
+import type { HtpasswdAuthenticator } from '../auth/htpasswd-authenticator.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { Config } from '../config/config.ts';
 import { Failure } from '../domain/failure.ts';
@@ -13,7 +13,7 @@ import type { SessionSeal } from '../registry/uploads/session-seal.ts';
 import type { Tags } from '../registry/tags.ts';
 import type { Uploads } from '../registry/uploads/uploads.ts';
 import type { AddressOf } from './client-address.ts';
-import type { Needs } from './guard.ts';
+import type { RequireAccess } from './guard.ts';
 import type { Locate, OriginOf } from './location.ts';
 
 /** What a request carries from the guard to its route. */
@@ -30,9 +30,9 @@ export interface Services {
   readonly addressOf: AddressOf;
   /** Whether only programs of the same machine reach it, browsers among them. */
   readonly isOnLoopback: boolean;
-  readonly needs: Needs;
+  readonly requireAccess: RequireAccess;
   /** Undefined where this registry has no users of its own. */
-  readonly accounts: Accounts | undefined;
+  readonly accounts: HtpasswdAuthenticator | undefined;
   readonly blobs: Blobs;
   readonly uploads: Uploads;
   /** For bodies that are no blobs. */
@@ -45,7 +45,7 @@ export interface Services {
 }
 
 /** Lets work go on when the client has gone, so that what it began is put in order. */
-export function keepGoing<T>(c: Context, work: Promise<T>): Promise<T> {
+export function finishEvenIfClientLeaves<T>(c: Context, work: Promise<T>): Promise<T> {
   c.executionCtx.waitUntil(work.catch(() => undefined));
   return work;
 }

@@ -1,10 +1,16 @@
-import type { Config, LogLevel } from '../config/config.ts';
-import { escapeUnseen } from '../domain/unseen.ts';
+import { escapeUnseen } from './escape-unseen.ts';
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface LogOptions {
+  /** Events of a lower level are left out. */
+  readonly level: LogLevel;
+  readonly formatter: 'text' | 'json';
+}
 
 type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 export type Log = (level: LogLevel, message: string, fields?: LogFields) => void;
-
-const RANK: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 
 /** Characters of one field. Clients choose paths and agents, which may have tens of thousands. */
 const MAX_CHARACTERS = 1000;
@@ -15,10 +21,10 @@ const MAX_STACK_CHARACTERS = 4000;
  * One line an event, on the console, which `wrangler dev`, `wrangler tail` and Workers Logs all show. In JSON and in text,
  * no character of a field steers a terminal or can't be seen, and no field is longer than its bound.
  */
-export function createLog({ level: threshold, formatter }: Config['log'], clock: () => Date): Log {
+export function createLog({ level: threshold, formatter }: LogOptions, clock: () => Date): Log {
   const format = formatter === 'json' ? JSON.stringify : formatText;
   return (level, message, fields = {}) => {
-    if (RANK[level] > RANK[threshold]) return;
+    if (LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf(threshold)) return;
     const line = escapeUnseen(format({ time: clock().toISOString(), level, msg: message, ...bounded(fields) }));
     if (level === 'error') console.error(line);
     else console.log(line);

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { algorithmOf, type Digest, hexOf } from '../domain/digest.ts';
 import type { RepositoryName } from '../domain/reference.ts';
-import { Column } from './growable-array.ts';
+import { GrowableArray } from './growable-array.ts';
 
 /** Bytes of a digest that are kept. Two digests that begin alike are taken as one, so that each keeps what is the other's. */
 const PREFIX_BYTES = 8;
@@ -11,14 +11,14 @@ const NONE = -1;
  * Which repositories have links to which blobs, as one listing tells it: about eighty bytes for each blob and eight for each
  * link, in columns rather than objects.
  */
-export class LinkIndex {
+export class BlobLinkIndex {
   readonly #names: RepositoryName[] = [];
   readonly #rows = new Map<string, number>();
   /** Of a blob: its last link. */
-  readonly #lastLink = new Column(Int32Array);
+  readonly #lastLink = new GrowableArray(Int32Array);
   /** Of a link: whose it is, and the link before it to the same blob. */
-  readonly #repository = new Column(Uint32Array);
-  readonly #linkBefore = new Column(Int32Array);
+  readonly #repository = new GrowableArray(Uint32Array);
+  readonly #linkBefore = new GrowableArray(Int32Array);
 
   /** Must be called in the order of repositories. */
   add(name: RepositoryName, digest: Digest): void {

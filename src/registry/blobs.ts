@@ -104,7 +104,7 @@ export class Blobs {
     const own = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
     const {
       standing: { object: standing },
-    } = await this.#liveness.establish(key, own);
+    } = await this.#liveness.putRenewed(key, own);
     const linked = standing === undefined || standing === object ? object : await this.#replaceBroken(name, own, standing);
     this.#recent.set(key, { digest, size, object: linked }, linked.length);
   }
@@ -150,8 +150,8 @@ export class Blobs {
 
   /** Makes another repository's blob one of this repository's too. False where the other does not have it, bytes and all. */
   async mount(name: RepositoryName, digest: Digest, from: RepositoryName): Promise<boolean> {
-    await this.#bucket.abilities();
-    const source = await this.#liveness.rely(blobKey(from, digest));
+    await this.#bucket.capabilities();
+    const source = await this.#liveness.renew(blobKey(from, digest));
     if (source?.object === undefined || !(await this.#hasBytes(from, { digest, object: source.object }))) return false;
     await this.link(name, { digest, size: source.size, object: source.object });
     return true;

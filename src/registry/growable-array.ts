@@ -1,7 +1,7 @@
 type Numbers = Uint32Array | Int32Array;
 
 /** A growing array of numbers, packed. */
-export class Column {
+export class GrowableArray {
   readonly #type: new (length: number) => Numbers;
   #values: Numbers;
   #length = 0;

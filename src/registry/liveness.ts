@@ -3,7 +3,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 
 /**
- * When a link or manifest may be relied on as it is. Collection condemns what has been unreferenced and unwritten for
+ * When a link or manifest may be relied on as it is. Garbage collection condemns what has been unreferenced and unwritten for
  * a grace period; whoever relies on a cell that is condemned, or old enough to be condemned soon, writes it anew first.
  */
 export class Liveness {
@@ -22,7 +22,7 @@ export class Liveness {
   }
 
   /** Reads a cell that something else is about to name: one operation, two where it must be made live again. */
-  async rely(key: string): Promise<StoredCell | undefined> {
+  async renew(key: string): Promise<StoredCell | undefined> {
     const look = await lookAt(this.#store, key);
     if (look.cell === undefined || this.isFresh(look.cell)) return look.cell;
     let relied: StoredCell | undefined;
@@ -40,7 +40,7 @@ export class Liveness {
    * @param check - throws where what stands must not be overwritten
    * @returns the cell that stands there now, and whether there was nothing before, not even a tombstone
    */
-  async establish(
+  async putRenewed(
     key: string,
     cell: Omit<Cell, 'state'>,
     check: (current: StoredCell | undefined) => void = () => undefined,

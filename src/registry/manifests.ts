@@ -105,7 +105,7 @@ export class Manifests {
     const digest = digestOf(bytes, target.digest === undefined ? 'sha256' : algorithmOf(target.digest));
     if (target.digest !== undefined && target.digest !== digest)
       throw new Failure('digest-mismatch', `the manifest's digest is ${digest}`, { detail: { digest: target.digest } });
-    await this.#bucket.abilities();
+    await this.#bucket.capabilities();
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       // What it names was made sure of a moment ago, and stays for half a grace period.
       const references = round === 0 ? manifest.references : [];
@@ -145,8 +145,8 @@ export class Manifests {
       if (!mayRetype) this.#tags.checkMediaType(name, cell, current);
     };
     const [announced, established] = await Promise.all([
-      forEachTag(looks, async (look) => ({ ...look, isNew: await this.#tags.announce(name, look.tag, digest, look.seen) })),
-      this.#liveness.establish(manifestKey(name, digest), cell, checkType),
+      forEachTag(looks, async (look) => ({ ...look, isNew: await this.#tags.writeHint(name, look.tag, digest, look.seen) })),
+      this.#liveness.putRenewed(manifestKey(name, digest), cell, checkType),
     ]);
     const [moved] = await Promise.all([
       forEachTag(announced, async ({ tag, seen, isNew }) => {
@@ -164,7 +164,7 @@ export class Manifests {
       // Deleted meanwhile, it may have been stored as another type before the tag was there to keep its own.
       hasImmutable ? this.#isThereAs(manifestKey(name, digest), mediaType) : this.#isThere(manifestKey(name, digest)),
       this.#catalog.keep(name),
-      forEachTag(doubtful, ({ tag }) => this.#tags.keepHint(name, tag, digest)),
+      forEachTag(doubtful, ({ tag }) => this.#tags.ensureHint(name, tag, digest)),
     ]);
     return { isLive, hasAll };
   }
@@ -268,7 +268,7 @@ export class Manifests {
   }
 
   async #isLive(key: string): Promise<boolean> {
-    return (await this.#liveness.rely(key)) !== undefined;
+    return (await this.#liveness.renew(key)) !== undefined;
   }
 }
 

@@ -100,7 +100,7 @@ export class Tags {
    * To be done before the tag is moved: leaves the hint by which a delete of the manifest finds its tags.
    * @returns true where it was written just now; one that stood there already may be old enough for collection to take it
    */
-  async announce(name: RepositoryName, tag: Tag, digest: Digest, seen: Look): Promise<boolean> {
+  async writeHint(name: RepositoryName, tag: Tag, digest: Digest, seen: Look): Promise<boolean> {
     if (seen.cell?.digest === digest) return false;
     return createMarker(this.#store, this.#pace, taggedKey(name, digest, tag));
   }
@@ -119,10 +119,10 @@ export class Tags {
   }
 
   /**
-   * To be done after the tag was moved, where its hint may have been taken in between. Collection for its part looks at the
+   * To be done after the tag was moved, where its hint may have been taken in between. Garbage collection for its part looks at the
    * tag once more after it has taken a hint: one of the two sees the other.
    */
-  async keepHint(name: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+  async ensureHint(name: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
     const key = taggedKey(name, digest, tag);
     if ((await this.#store.head(key)) === undefined) await createMarker(this.#store, this.#pace, key);
   }
@@ -131,13 +131,13 @@ export class Tags {
    * Takes hints of manifests that their tags no longer name. Each tag is looked at once more afterwards: a push may have
    * moved it back just then, and looks for its hint itself only after that.
    */
-  async dropHints(name: RepositoryName, hints: readonly { tag: Tag; digest: Digest }[]): Promise<void> {
+  async deleteHints(name: RepositoryName, hints: readonly { tag: Tag; digest: Digest }[]): Promise<void> {
     await this.#store.delete(hints.map(({ tag, digest }) => taggedKey(name, digest, tag)));
     const dropped = new Set(hints.map(({ tag, digest }) => `${digest} ${tag}`));
     const tags = [...new Set(hints.map(({ tag }) => tag))];
     await mapConcurrently(tags, CONNECTIONS, async (tag) => {
       const cell = await readCell(this.#store, tagKey(name, tag));
-      if (cell !== undefined && dropped.has(`${cell.digest} ${tag}`)) await this.keepHint(name, tag, cell.digest);
+      if (cell !== undefined && dropped.has(`${cell.digest} ${tag}`)) await this.ensureHint(name, tag, cell.digest);
     });
   }
 
@@ -199,7 +199,7 @@ export class Tags {
    */
   async #goOnBehind(name: RepositoryName, digest: Digest, tags: readonly Tag[]): Promise<never> {
     const hints = tags.map((tag) => ({ tag, digest }));
-    await this.dropHints(name, hints);
+    await this.deleteHints(name, hints);
     throw new Unfinished('the manifest has more tags than one request can delete: repeat the request until it is answered 202');
   }
 

@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { LAYOUT_VERSION, SYSTEM_KEY } from './keys.ts';
 import { type ObjectStore, readAll, StoreError } from './object-store.ts';
 import { type Pace, Patience, tryPut } from './pace.ts';
-import { type Abilities, abilities, areCurrent, probe } from './probe.ts';
+import { type Capabilities, capabilities, areCurrent, probe } from './probe.ts';
 
 const record = z.object({
   layoutVersion: z.literal(LAYOUT_VERSION),
   /** Seals upload sessions where the operator gave no REGISTRY_HTTP_SECRET. */
   secret: z.string().min(32),
   /** What each storage that was reached under this name was found able to do. */
-  stores: z.record(z.string(), abilities),
+  stores: z.record(z.string(), capabilities),
 });
 type BucketRecord = z.infer<typeof record>;
 
@@ -37,9 +37,9 @@ export class BucketInfo {
   }
 
   /** @throws {StoreError} misconfigured where the storage can't be written to safely */
-  async abilities(): Promise<Abilities> {
+  async capabilities(): Promise<Capabilities> {
     const record = await this.#open();
-    return this.#knownAbilities(record) ?? (await this.#extend());
+    return this.#knownCapabilities(record) ?? (await this.#extend());
   }
 
   async #open(): Promise<BucketRecord> {
@@ -53,21 +53,21 @@ export class BucketInfo {
     return object && { record: parseRecord(await readAll(object.body)), etag: object.etag };
   }
 
-  #knownAbilities({ stores }: BucketRecord): Abilities | undefined {
+  #knownCapabilities({ stores }: BucketRecord): Capabilities | undefined {
     const known = stores[this.#storeName];
     return known !== undefined && areCurrent(known) ? known : undefined;
   }
 
   /** The bucket was reached under another name until now, or by a version that asked less of it. */
-  async #extend(): Promise<Abilities> {
+  async #extend(): Promise<Capabilities> {
     const read = await this.#read();
     if (read === undefined) throw new StoreError('unavailable', `${SYSTEM_KEY} is gone`);
     const { record, etag } = read;
-    const abilities = this.#knownAbilities(record) ?? (await this.#probe());
-    this.#record = { ...record, stores: { ...record.stores, [this.#storeName]: abilities } };
+    const capabilities = this.#knownCapabilities(record) ?? (await this.#probe());
+    this.#record = { ...record, stores: { ...record.stores, [this.#storeName]: capabilities } };
     // Should isolates meet here, one of them writes it and all are right.
     await tryPut(this.#store, SYSTEM_KEY, encodeRecord(this.#record), { kind: 'match', etag });
-    return abilities;
+    return capabilities;
   }
 
   async #create(): Promise<BucketRecord> {
@@ -85,7 +85,7 @@ export class BucketInfo {
   }
 
   /** Of the requests that come meanwhile, one probes. The others look again and again: its promise may end with it. */
-  async #probe(): Promise<Abilities> {
+  async #probe(): Promise<Capabilities> {
     const { clock, wait } = this.#pace;
     const running = this.#probing;
     while (clock().getTime() < (running?.endsAtMs ?? 0)) {
@@ -110,7 +110,7 @@ export class BucketInfo {
 interface Probing {
   /** Its request must have ended by then. */
   readonly endsAtMs: number;
-  found?: Abilities;
+  found?: Capabilities;
   failure?: unknown;
 }
 

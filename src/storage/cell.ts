@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { type Digest, findDigest } from '../domain/digest.ts';
-import { decodeFrame, encodeFrame } from './envelope.ts';
+import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
 import { isStoreError, type ObjectStore, type PutCondition, readAll, StoreError } from './object-store.ts';
 import { type Pace, Patience, tryPut } from './pace.ts';
 
@@ -189,12 +189,12 @@ const TOMBSTONE = new Uint8Array(0);
 function encode({ state, digest, mediaType, size, object, bytes }: Cell): { nonce: string; content: Uint8Array } {
   const nonce = crypto.randomUUID();
   const fields: z.input<typeof header> = { version: 1, state, nonce, digest, mediaType, size, object };
-  return { nonce, content: encodeFrame(fields, bytes) };
+  return { nonce, content: encodeEnvelope(fields, bytes) };
 }
 
 function decode(content: Uint8Array, key: string): { nonce: string; cell: Cell } {
   try {
-    const frame = decodeFrame(content);
+    const frame = decodeEnvelope(content);
     const { version: _, nonce, ...cell } = header.parse(frame.header);
     return { nonce, cell: { ...cell, bytes: frame.bytes } };
   } catch (cause) {

@@ -1,11 +1,11 @@
 /** A small object's form: one line of JSON, then bytes as they are. */
-export function encodeFrame(header: object, bytes: Uint8Array): Uint8Array {
+export function encodeEnvelope(header: object, bytes: Uint8Array): Uint8Array {
   const line = lineOf(header);
   return joined(line, bytes, new Uint8Array(line.length + bytes.length));
 }
 
 /** The same in the buffer that `bytes` begins, where that has room behind them; `bytes` are no longer to be used then. */
-export function encodeFrameInPlace(header: object, bytes: Uint8Array): Uint8Array {
+export function encodeEnvelopeInPlace(header: object, bytes: Uint8Array): Uint8Array {
   const line = lineOf(header);
   const length = line.length + bytes.length;
   const hasRoom = bytes.byteOffset === 0 && length <= bytes.buffer.byteLength;
@@ -15,7 +15,7 @@ export function encodeFrameInPlace(header: object, bytes: Uint8Array): Uint8Arra
 const NEWLINE = 0x0a;
 
 /** @throws {SyntaxError} where there is no first line, or it is not JSON */
-export function decodeFrame(content: Uint8Array): { readonly header: unknown; readonly bytes: Uint8Array } {
+export function decodeEnvelope(content: Uint8Array): { readonly header: unknown; readonly bytes: Uint8Array } {
   const end = content.indexOf(NEWLINE);
   if (end === -1) throw new SyntaxError('the content has no first line');
   return { header: JSON.parse(new TextDecoder().decode(content.subarray(0, end))), bytes: content.subarray(end + 1) };

@@ -12,15 +12,15 @@ import { onceNotBusy, type Pace, Patience } from './pace.ts';
 /** Goes up when storages that passed have to be probed once more. Version 2 brought the races. */
 const PROBE_VERSION = 2;
 
-export const abilities = z.object({
+export const capabilities = z.object({
   /** The version of the probe that the storage passed; version 1 wrote none. */
   probe: z.int().default(1),
   /** Refuses a body that does not have the declared SHA-256. Without it every body is hashed here. */
   verifiesSha256: z.boolean(),
 });
-export type Abilities = z.infer<typeof abilities>;
+export type Capabilities = z.infer<typeof capabilities>;
 
-export function areCurrent({ probe }: Abilities): boolean {
+export function areCurrent({ probe }: Capabilities): boolean {
   return probe >= PROBE_VERSION;
 }
 
@@ -41,7 +41,7 @@ const START_LIMIT_MS = 2000;
  *
  * @throws {StoreError} misconfigured where conditional writes aren't safe; contended; unavailable
  */
-export async function probe(store: ObjectStore, pace: Pace): Promise<Abilities> {
+export async function probe(store: ObjectStore, pace: Pace): Promise<Capabilities> {
   const session = crypto.randomUUID();
   const keys: string[] = [];
   const newKey = () => {

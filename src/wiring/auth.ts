@@ -1,9 +1,9 @@
-import { Accounts } from '../auth/htpasswd-authenticator.ts';
+import { HtpasswdAuthenticator } from '../auth/htpasswd-authenticator.ts';
 import { type Authenticator, OPEN } from '../auth/authenticator.ts';
-import { ForeignTokens } from '../auth/external-tokens.ts';
+import { ExternalTokens } from '../auth/external-tokens.ts';
 import { Throttle, type ThrottleOptions } from '../auth/throttle.ts';
 import { Tokens } from '../auth/tokens.ts';
-import { Turns } from '../auth/mutex.ts';
+import { Mutex } from '../auth/mutex.ts';
 import { userObject } from '../auth/user-object.ts';
 import { Users } from '../auth/users.ts';
 import type { AuthConfig, HtpasswdConfig } from '../config/auth.ts';
@@ -16,13 +16,16 @@ export interface AuthPlatform extends ThrottleOptions {
   readonly keys: (purpose: string) => KeyRing;
 }
 
-/** Makes what the settings ask for; a part of compose.ts. */
+/** Makes what the settings ask for; a part of wiring/compose.ts. */
 export function openAuthenticator(config: AuthConfig, platform: AuthPlatform): Authenticator {
-  if (config.kind === 'token') return new ForeignTokens({ ...config, clock: platform.clock });
-  return config.kind === 'htpasswd' ? openAccounts(config, platform) : OPEN;
+  if (config.kind === 'token') return new ExternalTokens({ ...config, clock: platform.clock });
+  return config.kind === 'htpasswd' ? openHtpasswdAuthenticator(config, platform) : OPEN;
 }
 
-function openAccounts(config: HtpasswdConfig, { store, clock, keys, ...throttling }: AuthPlatform): Accounts {
+function openHtpasswdAuthenticator(
+  config: HtpasswdConfig,
+  { store, clock, keys, ...throttling }: AuthPlatform,
+): HtpasswdAuthenticator {
   const { users } = config;
   const load = 'object' in users ? userObject(() => readObject(store, users.object), clock) : async () => users;
   const tokens = new Tokens({
@@ -33,8 +36,8 @@ function openAccounts(config: HtpasswdConfig, { store, clock, keys, ...throttlin
     lifetimeSeconds: config.tokenLifetimeSeconds,
     generation: config.generation,
   });
-  return new Accounts(
-    new Users({ load, clock, throttle: new Throttle({ clock, ...throttling }), turns: new Turns(throttling.wait) }),
+  return new HtpasswdAuthenticator(
+    new Users({ load, clock, throttle: new Throttle({ clock, ...throttling }), mutex: new Mutex(throttling.wait) }),
     tokens,
     new AccessRules(config.rules),
   );

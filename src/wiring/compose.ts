@@ -1,4 +1,4 @@
-import { Accounts } from '../auth/htpasswd-authenticator.ts';
+import { HtpasswdAuthenticator } from '../auth/htpasswd-authenticator.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/error.ts';
 import { KeyRing } from '../domain/key-ring.ts';
@@ -32,7 +32,7 @@ import type { VerificationReport } from '../registry/verification/report.ts';
 import { Uploads } from '../registry/uploads/uploads.ts';
 import { BucketInfo } from '../storage/bucket-record.ts';
 import type { ObjectStore, PresignGet } from '../storage/object-store.ts';
-import { rootedPresign, rootedStore } from '../storage/prefixed.ts';
+import { prefixedPresign, prefixedStore } from '../storage/prefixed.ts';
 import { R2Store } from '../storage/r2.ts';
 import { S3Store, s3PresignGet } from '../storage/s3.ts';
 
@@ -90,10 +90,10 @@ export interface Bindings {
 export function openPlatform(config: Config, bindings: Bindings): Platform {
   const { kind, s3, rootDirectory } = config.storage;
   if (kind === 's3' && s3 !== undefined)
-    return platformOn(rootedStore(new S3Store(s3), rootDirectory), s3.endpoint ?? `aws ${s3.region}`, config, bindings);
+    return platformOn(prefixedStore(new S3Store(s3), rootDirectory), s3.endpoint ?? `aws ${s3.region}`, config, bindings);
   if (bindings.BUCKET === undefined)
     throw new ConfigError('REGISTRY_STORAGE_S3_BUCKET is missing, and so is the R2 binding BUCKET');
-  return platformOn(rootedStore(new R2Store(bindings.BUCKET), rootDirectory), 'r2', config, bindings);
+  return platformOn(prefixedStore(new R2Store(bindings.BUCKET), rootDirectory), 'r2', config, bindings);
 }
 
 /** @param store - whose root is the root directory of the settings */
@@ -103,7 +103,7 @@ export function platformOn(store: ObjectStore, storeName: string, config: Config
   return {
     store,
     storeName,
-    presign: s3 && redirect.enabled ? rootedPresign(s3PresignGet(s3, redirect.expiresInSeconds), rootDirectory) : undefined,
+    presign: s3 && redirect.enabled ? prefixedPresign(s3PresignGet(s3, redirect.expiresInSeconds), rootDirectory) : undefined,
     pool: new BufferPool(MAX_BUFFERED_BYTES),
     clock: () => new Date(),
     randomId: () => crypto.randomUUID(),
@@ -155,11 +155,11 @@ export function compose(config: Config, platform: Platform): Registry {
     config,
     log,
     locate: createLocate(config.http),
-    needs: createGuard(authenticator, originOf, addressOf),
+    requireAccess: createGuard(authenticator, originOf, addressOf),
     originOf,
     addressOf,
     isOnLoopback,
-    accounts: authenticator instanceof Accounts ? authenticator : undefined,
+    accounts: authenticator instanceof HtpasswdAuthenticator ? authenticator : undefined,
     blobs,
     uploads,
     intake,

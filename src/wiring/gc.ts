@@ -3,7 +3,7 @@ import { ImmutableTags } from '../domain/immutable-tags.ts';
 import { RetentionRules } from '../domain/retention.ts';
 import { Budget, type BudgetOptions } from '../registry/gc/budget.ts';
 import { Catalog } from '../registry/catalog.ts';
-import { Collection } from '../registry/gc/garbage-collector.ts';
+import { GarbageCollector } from '../registry/gc/garbage-collector.ts';
 import type { CollectionReport } from '../registry/gc/report.ts';
 import { Referrers } from '../registry/referrers.ts';
 import { Tags } from '../registry/tags.ts';
@@ -29,7 +29,7 @@ export function collector(config: Config, bucket: ObjectStore, pace: Pace) {
     const store = budget.metered(bucket);
     const catalog = new Catalog(store, pace);
     const immutable = new ImmutableTags(config.tags.immutable);
-    const collection = new Collection({
+    const collection = new GarbageCollector({
       store,
       pace,
       catalog,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Front } from '../../src/cli/launcher/front.ts';
 import { WranglerProcess } from '../../src/cli/launcher/wrangler-process.ts';
-import { localConfig, readWranglerToml } from '../../src/cli/wrangler-toml.ts';
+import { localConfig, readWranglerToml } from '../../src/cli/launcher/wrangler-toml.ts';
 
 export interface BareWorker {
   readonly url: string;

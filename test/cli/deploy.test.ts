@@ -22,7 +22,7 @@ async function deploy({
   try {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      [join(project.folder, 'src/cli/deploy.ts'), '--dry-run', ...args],
+      [join(project.folder, 'src/cli/commands/deploy.ts'), '--dry-run', ...args],
       {
         cwd: project.folder,
         env: { PATH: process.env['PATH'], HOME: project.folder, NO_COLOR: '1', WRANGLER_HIDE_BANNER: 'true', ...env },

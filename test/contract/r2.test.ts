@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:test';
 import { describe, expect, test } from 'vitest';
 import { R2Store } from '../../src/storage/r2.ts';
-import { rootedStore } from '../../src/storage/prefixed.ts';
+import { prefixedStore } from '../../src/storage/prefixed.ts';
 import { busyR2, strictR2 } from '../support/strict-r2.ts';
 import { expectStoreError, objectStoreContract } from './store-contract.ts';
 
@@ -11,7 +11,7 @@ const remaining = async () => (await bucket.list()).objects.map(({ key }) => key
 objectStoreContract("R2's binding, by R2's own rules", async () => ({ store: new R2Store(strictR2(bucket)), remaining }));
 
 objectStoreContract('a folder of an R2 bucket', async () => ({
-  store: rootedStore(new R2Store(bucket), 'some/root'),
+  store: prefixedStore(new R2Store(bucket), 'some/root'),
   remaining,
 }));
 

@@ -11,7 +11,7 @@ import {
 } from '../../src/storage/object-store.ts';
 import type { Pace } from '../../src/storage/pace.ts';
 import { probe } from '../../src/storage/probe.ts';
-import { rootedStore } from '../../src/storage/prefixed.ts';
+import { prefixedStore } from '../../src/storage/prefixed.ts';
 import { randomContent } from '../support/random-content.ts';
 
 const PART_BYTES = 5 * 1024 * 1024;
@@ -243,7 +243,7 @@ export function objectStoreContract(
     });
 
     scratch('is safe for pushes at the same time, which the first of them finds out', async (prefix) => {
-      expect(await probe(rootedStore(store, prefix.slice(0, -1)), PACE)).toEqual({ probe: 2, verifiesSha256: true });
+      expect(await probe(prefixedStore(store, prefix.slice(0, -1)), PACE)).toEqual({ probe: 2, verifiesSha256: true });
       expect(await store.list({ prefix })).toEqual({ objects: [], truncated: false });
     });
 

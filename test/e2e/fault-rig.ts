@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
-import { decodeFrame } from '../../src/storage/envelope.ts';
+import { decodeEnvelope } from '../../src/storage/envelope.ts';
 import { type Action, Walk } from '../api/suites/actions.ts';
 import { type Snapshot, snapshotOf, violations } from '../explore/invariants.ts';
 import { ApiClient } from '../support/api-client.ts';
@@ -101,7 +101,7 @@ export class Rig {
 function multipartsOfRecords({ objects }: Snapshot): string[] {
   const records = [...objects.values()].filter(({ key, bytes }) => key.startsWith('uploads/') && bytes.length > 0);
   return records.flatMap(({ bytes }) => {
-    const { multipart } = decodeFrame(bytes).header as { multipart?: { multipartId: string } };
+    const { multipart } = decodeEnvelope(bytes).header as { multipart?: { multipartId: string } };
     return multipart === undefined ? [] : [multipart.multipartId];
   });
 }

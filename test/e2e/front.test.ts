@@ -52,9 +52,9 @@ test.each([
 
 test('nothing else listens but a port of which only the runtime knows the password', async () => {
   const ports = new Map(processTree(server.pid).map((pid) => [commandLine(pid), listeningPorts(pid)] as const));
-  const others = [...ports].filter(([command, own]) => own.length > 0 && !command.includes('src/cli/start.ts'));
-  expect([...ports].find(([command]) => command.includes('src/cli/start.ts'))?.[1]).toEqual([server.port]);
-  expect(others.map(([command, own]) => [command.includes('src/cli/wrangler-dev.ts'), own.length])).toEqual([[true, 1]]);
+  const others = [...ports].filter(([command, own]) => own.length > 0 && !command.includes('src/cli/commands/start.ts'));
+  expect([...ports].find(([command]) => command.includes('src/cli/commands/start.ts'))?.[1]).toEqual([server.port]);
+  expect(others.map(([command, own]) => [command.includes('src/cli/launcher/wrangler-dev.ts'), own.length])).toEqual([[true, 1]]);
   for (const path of ['/', '/core/error', SECRET_PATH])
     expect(await ask({ host: '127.0.0.1', port: others[0]![1][0]!, path })).toEqual({ status: 403, body: 'Forbidden' });
 });

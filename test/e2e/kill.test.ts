@@ -93,7 +93,7 @@ describeUnless(missingS3(), 'a registry whose power is cut', () => {
   };
 
   /**
-   * Collection that leaves nothing any time, and is killed as well: whatever it took must have been garbage, or be there again
+   * Garbage collection that leaves nothing any time, and is killed as well: whatever it took must have been garbage, or be there again
    * once those who were broken off have gone on. What it condemns in one round dies in the next.
    */
   const collectUntilKilled = async () => {

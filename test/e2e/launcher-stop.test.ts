@@ -22,8 +22,8 @@ afterAll(() => probe.remove());
 
 const NAMES = {
   npm: 'npm start',
-  launcher: 'src/cli/start.ts',
-  wrangler: 'src/cli/wrangler-dev.ts',
+  launcher: 'src/cli/commands/start.ts',
+  wrangler: 'src/cli/launcher/wrangler-dev.ts',
   runtime: 'workerd serve',
   bundler: 'esbuild',
 };

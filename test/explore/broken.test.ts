@@ -193,7 +193,7 @@ describe('a crowd that', () => {
   });
 });
 
-/** Collection that would lose something, each of a kind that an earlier design had. */
+/** Garbage collection that would lose something, each of a kind that an earlier design had. */
 describe('a collection that', () => {
   const isCollector = (intent: Intent) => intent.kind === 'collect';
   const withOldTimes = (info: ObjectInfo) => ({ ...info, lastModified: new Date(-1e12) });

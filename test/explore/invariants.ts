@@ -1,6 +1,6 @@
 import { algorithmOf, type Digest, digestOf } from '../../src/domain/digest.ts';
 import { parseManifest } from '../../src/domain/manifest.ts';
-import { decodeFrame } from '../../src/storage/envelope.ts';
+import { decodeEnvelope } from '../../src/storage/envelope.ts';
 import { listAll, type ObjectStore, readAll } from '../../src/storage/object-store.ts';
 
 interface StoredHeader {
@@ -34,7 +34,7 @@ export class Snapshot {
     this.cells = [...this.objects].flatMap(([key, { bytes }]) => {
       const match = /^repositories\/(.+)\/_(blobs|manifests|tags|referrers)\/(.+)$/.exec(key);
       if (match === null || bytes.length === 0) return [];
-      const frame = decodeFrame(bytes);
+      const frame = decodeEnvelope(bytes);
       return [
         { repository: match[1]!, kind: match[2]!, name: match[3]!, header: frame.header as StoredHeader, bytes: frame.bytes },
       ];

@@ -15,7 +15,7 @@ export function judge(scenario: Scenario, world: World, snapshot: Snapshot): str
     wrong.push(...judgePush(intent, others(intent), snapshot));
     if (scenario.lost !== undefined && !snapshot.isReadable(intent.repository, scenario.lost))
       wrong.push(`${scenario.lost} was pushed to ${intent.repository}, and its bytes are not there`);
-    // Collection that ends midway may have left that to the next.
+    // Garbage collection that ends midway may have left that to the next.
     if (isCalm && snapshot.has(intent.repository, 'manifests', intent.digest) && !snapshot.isListed(intent.repository))
       wrong.push(`${intent.repository} was pushed to, and is not in the catalog`);
   }

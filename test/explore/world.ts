@@ -235,7 +235,11 @@ let bucketRecord: Promise<Uint8Array> | undefined;
 
 async function recordOfNewBucket(): Promise<Uint8Array> {
   const store = new MemoryStore();
-  await new BucketInfo(store, STORE_NAME, { clock: () => new Date(0), wait: async () => undefined, random: () => 0 }).abilities();
+  await new BucketInfo(store, STORE_NAME, {
+    clock: () => new Date(0),
+    wait: async () => undefined,
+    random: () => 0,
+  }).capabilities();
   return readAll((await store.get(SYSTEM_KEY))!.body);
 }
 

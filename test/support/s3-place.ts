@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ListPartsCommand } from '@aws-sdk/client-s3';
 import { inject } from 'vitest';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
-import { rootedStore } from '../../src/storage/prefixed.ts';
+import { prefixedStore } from '../../src/storage/prefixed.ts';
 import { S3Store } from '../../src/storage/s3.ts';
 import { openBucket, s3Client, type S3Settings } from './buckets.ts';
 import { type CountingProxy, startCountingProxy } from './counting-proxy.ts';
@@ -49,7 +49,7 @@ export async function openS3Place(): Promise<S3Place> {
       REGISTRY_STORAGE_S3_ROOTDIRECTORY: root,
     },
     traffic,
-    store: rootedStore(store, root),
+    store: prefixedStore(store, root),
     isOpen: async ({ key, multipartId }) => {
       try {
         await client.send(new ListPartsCommand({ Bucket: bucket, Key: key, UploadId: multipartId }));

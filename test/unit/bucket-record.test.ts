@@ -24,21 +24,21 @@ test('a storage that ignores conditions is refused, nothing is written down, and
     put: (key, bytes) => store.put(key, bytes),
     putVerified: (key, body, expected) => store.putVerified(key, body, expected),
   });
-  await expect(infoOf(careless).abilities()).rejects.toMatchObject({ kind: 'misconfigured' });
+  await expect(infoOf(careless).capabilities()).rejects.toMatchObject({ kind: 'misconfigured' });
   expect([...store.objects()]).toEqual([]);
-  expect(await infoOf(store).abilities()).toEqual(ABLE);
+  expect(await infoOf(store).capabilities()).toEqual(ABLE);
 });
 
 test('a storage that an earlier version found able is probed once more, and the secret is kept', async () => {
   const { store, take } = countingStore(new MemoryStore());
   await write(store, EARLIER);
   take();
-  expect(await infoOf(store).abilities()).toEqual(ABLE);
+  expect(await infoOf(store).capabilities()).toEqual(ABLE);
   expect(take()).toHaveLength(1 + 26);
   // The earlier version reads it: what it knows is where it was.
   expect(await read(store)).toEqual({ ...EARLIER, stores: { one: { verifiesSha256: true, probe: 2 } } });
   take();
-  expect(await infoOf(store).abilities()).toEqual(ABLE);
+  expect(await infoOf(store).capabilities()).toEqual(ABLE);
   expect(take()).toEqual(['get']);
 });
 
@@ -46,7 +46,7 @@ test('a storage that a later version found able is not probed', async () => {
   const { store, take } = countingStore(new MemoryStore());
   await write(store, { ...EARLIER, stores: { one: { verifiesSha256: false, probe: 3 } } });
   take();
-  expect(await infoOf(store).abilities()).toMatchObject({ verifiesSha256: false });
+  expect(await infoOf(store).capabilities()).toMatchObject({ verifiesSha256: false });
   expect(take()).toEqual(['get']);
 });
 
@@ -61,7 +61,7 @@ test('the secret of a bucket is read without a write: those who only pull need n
 test('a bucket reached under another name is probed anew, its secret kept', async () => {
   const store = new MemoryStore();
   const secret = await infoOf(store).secret();
-  expect(await infoOf(store, 'another').abilities()).toEqual(ABLE);
+  expect(await infoOf(store, 'another').capabilities()).toEqual(ABLE);
   expect(await infoOf(store, 'another').secret()).toBe(secret);
   expect((await read(store)).stores).toEqual({ one: ABLE, another: ABLE });
 });
@@ -83,7 +83,7 @@ test('a bucket of another layout is refused', async () => {
 test('requests to one isolate that come at once probe once', async () => {
   const { store, take } = countingStore(new MemoryStore());
   const info = infoOf(store);
-  const found = await Promise.all(Array.from({ length: 100 }, () => info.abilities()));
+  const found = await Promise.all(Array.from({ length: 100 }, () => info.capabilities()));
   expect(found).toEqual(Array.from({ length: 100 }, () => ABLE));
   expect(take().filter((name) => name === 'putVerified')).toHaveLength(4 * 5 + 1);
 });
@@ -100,7 +100,7 @@ test('requests that wait for a probe fail with it, and the next one probes', asy
   expect(results.map(({ status }) => status)).toEqual(Array(10).fill('rejected'));
   expect(take().filter((name) => name === 'putVerified')).toHaveLength(5);
   isDown = false;
-  expect(await info.abilities()).toEqual(ABLE);
+  expect(await info.capabilities()).toEqual(ABLE);
 });
 
 test('a request takes over where the one that probes has died', async () => {
@@ -116,5 +116,5 @@ test('a request takes over where the one that probes has died', async () => {
   void info.secret();
   await new Promise((resolve) => setImmediate(resolve));
   isFirst = false;
-  expect(await info.abilities()).toEqual(ABLE);
+  expect(await info.capabilities()).toEqual(ABLE);
 });

@@ -1,5 +1,5 @@
 /**
- * Collection in slices comes to its end however large the bucket is. In simulated time: a slice an hour, as the worker does.
+ * Garbage collection in slices comes to its end however large the bucket is. In simulated time: a slice an hour, as the worker does.
  * COLLECTION_SCALE=1 is 200,000 tags and 100,000 digests; CI takes a tenth, `npm test` a fiftieth.
  */
 import { describe, expect, test } from 'vitest';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/domain/digest.ts';
-import { LinkIndex } from '../../src/registry/blob-link-index.ts';
+import { BlobLinkIndex } from '../../src/registry/blob-link-index.ts';
 import { measureUsage } from '../../src/registry/usage.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
@@ -405,7 +405,7 @@ test('the hourly run collects nothing where that is switched off', async () => {
 });
 
 test('the index of links knows which repositories have a blob', () => {
-  const links = new LinkIndex();
+  const links = new BlobLinkIndex();
   const digests = Array.from({ length: 5000 }, (_, n) => digestOf(bytesOf(`${n}`)));
   for (const digest of digests) if (digest !== digests[7]) links.add('a' as RepositoryName, digest);
   for (const digest of digests) links.add('b' as RepositoryName, digest);

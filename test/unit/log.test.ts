@@ -9,7 +9,7 @@ afterEach(() => vi.restoreAllMocks());
 
 function lineOf(formatter: 'text' | 'json', fields: Record<string, string | number | undefined>): string {
   const printed = vi.spyOn(console, 'log').mockReturnValue(undefined);
-  createLog({ level: 'info', formatter, accessLog: true }, clock)('info', 'request', fields);
+  createLog({ level: 'info', formatter }, clock)('info', 'request', fields);
   expect(printed).toHaveBeenCalledOnce();
   const line = String(printed.mock.calls[0]?.[0]);
   printed.mockRestore();

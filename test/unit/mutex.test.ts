@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { Turns } from '../../src/auth/mutex.ts';
+import { Mutex } from '../../src/auth/mutex.ts';
 import { Unavailable } from '../../src/domain/unavailable.ts';
 
 const aMoment = () => new Promise<void>((resolve) => void setImmediate(resolve));
 const never = new Promise<never>(() => undefined);
 
 test('work is done one at a time, and each has its turn', async () => {
-  const turns = new Turns(aMoment);
+  const mutex = new Mutex(aMoment);
   let [now, most, done] = [0, 0, 0];
   const work = async (stillThere: () => void) => {
     now += 1;
@@ -18,26 +18,26 @@ test('work is done one at a time, and each has its turn', async () => {
     now -= 1;
     done += 1;
   };
-  await Promise.all(Array.from({ length: 5 }, () => turns.take(work)));
+  await Promise.all(Array.from({ length: 5 }, () => mutex.run(work)));
   expect([most, done]).toEqual([1, 5]);
 });
 
 test('a turn that failed is over', async () => {
-  const turns = new Turns(aMoment);
-  await expect(turns.take(async () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+  const mutex = new Mutex(aMoment);
+  await expect(mutex.run(async () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
   let waited = 0;
-  const counting = new Turns(async () => void (waited += 1));
-  await expect(counting.take(async () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
-  expect([await turns.take(async () => 'next'), await counting.take(async () => waited)]).toEqual(['next', 0]);
+  const counting = new Mutex(async () => void (waited += 1));
+  await expect(counting.run(async () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+  expect([await mutex.run(async () => 'next'), await counting.run(async () => waited)]).toEqual(['next', 0]);
 });
 
 test('a turn whose request was ended is taken over, by one of those who wait', async () => {
   let looks = 0;
-  const turns = new Turns(async () => {
+  const mutex = new Mutex(async () => {
     looks += 1;
     await aMoment();
   });
-  void turns.take(() => never);
+  void mutex.run(() => never);
   let most = 0;
   let now = 0;
   const work = async () => {
@@ -45,17 +45,17 @@ test('a turn whose request was ended is taken over, by one of those who wait', a
     await aMoment();
     now -= 1;
   };
-  await Promise.all([turns.take(work), turns.take(work)]);
+  await Promise.all([mutex.run(work), mutex.run(work)]);
   expect(most).toBe(1);
   expect(looks).toBeLessThan(100);
 });
 
 test("a turn that was taken over ends nobody else's when it comes back after all", async () => {
-  const turns = new Turns(aMoment);
+  const mutex = new Mutex(aMoment);
   const late = Promise.withResolvers<void>();
-  const first = turns.take(() => late.promise);
+  const first = mutex.run(() => late.promise);
   const order: string[] = [];
-  const other = turns.take(async (stillThere) => {
+  const other = mutex.run(async (stillThere) => {
     late.resolve();
     await first;
     for (let step = 0; step < 10; step += 1) {
@@ -65,20 +65,20 @@ test("a turn that was taken over ends nobody else's when it comes back after all
     order.push('second');
   });
   await first;
-  await Promise.all([other, turns.take(async () => void order.push('third'))]);
+  await Promise.all([other, mutex.run(async () => void order.push('third'))]);
   expect(order).toEqual(['second', 'third']);
 });
 
 test('who waits too long is told to come again', async () => {
-  const turns = new Turns(aMoment);
+  const mutex = new Mutex(aMoment);
   const over = new AbortController();
-  const busy = turns.take(async (stillThere) => {
+  const busy = mutex.run(async (stillThere) => {
     while (!over.signal.aborted) {
       stillThere();
       await aMoment();
     }
   });
-  await expect(turns.take(async () => undefined)).rejects.toThrow(Unavailable);
+  await expect(mutex.run(async () => undefined)).rejects.toThrow(Unavailable);
   over.abort();
   await busy;
 });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { Throttle } from '../../src/auth/throttle.ts';
 import { VerifiedTokens } from '../../src/auth/verified-tokens.ts';
 import { ENTRY_BYTES, RecentCache } from '../../src/lib/recent-cache.ts';
-import { encodeFrame } from '../../src/storage/envelope.ts';
+import { encodeEnvelope } from '../../src/storage/envelope.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { bytesOf, digestOf, OCI_INDEX, streamOf } from '../support/api-client.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
@@ -78,7 +78,7 @@ const endlessStore = () => {
       if (hex === undefined) return store.get(key);
       const facts = { version: 1, state: 'live', nonce: crypto.randomUUID(), digest: `sha256:${hex}`, size: 1 };
       const object = kind === 'blobs' ? `objects/sha256/${hex}/${crypto.randomUUID()}` : undefined;
-      const content = encodeFrame({ ...facts, mediaType: OCI_INDEX, object }, bytesOf(kind === 'blobs' ? '' : '{}'));
+      const content = encodeEnvelope({ ...facts, mediaType: OCI_INDEX, object }, bytesOf(kind === 'blobs' ? '' : '{}'));
       return { key, size: content.length, etag: '"1"', lastModified: new Date(), body: streamOf(content) };
     },
   });

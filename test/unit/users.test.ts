@@ -3,7 +3,7 @@ import type * as Bcrypt from 'bcryptjs';
 import { hashSync } from 'bcryptjs';
 import { expect, test, vi } from 'vitest';
 import { Throttle } from '../../src/auth/throttle.ts';
-import { Turns } from '../../src/auth/mutex.ts';
+import { Mutex } from '../../src/auth/mutex.ts';
 import { Users } from '../../src/auth/users.ts';
 import { parseHtpasswd } from '../../src/domain/htpasswd.ts';
 
@@ -27,7 +27,7 @@ function users(): Users {
   return new Users({
     load: async () => parseHtpasswd(file.join('\n')),
     throttle: new Throttle(options),
-    turns: new Turns(() => new Promise<void>((resolve) => void setImmediate(resolve))),
+    mutex: new Mutex(() => new Promise<void>((resolve) => void setImmediate(resolve))),
     clock: options.clock,
   });
 }

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { isSettingName, parseConfig } from '../../config/config.ts';
 import { ConfigError } from '../../config/error.ts';
 import { LaunchError } from '../launch-error.ts';
-import { readWranglerToml } from '../wrangler-toml.ts';
+import { readWranglerToml } from '../launcher/wrangler-toml.ts';
 
 const projectFolder = join(import.meta.dirname, '../../..');
 const KEPT_AS_SECRETS = ['REGISTRY_STORAGE_S3_ACCESSKEY', 'REGISTRY_STORAGE_S3_SECRETKEY'];

@@ -33,16 +33,16 @@ export const htpasswd: Command = {
   summary: "make and change a file of users, as Apache's htpasswd does",
   usage: USAGE,
   async run(args) {
-    const wish = parse(args);
-    if (wish.action === 'print') process.stdout.write(`${await newLine(wish)}\n`);
-    else await ACTIONS[wish.action](wish);
+    const options = parse(args);
+    if (options.action === 'print') process.stdout.write(`${await newLine(options)}\n`);
+    else await ACTIONS[options.action](options);
     return 0;
   },
 };
 
 type Action = 'create' | 'change' | 'delete' | 'verify';
 
-interface Wish {
+interface Options {
   readonly action: Action | 'print';
   /** Empty with `print`. */
   readonly path: string;
@@ -51,39 +51,39 @@ interface Wish {
   readonly cost: number;
 }
 
-const ACTIONS: Readonly<Record<Action, (wish: Wish) => Promise<void>>> = {
-  create: async (wish) => set(HtpasswdFile.empty(wish.path), wish),
-  change: async (wish) => set(await HtpasswdFile.read(wish.path), wish),
+const ACTIONS: Readonly<Record<Action, (options: Options) => Promise<void>>> = {
+  create: async (options) => set(HtpasswdFile.empty(options.path), options),
+  change: async (options) => set(await HtpasswdFile.read(options.path), options),
   delete: async ({ path, user }) => {
     const file = await HtpasswdFile.read(path);
     if (file.find(user) === undefined) return say(`User ${user} not found`);
     await file.delete(user);
     say(`Deleting password for user ${user}`);
   },
-  verify: async (wish) => {
-    const { path, user } = wish;
+  verify: async (options) => {
+    const { path, user } = options;
     const found = (await HtpasswdFile.read(path)).find(user);
     if (found === undefined) throw new CommandError(`user ${user} not found`, BAD_USER);
     if (!BCRYPT.test(found)) throw new CommandError(`the line of ${user} is not a bcrypt hash`, INVALID_FILE);
-    const password = await passwordOf(wish, ['Enter password: ']);
+    const password = await passwordOf(options, ['Enter password: ']);
     if (isTooLong(password) || !(await compare(password, found)))
       throw new CommandError('password verification failed', MISMATCH);
     say(`Password for user ${user} correct.`);
   },
 };
 
-async function set(file: HtpasswdFile, wish: Wish): Promise<void> {
-  const { user } = wish;
-  await file.set(user, await newLine(wish));
+async function set(file: HtpasswdFile, options: Options): Promise<void> {
+  const { user } = options;
+  await file.set(user, await newLine(options));
   say(`${file.find(user) === undefined ? 'Adding' : 'Updating'} password for user ${user}`);
 }
 
-async function newLine(wish: Wish): Promise<string> {
-  const password = await passwordOf(wish, ['New password: ', 'Re-type new password: ']);
+async function newLine(options: Options): Promise<string> {
+  const password = await passwordOf(options, ['New password: ', 'Re-type new password: ']);
   if (isTooLong(password))
     throw new CommandError(`a password has ${MAX_PASSWORD_BYTES} bytes at most: bcrypt takes no notice of others`, TOO_LONG);
   // bcryptjs writes `$2b$`, which is the same; Apache and its library know `$2y$`.
-  return `${wish.user}:${(await hash(password, wish.cost)).replace(/^\$2b\$/, '$2y$')}`;
+  return `${options.user}:${(await hash(password, options.cost)).replace(/^\$2b\$/, '$2y$')}`;
 }
 
 function isTooLong(password: string): boolean {
@@ -91,7 +91,7 @@ function isTooLong(password: string): boolean {
 }
 
 /** @param prompts - the second, if any, for the same again */
-async function passwordOf({ password }: Wish, prompts: readonly string[]): Promise<string> {
+async function passwordOf({ password }: Options, prompts: readonly string[]): Promise<string> {
   if (typeof password === 'object') return password.given;
   if (password === 'from stdin') return passwordFromStdin();
   const [first = '', again = first] = await askHidden(prompts);
@@ -128,7 +128,7 @@ const FLAGS = {
 const OTHER_KINDS = ['md5', 'crypt', 'sha1', 'plain', 'sha256', 'sha512'] as const;
 const ACTION_FLAGS = ['create', 'print', 'delete', 'verify'] as const;
 
-function parse(args: readonly string[]): Wish {
+function parse(args: readonly string[]): Options {
   const { values, positionals } = parseFlags(args);
   const other = OTHER_KINDS.find((kind) => values[kind]);
   if (other !== undefined) throw wrong(`-${FLAGS[other].short} is refused: Berth takes bcrypt alone`);

@@ -1,6 +1,6 @@
 /**
  * What the launcher itself is told by the shell: where to listen, where to keep things. The registry's own settings go to
- * the worker instead (config.ts).
+ * the worker instead (config/config.ts).
  */
 import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';

@@ -5,7 +5,7 @@ import { mention } from '../command.ts';
 import { type LaunchOptions, readLaunchOptions } from './launch-options.ts';
 import { readRegistry2Config } from './registry2-config.ts';
 import { localSettings } from './settings.ts';
-import { readWranglerToml, type WranglerConfig } from '../wrangler-toml.ts';
+import { readWranglerToml, type WranglerConfig } from './wrangler-toml.ts';
 
 export const projectFolder = join(import.meta.dirname, '../../..');
 

@@ -7,7 +7,7 @@ import type { LocalSetup } from './local-setup.ts';
 import { isOnLoopback, type LaunchOptions } from './launch-options.ts';
 import type { StoreAccess } from '../remote-store.ts';
 import { type Listener, WranglerProcess } from './wrangler-process.ts';
-import { localConfig } from '../wrangler-toml.ts';
+import { localConfig } from './wrangler-toml.ts';
 
 /** The worker on this machine, on a data folder that this process holds. */
 export class LocalWorker {

@@ -3,17 +3,17 @@ import { parseRange } from '../../domain/byte-range.ts';
 import { parseDigest } from '../../domain/digest.ts';
 import { parseRepositoryName } from '../../domain/reference.ts';
 import { contentHeaders, isUnmodified, notModified, rangeHeader } from '../content-response.ts';
-import { type AppEnv, checkDeletable, keepGoing, type Services } from '../context.ts';
+import { type AppEnv, checkDeletable, finishEvenIfClientLeaves, type Services } from '../context.ts';
 
 const OCTET_STREAM = 'application/octet-stream';
 /** A blob never changes: caches in front may keep it for a year, as registry:2's. */
 const BLOB_CACHING = 'max-age=31536000, no-transform';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-blobs */
-export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
+export function blobRoutes({ config, blobs, requireAccess }: Services): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
-  routes.get('/v2/:name{.+}/blobs/:digest', needs('pull'), async (c) => {
+  routes.get('/v2/:name{.+}/blobs/:digest', requireAccess('pull'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     const link = await blobs.resolve(name, parseDigest(c.req.param('digest')));
     const headers = {
@@ -39,10 +39,10 @@ export function blobRoutes({ config, blobs, needs }: Services): Hono<AppEnv> {
     });
   });
 
-  routes.delete('/v2/:name{.+}/blobs/:digest', needs('delete'), async (c) => {
+  routes.delete('/v2/:name{.+}/blobs/:digest', requireAccess('delete'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     checkDeletable(config, 'GET, HEAD');
-    await keepGoing(c, blobs.delete(name, parseDigest(c.req.param('digest'))));
+    await finishEvenIfClientLeaves(c, blobs.delete(name, parseDigest(c.req.param('digest'))));
     return c.body(null, 202);
   });
 

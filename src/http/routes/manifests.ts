@@ -5,17 +5,17 @@ import { parseNewReference, parseReference, parseRepositoryName, parseTag, type 
 import type { Intake } from '../../registry/uploads/part-reader.ts';
 import { readAtMost, type WholeBody } from '../../registry/body/whole-body.ts';
 import { contentHeaders, isUnmodified, notModified } from '../content-response.ts';
-import { type AppEnv, checkDeletable, checkWritable, keepGoing, type Services } from '../context.ts';
+import { type AppEnv, checkDeletable, checkWritable, finishEvenIfClientLeaves, type Services } from '../context.ts';
 import { warn } from '../warning.ts';
 
 /** Each costs three storage operations, and a header of all their names must still pass through proxies. */
 const MAX_TAGS = 50;
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests and #pushing-manifests */
-export function manifestRoutes({ config, manifests, intake, locate, needs }: Services): Hono<AppEnv> {
+export function manifestRoutes({ config, manifests, intake, locate, requireAccess }: Services): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
-  routes.get('/v2/:name{.+}/manifests/:reference', needs('pull'), async (c) => {
+  routes.get('/v2/:name{.+}/manifests/:reference', requireAccess('pull'), async (c) => {
     const manifest = await manifests.resolve(parseRepositoryName(c.req.param('name')), parseReference(c.req.param('reference')));
     const headers = contentHeaders(manifest.digest, manifest.mediaType, manifest.bytes.length);
     if (isUnmodified(c.req.raw, manifest.digest)) return notModified(headers);
@@ -23,7 +23,7 @@ export function manifestRoutes({ config, manifests, intake, locate, needs }: Ser
     return c.body(manifest.bytes as Uint8Array<ArrayBuffer>, 200, headers);
   });
 
-  routes.put('/v2/:name{.+}/manifests/:reference', needs('push'), async (c) => {
+  routes.put('/v2/:name{.+}/manifests/:reference', requireAccess('push'), async (c) => {
     checkWritable(config);
     const name = parseRepositoryName(c.req.param('name'));
     const reference = parseNewReference(c.req.param('reference'));
@@ -34,7 +34,7 @@ export function manifestRoutes({ config, manifests, intake, locate, needs }: Ser
       checkTaggedBytes(bytes.length, target.tags.length);
       return manifests.put(name, target, bytes, mediaTypeOf(c.req.header('Content-Type')));
     };
-    const { digest, subject, lacksForeignLayers } = await keepGoing(c, put().finally(release));
+    const { digest, subject, lacksForeignLayers } = await finishEvenIfClientLeaves(c, put().finally(release));
     if (reference.kind === 'tag' && moreTags.length > 0) warn(c, 'tag parameters are taken only with a digest in the path');
     if (lacksForeignLayers) warn(c, 'layers with urls are not all kept here: pulls depend on where the urls lead');
     return c.body(null, 201, {
@@ -45,10 +45,10 @@ export function manifestRoutes({ config, manifests, intake, locate, needs }: Ser
     });
   });
 
-  routes.delete('/v2/:name{.+}/manifests/:reference', needs('delete'), async (c) => {
+  routes.delete('/v2/:name{.+}/manifests/:reference', requireAccess('delete'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     checkDeletable(config, 'GET, HEAD, PUT');
-    await keepGoing(c, manifests.delete(name, parseReference(c.req.param('reference'))));
+    await finishEvenIfClientLeaves(c, manifests.delete(name, parseReference(c.req.param('reference'))));
     return c.body(null, 202);
   });
 

@@ -8,10 +8,10 @@ import { linkToNext } from '../paging.ts';
 import { parameter } from '../parameter.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers */
-export function referrerRoutes({ referrers, needs }: Services): Hono<AppEnv> {
+export function referrerRoutes({ referrers, requireAccess }: Services): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
-  routes.get('/v2/:name{.+}/referrers/:digest', needs('pull'), async (c) => {
+  routes.get('/v2/:name{.+}/referrers/:digest', requireAccess('pull'), async (c) => {
     const name = parseRepositoryName(c.req.param('name'));
     const subject = parseDigest(c.req.param('digest'));
     // A plus that is not escaped means a blank in a query, which no media type has (RFC 6838, section 4.2).

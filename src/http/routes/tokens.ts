@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono';
-import type { Accounts, GivenToken, TokenRequest } from '../../auth/htpasswd-authenticator.ts';
+import type { HtpasswdAuthenticator, GivenToken, TokenRequest } from '../../auth/htpasswd-authenticator.ts';
 import { readCredentials } from '../../auth/credentials.ts';
 import { Failure } from '../../domain/failure.ts';
 import type { Intake } from '../../registry/uploads/part-reader.ts';
@@ -12,7 +12,7 @@ import { TOKEN_PATH } from '../guard.ts';
  * Where docker login and every client get their tokens: https://distribution.github.io/distribution/spec/auth/token/ (GET) and
  * https://distribution.github.io/distribution/spec/auth/oauth/ (POST)
  */
-export function tokenRoutes(accounts: Accounts, addressOf: AddressOf, intake: Intake): Hono {
+export function tokenRoutes(accounts: HtpasswdAuthenticator, addressOf: AddressOf, intake: Intake): Hono {
   const routes = new Hono();
 
   const forPassword = (c: Context, user: string, password: string, request: TokenRequest) =>
@@ -23,7 +23,7 @@ export function tokenRoutes(accounts: Accounts, addressOf: AddressOf, intake: In
     const request = { scopes, wantsRefresh: c.req.query('offline_token') === 'true' };
     const credentials = readCredentials(c.req.header('Authorization'));
     if (credentials.kind === 'basic') return forPassword(c, credentials.user, credentials.password, request);
-    if (credentials.kind === 'none') return answer(c, accounts, accounts.tokenForStranger(request));
+    if (credentials.kind === 'none') return answer(c, accounts, accounts.tokenForAnonymous(request));
     throw new Failure('token-request-invalid', 'a token is given for a user and a password (Basic), or for nobody');
   });
 
@@ -34,7 +34,7 @@ export function tokenRoutes(accounts: Accounts, addressOf: AddressOf, intake: In
     const grant = field('grant_type');
     const [user, password] = [field('username'), field('password')];
     // As an empty name and password in a header.
-    if (grant === 'password' && user === '' && password === '') return answer(c, accounts, accounts.tokenForStranger(request));
+    if (grant === 'password' && user === '' && password === '') return answer(c, accounts, accounts.tokenForAnonymous(request));
     if (grant === 'password') return forPassword(c, user, password, request);
     if (grant === 'refresh_token') return answer(c, accounts, accounts.tokenForRefresh(field('refresh_token'), request));
     throw new Failure('token-request-invalid', 'grant_type must be password or refresh_token');
@@ -43,7 +43,7 @@ export function tokenRoutes(accounts: Accounts, addressOf: AddressOf, intake: In
   return routes;
 }
 
-async function answer(c: Context, { service }: Accounts, given: Promise<GivenToken>): Promise<Response> {
+async function answer(c: Context, { service }: HtpasswdAuthenticator, given: Promise<GivenToken>): Promise<Response> {
   try {
     return c.json(tokenBody(await given), 200, { 'Cache-Control': 'no-store' });
   } catch (error) {

@@ -3,12 +3,12 @@ import { algorithmOf, type Digest, parseAlgorithm, parseDigest } from '../../dom
 import { Failure } from '../../domain/failure.ts';
 import { findRepositoryName, parseRepositoryName, type RepositoryName } from '../../domain/reference.ts';
 import { offsetOf, type UploadState } from '../../domain/upload-session.ts';
-import { type AppEnv, checkWritable, keepGoing, type Services } from '../context.ts';
+import { type AppEnv, checkWritable, finishEvenIfClientLeaves, type Services } from '../context.ts';
 import { parameter } from '../parameter.ts';
 import { uploadBody } from '../upload-request.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs */
-export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Services): Hono<AppEnv> {
+export function uploadRoutes({ config, uploads, blobs, seal, locate, requireAccess }: Services): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
   const blobCreated = (c: Context, name: RepositoryName, digest: Digest) =>
@@ -27,7 +27,7 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Se
   /** Says with a 416 where the session goes on. */
   const whereToGoOn = async <T>(c: Context, state: UploadState, work: Promise<T>): Promise<T> => {
     try {
-      return await keepGoing(c, work);
+      return await finishEvenIfClientLeaves(c, work);
     } catch (error) {
       if (!(error instanceof Failure) || error.kind !== 'chunk-out-of-order') throw error;
       throw new Failure(error.kind, error.message, { detail: error.detail, headers: await sessionHeaders(c, state) });
@@ -37,7 +37,7 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Se
   const mayPull = (c: Context<AppEnv>, source: RepositoryName) =>
     c.get('caller').decide({ kind: 'repository', name: source, action: 'pull' }) === 'granted';
 
-  routes.post('/v2/:name{.+}/blobs/uploads', needs('push'), async (c) => {
+  routes.post('/v2/:name{.+}/blobs/uploads', requireAccess('push'), async (c) => {
     checkWritable(config, '');
     const name = parseRepositoryName(c.req.param('name'));
     const [mount, from, digest] = [parameter(c, 'mount'), parameter(c, 'from'), parameter(c, 'digest')];
@@ -50,21 +50,21 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Se
     }
     if (digest !== undefined) {
       const whole = parseDigest(digest);
-      await keepGoing(c, uploads.finish(uploads.begin(name, algorithmOf(whole)), whole, uploadBody(c.req.raw)));
+      await finishEvenIfClientLeaves(c, uploads.finish(uploads.begin(name, algorithmOf(whole)), whole, uploadBody(c.req.raw)));
       return blobCreated(c, name, whole);
     }
     const headers = await sessionHeaders(c, uploads.begin(name, algorithm));
     return c.body(null, 202, { ...headers, 'OCI-Chunk-Min-Length': String(config.storage.partBytes) });
   });
 
-  routes.patch('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
+  routes.patch('/v2/:name{.+}/blobs/uploads/:session', requireAccess('push'), async (c) => {
     checkWritable(config);
     const state = await openSession(c);
     const next = await whereToGoOn(c, state, uploads.append(state, uploadBody(c.req.raw)));
     return c.body(null, 202, await sessionHeaders(c, next));
   });
 
-  routes.put('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
+  routes.put('/v2/:name{.+}/blobs/uploads/:session', requireAccess('push'), async (c) => {
     checkWritable(config);
     const state = await openSession(c);
     const digest = parseDigest(c.req.query('digest') ?? '');
@@ -72,13 +72,13 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, needs }: Se
     return blobCreated(c, state.repository, digest);
   });
 
-  routes.get('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
+  routes.get('/v2/:name{.+}/blobs/uploads/:session', requireAccess('push'), async (c) => {
     const state = await openSession(c);
     await uploads.checkAlive(state);
     return c.body(null, 204, await sessionHeaders(c, state));
   });
 
-  routes.delete('/v2/:name{.+}/blobs/uploads/:session', needs('push'), async (c) => {
+  routes.delete('/v2/:name{.+}/blobs/uploads/:session', requireAccess('push'), async (c) => {
     checkWritable(config);
     const state = await openSession(c);
     await uploads.cancel(state);

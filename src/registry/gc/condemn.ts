@@ -3,13 +3,13 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Pace } from '../../storage/pace.ts';
 
 /** What came of a cell that nothing needs: it was condemned, it died, or somebody wants it after all. */
-export interface Aged {
+export interface Condemned {
   readonly outcome: 'condemned' | 'dead' | 'left';
   /** Of what the cell stands for, in bytes. */
   readonly size: number;
 }
 
-export interface Ageing {
+export interface Condemnation {
   readonly store: ObjectStore;
   readonly pace: Pace;
   /** What was written since is left alone. */
@@ -25,11 +25,11 @@ export interface Ageing {
  *
  * @param beforeDeath - done while it can still be read
  */
-export async function age(
-  { store, pace, cutoff, liveCutoff, isDryRun }: Ageing,
+export async function condemn(
+  { store, pace, cutoff, liveCutoff, isDryRun }: Condemnation,
   key: string,
   beforeDeath: () => Promise<void> = async () => undefined,
-): Promise<Aged> {
+): Promise<Condemned> {
   const look = await lookAt(store, key);
   const isOld = ({ state, lastModified }: StoredCell) => lastModified < (state === 'live' ? liveCutoff : cutoff);
   const size = look.cell?.size ?? 0;

@@ -27,7 +27,7 @@ export interface CollectionOptions extends Omit<TurnOptions, 'report' | 'keys' |
  * A round may take any number of runs, and each comes further, however little it may take. Two runs at once are harmless, and a
  * run may end anywhere: everything it knows is in the bucket.
  */
-export class Collection {
+export class GarbageCollector {
   readonly #options: CollectionOptions;
   readonly #report = emptyReport();
 

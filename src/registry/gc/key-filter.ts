@@ -7,7 +7,7 @@ const GROWTH = 4;
 
 /**
  * A Bloom filter: which texts were added, in bounded space. `has` is true for each that was added, and by chance for a few
- * that were not. Collection asks it only where a wrong yes keeps garbage for a round; another round has another salt.
+ * that were not. Garbage collection asks it only where a wrong yes keeps garbage for a round; another round has another salt.
  *
  * It grows in layers, each four times the last, up to its limit; beyond that it is wrong more often.
  */

@@ -79,7 +79,7 @@ export class RepositoryReading {
     // Of a tag that was pushed since the hints were listed, its own push looks for the hint.
     const isSettled = listed.lastModified.getTime() < this.#context.mark.begunMs;
     if (isSettled && !this.#context.mark.hasHint(digest, tag))
-      await this.#context.tidy(() => tags.keepHint(this.#context.name, tag, digest));
+      await this.#context.tidy(() => tags.ensureHint(this.#context.name, tag, digest));
   }
 
   /** @returns false where it was pushed meanwhile */

@@ -16,7 +16,7 @@ import {
   referrersPrefix,
 } from '../../storage/keys.ts';
 import { CONNECTIONS, mapConcurrently } from '../../lib/map-concurrently.ts';
-import { age, type Ageing } from './condemn.ts';
+import { condemn, type Condemnation } from './condemn.ts';
 import { type Mark, PASSES, type Pass } from './mark.ts';
 import { RepositoryReading } from './repository-reading.ts';
 import { BATCH, type Listed, TurnContext, type TurnOptions } from './turn-context.ts';
@@ -67,14 +67,14 @@ export class RepositoryTurn {
     times: () => this.#reading.noteTimes(),
     tags: () => this.#reading.readTags(),
     'untagged manifests': () => this.#reading.readUntagged(),
-    'ageing manifests': () => this.#ageManifests(),
-    'ageing links': () => this.#ageLinks(),
-    'stale hints': () => this.#dropHints(),
+    'ageing manifests': () => this.#condemnManifests(),
+    'ageing links': () => this.#condemnLinks(),
+    'stale hints': () => this.#deleteHints(),
     'stale referrers': () => this.#dropReferrers(),
     catalog: () => this.#tidyCatalog(),
   };
 
-  async #ageManifests(): Promise<boolean> {
+  async #condemnManifests(): Promise<boolean> {
     const { graceMs, deleteUntagged, report } = this.#context.options;
     const afterSeconds = untaggedAfterSeconds(deleteUntagged, this.#rule);
     if (afterSeconds === undefined || !this.#context.mark.tracksKept) return true;
@@ -92,7 +92,7 @@ export class RepositoryTurn {
     });
   }
 
-  #ageLinks(): Promise<boolean> {
+  #condemnLinks(): Promise<boolean> {
     const { report } = this.#context.options;
     return this.#context.walk({
       prefix: blobsPrefix(this.#context.name),
@@ -100,7 +100,7 @@ export class RepositoryTurn {
       select: (listed) => this.#oldDigest(listed, (digest) => this.#context.mark.isNamed(digest)),
       handle: (digests) =>
         mapConcurrently(digests, CONNECTIONS, async (digest) => {
-          const { outcome, size } = await age(this.#ageing(this.#context.cutoff), blobKey(this.#context.name, digest));
+          const { outcome, size } = await condemn(this.#condemnation(this.#context.cutoff), blobKey(this.#context.name, digest));
           report.condemnedLinks += Number(outcome === 'condemned');
           report.deadLinks += Number(outcome === 'dead');
           report.unneededBytes += outcome === 'left' ? 0 : size;
@@ -109,7 +109,7 @@ export class RepositoryTurn {
   }
 
   /** Those of manifests that their tags no longer name. */
-  #dropHints(): Promise<boolean> {
+  #deleteHints(): Promise<boolean> {
     return this.#context.walk<Hint>({
       prefix: hintsPrefix(this.#context.name),
       batch: HINTS,
@@ -118,7 +118,8 @@ export class RepositoryTurn {
           digest !== undefined && this.#context.isOld({ lastModified }) && !this.#context.mark.isTagged(digest, tag);
         return isStale ? { digest, tag } : undefined;
       },
-      handle: (hints) => this.#context.tidy(() => this.#context.options.tags.dropHints(this.#context.name, hints), hints.length),
+      handle: (hints) =>
+        this.#context.tidy(() => this.#context.options.tags.deleteHints(this.#context.name, hints), hints.length),
     });
   }
 
@@ -160,7 +161,7 @@ export class RepositoryTurn {
     if (subject !== undefined && (await this.#isRenewed(subject))) return 'left';
     const leaveList = async (stillWanted: () => Promise<boolean>) =>
       subject === undefined ? undefined : referrers.remove(this.#context.name, subject, digest, stillWanted);
-    const { outcome } = await age(this.#ageing(liveCutoff), key, () => leaveList(async () => true));
+    const { outcome } = await condemn(this.#condemnation(liveCutoff), key, () => leaveList(async () => true));
     if (outcome === 'dead' && !isDryRun) await leaveList(() => this.#context.isGone(digest));
     return outcome;
   }
@@ -177,7 +178,7 @@ export class RepositoryTurn {
     return false;
   }
 
-  #ageing(liveCutoff: Date): Ageing {
+  #condemnation(liveCutoff: Date): Condemnation {
     const { store, pace, isDryRun } = this.#context.options;
     return { store, pace, cutoff: this.#context.cutoff, liveCutoff, isDryRun };
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { COLLECTION_KEY, COLLECTION_STATE_KEY } from '../../storage/keys.ts';
-import { decodeFrame, encodeFrame } from '../../storage/envelope.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../storage/envelope.ts';
 import { type ObjectStore, readAll, StoreError } from '../../storage/object-store.ts';
 import { Look, lookHeader } from './look.ts';
 import { Mark, markHeader } from './mark.ts';
@@ -73,7 +73,7 @@ function encodeState({ round, sightings, mark, look }: CollectionState): Uint8Ar
     content.set(bytes, offset);
     offset += bytes.length;
   }
-  return encodeFrame(fields, content);
+  return encodeEnvelope(fields, content);
 }
 
 /**
@@ -81,7 +81,7 @@ function encodeState({ round, sightings, mark, look }: CollectionState): Uint8Ar
  * @returns undefined where another version wrote it
  */
 function decodeState(content: Uint8Array, writtenAt: Date): CollectionState | undefined {
-  const frame = content.length === 0 ? undefined : decodeFrame(content);
+  const frame = content.length === 0 ? undefined : decodeEnvelope(content);
   const parsed = header.safeParse(frame?.header);
   if (frame === undefined || !parsed.success) return undefined;
   const { round, mark, look } = parsed.data;

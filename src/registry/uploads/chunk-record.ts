@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { z } from 'zod';
-import { decodeFrame, encodeFrameInPlace } from '../../storage/envelope.ts';
+import { decodeEnvelope, encodeEnvelopeInPlace } from '../../storage/envelope.ts';
 import { StoreError, type StoredObject } from '../../storage/object-store.ts';
 import { type ByteSource, fromStore, peek } from '../body/byte-source.ts';
 
@@ -41,7 +41,7 @@ export type ChunkHeader = Omit<z.infer<typeof header>, 'version'>;
 /** @param own - at the start of a buffer that is the record's from now on */
 export function encodeRecord(fields: ChunkHeader, own: Uint8Array): Uint8Array {
   const versioned: z.input<typeof header> = { version: 2, ...fields };
-  return encodeFrameInPlace(versioned, own);
+  return encodeEnvelopeInPlace(versioned, own);
 }
 
 export interface OpenRecord {
@@ -67,7 +67,7 @@ export async function openRecord({ size, body }: Pick<StoredObject, 'size' | 'bo
     read = Buffer.concat([read, piece.first]);
   }
   try {
-    const frame = decodeFrame(read);
+    const frame = decodeEnvelope(read);
     const { version: _, ...fields } = header.parse(frame.header);
     const own = [fromStore(new Blob([frame.bytes]).stream()), source];
     return { header: fields, bytes: size - (read.length - frame.bytes.length), own };

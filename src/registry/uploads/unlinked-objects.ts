@@ -5,7 +5,7 @@ import { type BlobWriter, digestMismatch, type WrittenBlob } from './blob-writer
 import { unknownUpload } from './pieces.ts';
 
 /**
- * Objects that were stored for a session and that no link holds so far. Collection frees what no link held at two looks a
+ * Objects that were stored for a session and that no link holds so far. Garbage collection frees what no link held at two looks a
  * grace period apart. So an object that an earlier request stored is linked only while it is young, however long its
  * session lives: half a grace period, for this isolate's clock may be wrong by a quarter, and the link must be written too.
  */

@@ -69,7 +69,7 @@ export class Uploads {
    */
   async finish(state: UploadState, digest: Digest, body: UploadBody): Promise<void> {
     checkChunk(state, body);
-    await this.#bucket.abilities();
+    await this.#bucket.capabilities();
     const finished = await this.#write(state, digest, body).catch(async (error: unknown) => {
       // The answer to an earlier PUT was lost: the blob is there, and the session's records are gone.
       if (error instanceof Failure && error.kind === 'upload-unknown' && (await this.#blobs.has(state.repository, digest)))
@@ -122,7 +122,7 @@ export class Uploads {
   async #writeWhole(digest: Digest, { stream, length }: UploadBody): Promise<WrittenBlob> {
     const algorithm = algorithmOf(digest);
     if (stream === null) return this.#writer.writeBytes(NO_BYTES, [algorithm], digest);
-    const { verifiesSha256 } = await this.#bucket.abilities();
+    const { verifiesSha256 } = await this.#bucket.capabilities();
     if (verifiesSha256 && algorithm === 'sha256' && length !== undefined && length <= MAX_SINGLE_PUT_BYTES)
       return this.#writer.writeVerified(stream, length, digest);
     return this.#writer.writeStream(stream, [algorithm], digest);

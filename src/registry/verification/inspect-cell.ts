@@ -2,14 +2,14 @@ import { lookAt, type StoredCell } from '../../storage/cell.ts';
 import { isStoreError, type ObjectStore } from '../../storage/object-store.ts';
 
 /** What stands where a cell should. */
-export interface Examined {
+export interface InspectedCell {
   readonly cell?: StoredCell;
   /** True also for what can't be read; false for nothing, and for a tombstone. */
   readonly isThere: boolean;
   readonly problem?: string;
 }
 
-export async function examineCell(store: ObjectStore, key: string): Promise<Examined> {
+export async function inspectCell(store: ObjectStore, key: string): Promise<InspectedCell> {
   try {
     const { cell } = await lookAt(store, key);
     return cell === undefined ? { isThere: false } : { cell, isThere: true };

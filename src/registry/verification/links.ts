@@ -3,9 +3,9 @@ import type { RepositoryName } from '../../domain/reference.ts';
 import { type Cell, restoreCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey } from '../../storage/keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import type { LinkIndex } from '../blob-link-index.ts';
+import type { BlobLinkIndex } from '../blob-link-index.ts';
 import { type ExpectedObject, type ObjectProblem, problemOfObject } from './bytes.ts';
-import { examineCell } from './inspect-cell.ts';
+import { inspectCell } from './inspect-cell.ts';
 import type { Finding } from './finding.ts';
 
 /** What is wrong with a link by itself, before its object is read. */
@@ -17,7 +17,7 @@ export function problemOfLink(digest: Digest, { cell, problem }: { cell?: Stored
 
 export function brokenLink(
   store: ObjectStore,
-  links: LinkIndex,
+  links: BlobLinkIndex,
   repository: RepositoryName,
   digest: Digest,
   problem: string,
@@ -29,7 +29,7 @@ export function brokenLink(
     name: digest,
     problem,
     category: 'corrupt',
-    stands: async () => problemOfLink(digest, await examineCell(store, key)) !== undefined,
+    stands: async () => problemOfLink(digest, await inspectCell(store, key)) !== undefined,
     repair: () => restoreLink(store, links, repository, digest, (current) => current?.digest !== digest),
   };
 }
@@ -40,7 +40,7 @@ export function brokenLink(
  */
 export function brokenObject(
   store: ObjectStore,
-  links: LinkIndex,
+  links: BlobLinkIndex,
   repository: RepositoryName,
   { object, digest }: ExpectedObject,
   problem: ObjectProblem,
@@ -51,7 +51,7 @@ export function brokenObject(
     kind: 'blob',
     name: digest,
     ...problem,
-    stands: async () => (await examineCell(store, key)).cell?.object === object,
+    stands: async () => (await inspectCell(store, key)).cell?.object === object,
     repair: async () => {
       await restoreLink(store, links, repository, digest, (current) => current?.object === object);
       if (problem.category === 'corrupt') return undefined;
@@ -64,12 +64,12 @@ export function brokenObject(
 /** What a manifest names, and its repository has not. */
 export function missingReference(
   store: ObjectStore,
-  links: LinkIndex,
+  links: BlobLinkIndex,
   repository: RepositoryName,
   { digest, kind }: { readonly digest: Digest; readonly kind: 'blob' | 'child' },
   parent: Digest,
 ): Finding {
-  const isThere = async (key: string) => (await examineCell(store, key)).isThere;
+  const isThere = async (key: string) => (await inspectCell(store, key)).isThere;
   return {
     repository,
     kind: kind === 'child' ? 'manifest' : 'blob',
@@ -88,14 +88,14 @@ export function missingReference(
 /** Lets the repository's link name an object that another's link names, and whose bytes are right. */
 async function restoreLink(
   store: ObjectStore,
-  links: LinkIndex,
+  links: BlobLinkIndex,
   repository: RepositoryName,
   digest: Digest,
   isBroken: (current: StoredCell | undefined) => boolean,
 ): Promise<void> {
   for (const other of links.repositoriesWith(digest)) {
     if (other === repository) continue;
-    const { cell } = await examineCell(store, blobKey(other, digest));
+    const { cell } = await inspectCell(store, blobKey(other, digest));
     const { object, size } = cell ?? {};
     if (cell?.digest !== digest || object === undefined || size === undefined) continue;
     if ((await problemOfObject(store, { object, digest, size })) !== undefined) continue;

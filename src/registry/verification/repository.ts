@@ -5,11 +5,11 @@ import type { RepositoryName, Tag } from '../../domain/reference.ts';
 import { restoreCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey, tagKey } from '../../storage/keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import type { LinkIndex } from '../blob-link-index.ts';
+import type { BlobLinkIndex } from '../blob-link-index.ts';
 import { CONNECTIONS, mapConcurrently } from '../../lib/map-concurrently.ts';
 import type { ListedRepository } from '../repository-listing.ts';
 import { type ExpectedObject, isOf } from './bytes.ts';
-import { type Examined, examineCell } from './inspect-cell.ts';
+import { type InspectedCell, inspectCell } from './inspect-cell.ts';
 import type { Finding } from './finding.ts';
 import { brokenLink, missingReference, problemOfLink } from './links.ts';
 
@@ -21,10 +21,10 @@ export interface ExaminedRepository {
 }
 
 /** Reads every manifest, tag and link of a repository: one operation each. */
-export async function examineRepository(
+export async function inspectRepository(
   store: ObjectStore,
   { name, manifests, tags, blobs }: ListedRepository,
-  links: LinkIndex,
+  links: BlobLinkIndex,
 ): Promise<ExaminedRepository> {
   const objects: ExpectedObject[] = [];
   const here = { manifests: new Set(manifests), blobs: new Set(blobs) };
@@ -32,20 +32,20 @@ export async function examineRepository(
     here.blobs.has(digest) || (kind === 'child' && here.manifests.has(digest));
 
   const examineManifest = async (digest: Digest): Promise<Finding[]> => {
-    const examined = await examineCell(store, manifestKey(name, digest));
+    const examined = await inspectCell(store, manifestKey(name, digest));
     const problem = problemOfManifest(digest, examined);
     if (problem !== undefined) return [brokenManifest(store, name, digest, tags, problem)];
     const missing = referencesOf(examined.cell).filter((reference) => reference.isRequired && !isHere(reference));
     return missing.map((reference) => missingReference(store, links, name, reference, digest));
   };
   const examineTag = async (tag: Tag): Promise<Finding[]> => {
-    const { cell, isThere } = await examineCell(store, tagKey(name, tag));
+    const { cell, isThere } = await inspectCell(store, tagKey(name, tag));
     if (!isThere) return [];
     if (cell === undefined || !isOf(cell.digest, cell.bytes)) return [brokenTag(store, name, tag, cell?.digest)];
     return here.manifests.has(cell.digest) ? [] : [missingManifest(store, name, tag, cell)];
   };
   const examineLink = async (digest: Digest): Promise<Finding[]> => {
-    const examined = await examineCell(store, blobKey(name, digest));
+    const examined = await inspectCell(store, blobKey(name, digest));
     const problem = problemOfLink(digest, examined);
     if (problem !== undefined) return [brokenLink(store, links, name, digest, problem)];
     const { object, size } = examined.cell ?? {};
@@ -61,7 +61,7 @@ export async function examineRepository(
   return { findings, objects, counts: { manifests: manifests.length, tags: tags.length, links: blobs.length } };
 }
 
-function problemOfManifest(digest: Digest, { cell, problem }: Examined): string | undefined {
+function problemOfManifest(digest: Digest, { cell, problem }: InspectedCell): string | undefined {
   if (problem !== undefined) return problem;
   if (cell === undefined) return undefined;
   if (cell.digest !== digest || !isOf(digest, cell.bytes)) return 'its bytes have another digest';
@@ -93,10 +93,10 @@ function brokenManifest(
     name: digest,
     problem,
     category: 'corrupt',
-    stands: async () => problemOfManifest(digest, await examineCell(store, key)) !== undefined,
+    stands: async () => problemOfManifest(digest, await inspectCell(store, key)) !== undefined,
     repair: async () => {
       for (const tag of tags) {
-        const { cell } = await examineCell(store, tagKey(repository, tag));
+        const { cell } = await inspectCell(store, tagKey(repository, tag));
         if (cell?.digest !== digest || !isOf(digest, cell.bytes)) continue;
         await restoreCell(store, key, cell, (current) => current !== undefined && !isOf(digest, current.bytes));
         return;
@@ -116,12 +116,12 @@ function brokenTag(store: ObjectStore, repository: RepositoryName, tag: Tag, dig
     problem: digest === undefined ? 'what stands there can not be read' : 'its bytes have another digest',
     category: 'corrupt',
     stands: async () => {
-      const { cell, problem } = await examineCell(store, key);
+      const { cell, problem } = await inspectCell(store, key);
       return problem !== undefined || isBroken(cell);
     },
     repair: async () => {
       if (digest === undefined) return;
-      const { cell } = await examineCell(store, manifestKey(repository, digest));
+      const { cell } = await inspectCell(store, manifestKey(repository, digest));
       if (cell !== undefined && isOf(digest, cell.bytes)) await restoreCell(store, key, cell, isBroken);
     },
   };
@@ -137,8 +137,8 @@ function missingManifest(store: ObjectStore, repository: RepositoryName, tag: Ta
     problem: `the tag ${tag} names it, and it is not here`,
     category: 'missing',
     stands: async () => {
-      const { cell } = await examineCell(store, tagKey(repository, tag));
-      return cell?.digest === seen.digest && !(await examineCell(store, key)).isThere;
+      const { cell } = await inspectCell(store, tagKey(repository, tag));
+      return cell?.digest === seen.digest && !(await inspectCell(store, key)).isThere;
     },
     repair: () => restoreCell(store, key, { ...seen, state: 'live' }, (current) => current === undefined),
   };

@@ -1,5 +1,5 @@
 import { CONNECTIONS, mapConcurrently } from '../../lib/map-concurrently.ts';
-import { LinkIndex } from '../blob-link-index.ts';
+import { BlobLinkIndex } from '../blob-link-index.ts';
 import { type ListedRepository, listRepositories } from '../repository-listing.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
 import { OBJECTS_PREFIX, parseObjectKey } from '../../storage/keys.ts';
@@ -7,7 +7,7 @@ import { listAll, type ObjectStore } from '../../storage/object-store.ts';
 import { type ExpectedObject, type ObjectProblem, problemOfObject } from './bytes.ts';
 import { type Finding, problemOf } from './finding.ts';
 import { brokenObject } from './links.ts';
-import { examineRepository } from './repository.ts';
+import { inspectRepository } from './repository.ts';
 import { emptyReport, type VerificationReport } from './report.ts';
 
 /** Objects that are read at once: what keeps the storage busy, with a hash to each. */
@@ -35,7 +35,7 @@ export interface VerificationOptions {
 export class Verification {
   readonly #options: VerificationOptions;
   readonly #report = emptyReport();
-  readonly #links = new LinkIndex();
+  readonly #links = new BlobLinkIndex();
   readonly #objects = new Map<string, ExpectedObject>();
   readonly #findings: Finding[] = [];
 
@@ -57,7 +57,7 @@ export class Verification {
     const { store, repositories } = this.#options;
     for (const digest of repository.blobs) this.#links.add(repository.name, digest);
     if (repositories !== undefined && !repositories.has(repository.name)) return;
-    const { findings, objects, counts } = await examineRepository(store, repository, this.#links);
+    const { findings, objects, counts } = await inspectRepository(store, repository, this.#links);
     this.#findings.push(...findings);
     for (const object of objects) this.#objects.set(object.object, object);
     this.#report.repositories += 1;

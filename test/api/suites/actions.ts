@@ -242,7 +242,7 @@ export const ACTIONS: readonly Action[] = [
         verify: async (client) => {
           for (const reference of [digest, 'latest', 'stable']) await expectGone(client, `/v2/${name}/manifests/${reference}`);
           const listed = await client.get(`/v2/${name}/tags/list`);
-          // Collection takes an empty repository from the catalog.
+          // Garbage collection takes an empty repository from the catalog.
           if (listed.status !== 404) expect(await listed.json()).toMatchObject({ tags: [] });
         },
       };
