@@ -1,15 +1,15 @@
 import type { RepositoryName } from '../domain/reference.ts';
 import { CATALOG_PREFIX, catalogKey, manifestsPrefix, nameOfCatalogKey } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 import { createMarker, type Pace } from '../storage/pace.ts';
 import { listNames, type NamePage, type PageRequest } from './name-page.ts';
 
 /** Which repositories there are: those that have been given a manifest. */
 export class Catalog {
-  readonly #store: ObjectStore;
+  readonly #store: SmallObjects;
   readonly #pace: Pace;
 
-  constructor(store: ObjectStore, pace: Pace) {
+  constructor(store: SmallObjects, pace: Pace) {
     this.#store = store;
     this.#pace = pace;
   }

@@ -1,5 +1,5 @@
 import { type Cell, type Change, createCell, lookAt, type StoredCell, updateCell } from '../storage/cell.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
+import type { SmallObjects } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 
 /**
@@ -7,11 +7,11 @@ import type { Pace } from '../storage/pace.ts';
  * a grace period; whoever relies on a cell that is condemned, or old enough to be condemned soon, writes it anew first.
  */
 export class Liveness {
-  readonly #store: ObjectStore;
+  readonly #store: SmallObjects;
   readonly #pace: Pace;
   readonly #freshMs: number;
 
-  constructor(store: ObjectStore, pace: Pace, gracePeriodSeconds: number) {
+  constructor(store: SmallObjects, pace: Pace, gracePeriodSeconds: number) {
     this.#store = store;
     this.#pace = pace;
     this.#freshMs = (gracePeriodSeconds * 1000) / 2;

@@ -7,7 +7,7 @@ import { Unfinished } from '../domain/unfinished.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
 import { type Cell, deleteCell, readCell, type StoredCell } from '../storage/cell.ts';
 import { blobKey, manifestKey } from '../storage/keys.ts';
-import { type ObjectStore, StoreError } from '../storage/object-store.ts';
+import { type SmallObjects, StoreError } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 import type { Catalog } from './catalog.ts';
 import type { Liveness } from './liveness.ts';
@@ -36,7 +36,7 @@ export interface PutManifest extends Manifest {
 
 /** Manifests: what is put is live in its repository with all that it names, and with all that names it. */
 export class Manifests {
-  readonly #store: ObjectStore;
+  readonly #store: SmallObjects;
   readonly #pace: Pace;
   readonly #bucket: BucketInfo;
   readonly #liveness: Liveness;
@@ -46,7 +46,7 @@ export class Manifests {
   readonly #recent: RecentCache<StoredManifest>;
 
   constructor(options: {
-    store: ObjectStore;
+    store: SmallObjects;
     pace: Pace;
     bucket: BucketInfo;
     liveness: Liveness;

@@ -11,7 +11,7 @@ import {
   referrerPrefix,
   referrersPrefix,
 } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 import { CONNECTIONS } from '../lib/map-concurrently.ts';
 
@@ -55,10 +55,10 @@ interface Batch {
 
 /** Which manifests name another as their subject: a cell for each, most of them read from the listing alone. */
 export class Referrers {
-  readonly #store: ObjectStore;
+  readonly #store: SmallObjects;
   readonly #pace: Pace;
 
-  constructor(store: ObjectStore, pace: Pace) {
+  constructor(store: SmallObjects, pace: Pace) {
     this.#store = store;
     this.#pace = pace;
   }

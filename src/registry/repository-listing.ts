@@ -1,7 +1,7 @@
 import type { Digest } from '../domain/digest.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
 import { findRepositoryKey, REPOSITORIES_PREFIX } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 
 /** The cells of one repository, as a listing tells them, without tombstones. */
 export interface ListedRepository {
@@ -12,7 +12,7 @@ export interface ListedRepository {
 }
 
 /** Every repository, from the bucket itself rather than the catalog: one listing a thousand keys. */
-export async function* listRepositories(store: ObjectStore): AsyncGenerator<ListedRepository> {
+export async function* listRepositories(store: SmallObjects): AsyncGenerator<ListedRepository> {
   let current: ListedRepository | undefined;
   for await (const { key, size } of listAll(store, REPOSITORIES_PREFIX)) {
     const found = findRepositoryKey(key);

@@ -5,7 +5,7 @@ import type { RepositoryName, Tag } from '../domain/reference.ts';
 import { Unfinished } from '../domain/unfinished.ts';
 import { type Cell, deleteCell, lookAt, type Look, placeCell, readCell, type StoredCell } from '../storage/cell.ts';
 import { taggedKey, taggedPrefix, tagKey, tagsPrefix } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 import { createMarker, type Pace } from '../storage/pace.ts';
 import type { Catalog } from './catalog.ts';
 import { CONNECTIONS, findConcurrently, mapConcurrently } from '../lib/map-concurrently.ts';
@@ -26,14 +26,14 @@ export type Moved = 'as seen' | 'after others' | 'overwritten';
 
 /** A repository's tags. Each is a cell of its own, with the manifest's bytes once more: a pull by tag is one read. */
 export class Tags {
-  readonly #store: ObjectStore;
+  readonly #store: SmallObjects;
   readonly #pace: Pace;
   readonly #catalog: Catalog;
   readonly #immutable: ImmutableTags;
   readonly #tagsADelete: TagsADelete;
 
   constructor(options: {
-    store: ObjectStore;
+    store: SmallObjects;
     pace: Pace;
     catalog: Catalog;
     immutable: ImmutableTags;

@@ -1,5 +1,5 @@
 import { deleteCell, lookAt, type StoredCell, updateCell } from '../../storage/cell.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { SmallObjects } from '../../storage/object-store.ts';
 import type { Pace } from '../../storage/pace.ts';
 
 /** What came of a cell that nothing needs: it was condemned, it died, or somebody wants it after all. */
@@ -10,7 +10,7 @@ export interface Condemned {
 }
 
 export interface Condemnation {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly pace: Pace;
   /** What was written since is left alone. */
   readonly cutoff: Date;

@@ -1,4 +1,4 @@
-import type { ListPage, ObjectInfo, ObjectStore } from '../../storage/object-store.ts';
+import type { ListPage, ObjectInfo, SmallObjects } from '../../storage/object-store.ts';
 
 /** Some 20,000 keys, about 10 MB. */
 const MAX_PAGES = 20;
@@ -13,12 +13,12 @@ interface Page extends ListPage {
  * listing. What it gives may be as old as itself.
  */
 export class ListingWindow {
-  readonly #store: ObjectStore;
+  readonly #store: SmallObjects;
   readonly #prefix: string;
   /** Each goes on where the one before ends. */
   #pages: Page[] = [];
 
-  constructor(store: ObjectStore, prefix: string) {
+  constructor(store: SmallObjects, prefix: string) {
     this.#store = store;
     this.#prefix = prefix;
   }

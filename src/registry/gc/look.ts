@@ -9,7 +9,7 @@ import {
   REPOSITORIES_PREFIX,
   type RepositoryKey,
 } from '../../storage/keys.ts';
-import { isStoreError, listAll, type ObjectInfo, type ObjectStore } from '../../storage/object-store.ts';
+import { isStoreError, listAll, type ObjectInfo, type SmallObjects } from '../../storage/object-store.ts';
 import { CONNECTIONS, mapConcurrently } from '../../lib/map-concurrently.ts';
 import type { Budget } from './budget.ts';
 import { fingerprintOf } from './fingerprints.ts';
@@ -34,7 +34,7 @@ export const lookHeader = z.object({
 type Header = z.output<typeof lookHeader>;
 
 export interface LookOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   /** What the last look has left. */
   readonly before: Sightings;
   readonly graceMs: number;
@@ -145,7 +145,7 @@ export class Look {
 
   /** It may have changed since it was listed: that counts as well. A link that can't be read may hold any of its blob's objects. */
   async #readHolder(
-    store: ObjectStore,
+    store: SmallObjects,
     key: string,
     digest: Digest,
     before: Sightings,

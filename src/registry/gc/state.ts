@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { COLLECTION_KEY, COLLECTION_STATE_KEY } from '../../storage/keys.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../storage/envelope.ts';
-import { type ObjectStore, readAll, StoreError } from '../../storage/object-store.ts';
+import { type SmallObjects, readAll, StoreError } from '../../storage/object-store.ts';
 import { Look, lookHeader } from './look.ts';
 import { Mark, markHeader } from './mark.ts';
 import { emptySightings, type Sightings, sightingsHeader, loadSightings, saveSightings } from './sightings.ts';
@@ -37,18 +37,18 @@ export interface CollectionState {
 /** It may have 32 MB. */
 const READ_TIMEOUT_MS = 60_000;
 
-export async function readState(store: ObjectStore): Promise<CollectionState> {
+export async function readState(store: SmallObjects): Promise<CollectionState> {
   const object = await store.get(COLLECTION_STATE_KEY);
   if (object === undefined) return { sightings: emptySightings(0) };
   return decodeState(await readAll(object.body, READ_TIMEOUT_MS), object.lastModified) ?? { sightings: emptySightings(0) };
 }
 
-export async function writeState(store: ObjectStore, state: CollectionState): Promise<void> {
+export async function writeState(store: SmallObjects, state: CollectionState): Promise<void> {
   await store.put(COLLECTION_STATE_KEY, encodeState(state));
 }
 
 /** @returns the moment of the call, by the storage's clock: cells carry its times */
-export async function storageTime(store: ObjectStore): Promise<number> {
+export async function storageTime(store: SmallObjects): Promise<number> {
   // Versions before this one read it, and begin a collection anew.
   await store.put(COLLECTION_KEY, new TextEncoder().encode(JSON.stringify({ version: 1, unheld: {} })));
   const written = await store.head(COLLECTION_KEY);

@@ -4,7 +4,7 @@ import type { RepositoryName } from '../../domain/reference.ts';
 import type { RetentionRules } from '../../domain/retention.ts';
 import { readCell } from '../../storage/cell.ts';
 import { findRepositoryKey, manifestKey, type RepositoryKey } from '../../storage/keys.ts';
-import type { ObjectInfo, ObjectStore } from '../../storage/object-store.ts';
+import type { ObjectInfo, SmallObjects } from '../../storage/object-store.ts';
 import type { Pace } from '../../storage/pace.ts';
 import type { Catalog } from '../catalog.ts';
 import type { Referrers } from '../referrers.ts';
@@ -18,7 +18,7 @@ import type { CollectionReport } from './report.ts';
 export const BATCH = 60;
 
 export interface TurnOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly pace: Pace;
   readonly catalog: Catalog;
   readonly tags: Tags;

@@ -1,6 +1,6 @@
 import { Failure } from '../../domain/failure.ts';
 import { chunkKey } from '../../storage/keys.ts';
-import type { ObjectStore, StoredObject } from '../../storage/object-store.ts';
+import type { SmallObjects, StoredObject } from '../../storage/object-store.ts';
 import { type ByteSource, fromStore } from '../body/byte-source.ts';
 import { type ChunkHeader, type ChunkMultipart, openRecord, type Piece } from './chunk-record.ts';
 import { CONNECTIONS } from '../../lib/map-concurrently.ts';
@@ -19,7 +19,7 @@ export interface Gathered {
 }
 
 /** @throws {Failure} upload-unknown where the record is gone */
-export async function standAt(store: ObjectStore, session: string, record: string): Promise<Standing> {
+export async function standAt(store: SmallObjects, session: string, record: string): Promise<Standing> {
   const { header, bytes, own } = await openRecord(known(await store.get(chunkKey(session, record))));
   return { ...header, pieces: [...header.pieces, { record, bytes }], own };
 }
@@ -48,7 +48,7 @@ export function leave({ own = [] }: Standing): void {
  * Opens the pieces. The first is read now, for it names the multipart upload; the others as their turn comes.
  * @throws {Failure} upload-unknown where one is gone, now or when it is read
  */
-export async function gather(store: ObjectStore, session: string, standing: Standing): Promise<Gathered> {
+export async function gather(store: SmallObjects, session: string, standing: Standing): Promise<Gathered> {
   const { pieces, own } = standing;
   const [first, ...others] = own === undefined ? pieces : pieces.slice(0, -1);
   if (first === undefined) return { multipart: standing.multipart, sources: own ?? [] };
@@ -62,7 +62,7 @@ export async function gather(store: ObjectStore, session: string, standing: Stan
   }
 }
 
-async function openPiece(store: ObjectStore, session: string, piece: Piece): Promise<Gathered> {
+async function openPiece(store: SmallObjects, session: string, piece: Piece): Promise<Gathered> {
   if ('object' in piece) {
     const { body } = known(await store.get(piece.object));
     return { multipart: undefined, sources: [fromStore(body)] };

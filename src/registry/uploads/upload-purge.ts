@@ -1,9 +1,9 @@
 import { mayHoldMultipart, UPLOADS_PREFIX } from '../../storage/keys.ts';
-import { listAll, type ObjectInfo, type ObjectStore, StoreError } from '../../storage/object-store.ts';
+import { listAll, type ObjectInfo, type SmallObjects, StoreError } from '../../storage/object-store.ts';
 import type { ChunkedBlob } from './chunked-blob.ts';
 
 export interface PurgeOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly chunked: ChunkedBlob;
   readonly clock: () => Date;
   readonly ageSeconds: number;
