@@ -2,7 +2,7 @@ import { type Algorithm, type Digest, Hasher, hexOf } from '../../domain/digest.
 import { Failure } from '../../domain/failure.ts';
 import { objectKey, streamedObjectKey } from '../../storage/keys.ts';
 import { isStoreError, type ObjectStore, type StoredObject } from '../../storage/object-store.ts';
-import { type ByteSource, fromClient, fromStore } from '../body/byte-source.ts';
+import { type ByteSource, ClientSource, StoreSource } from '../body/byte-source.ts';
 import { type Intake, type Part, PartReader } from './part-reader.ts';
 import { PartUploader } from './part-uploader.ts';
 
@@ -65,7 +65,7 @@ export class BlobWriter {
     algorithms: readonly Algorithm[],
     expected?: Digest,
   ): Promise<WrittenBlob> {
-    return this.writeSources([fromClient(stream, this.intake)], algorithms, expected);
+    return this.writeSources([new ClientSource(stream, this.intake)], algorithms, expected);
   }
 
   /** The same for a body that was looked into. */
@@ -119,7 +119,7 @@ export class BlobWriter {
    * @throws {StoreError} unavailable
    */
   async hashStored({ body }: StoredObject, algorithm: Algorithm): Promise<Digest> {
-    const reader = new PartReader(this.intake, this.partBytes, [fromStore(body)]);
+    const reader = new PartReader(this.intake, this.partBytes, [new StoreSource(body)]);
     const hasher = new Hasher([algorithm]);
     for (let part = await reader.next(); part !== undefined; part = await reader.next()) {
       hasher.update(part.bytes);

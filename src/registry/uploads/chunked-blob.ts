@@ -118,7 +118,7 @@ export class ChunkedBlob {
    */
   async abort(session: string, from: Standing): Promise<string[]> {
     const { multipart, sources } = await gather(this.#writer.store, session, from);
-    for (const source of sources) source.leave(undefined);
+    for (const source of sources) source.leave();
     for (const each of [multipart, await this.#multiparts.shared(session)]) await this.#multiparts.abort(each);
     return [multipartKey(session), ...keysOf(session, [...recordsOf(from), ...from.consumed])];
   }
@@ -129,7 +129,7 @@ export class ChunkedBlob {
    */
   async abortRecord(record: StoredObject): Promise<void> {
     const { header, own } = await openRecord(record);
-    for (const source of own) source.leave(undefined);
+    for (const source of own) source.leave();
     await this.#multiparts.abort(header.multipart);
   }
 

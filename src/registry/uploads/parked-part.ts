@@ -1,6 +1,6 @@
 import { chunkKey, pieceName } from '../../storage/keys.ts';
 import { type ObjectStore, StoreError } from '../../storage/object-store.ts';
-import { fromStore, OpenSource } from '../body/byte-source.ts';
+import { StoreSource } from '../body/byte-source.ts';
 import { encodeRecord } from './chunk-record.ts';
 
 /** Room to leave behind the bytes of a piece, for the record's header. */
@@ -52,14 +52,14 @@ export class ParkedPart {
     for (const piece of this.#pieces) {
       const object = await this.#store.get(piece.key, { offset: piece.headerBytes, length: piece.bytes });
       if (object === undefined) throw new StoreError('unexpected', `${piece.key} is missing`);
-      const open = new OpenSource(fromStore(object.body));
+      const source = new StoreSource(object.body);
       const end = filled + piece.bytes;
       while (filled < end) {
-        const { bytes, done } = await open.read(into, filled, end);
+        const { bytes, done } = await source.read(into, filled, end);
         filled += bytes;
         if (done && filled < end) throw new StoreError('unavailable', `${piece.key} ended early`);
       }
-      open.leave();
+      source.leave();
     }
   }
 

@@ -1,7 +1,7 @@
 import { Failure } from '../../domain/failure.ts';
 import { chunkKey } from '../../storage/keys.ts';
 import type { SmallObjects, StoredObject } from '../../storage/object-store.ts';
-import { type ByteSource, fromStore } from '../body/byte-source.ts';
+import { type ByteSource, StoreSource } from '../body/byte-source.ts';
 import { type ChunkHeader, type ChunkMultipart, openRecord, type Piece } from './chunk-record.ts';
 import { CONNECTIONS } from '../../lib/map-concurrently.ts';
 
@@ -41,7 +41,7 @@ export function recordsOf({ pieces }: ChunkHeader): string[] {
 
 /** Gives up what is open and will not be read. */
 export function leave({ own = [] }: Standing): void {
-  for (const source of own) source.leave(undefined);
+  leaveAll(own);
 }
 
 /**
@@ -54,7 +54,7 @@ export async function gather(store: SmallObjects, session: string, standing: Sta
   if (first === undefined) return { multipart: standing.multipart, sources: own ?? [] };
   try {
     const { multipart, sources } = await openPiece(store, session, first);
-    const between = inSequence(others.map((piece) => async () => (await openPiece(store, session, piece)).sources));
+    const between = new PieceSequence(others.map((piece) => async () => (await openPiece(store, session, piece)).sources));
     return { multipart, sources: [...sources, between, ...(own ?? [])] };
   } catch (error) {
     leave(standing);
@@ -65,7 +65,7 @@ export async function gather(store: SmallObjects, session: string, standing: Sta
 async function openPiece(store: SmallObjects, session: string, piece: Piece): Promise<Gathered> {
   if ('object' in piece) {
     const { body } = known(await store.get(piece.object));
-    return { multipart: undefined, sources: [fromStore(body)] };
+    return { multipart: undefined, sources: [new StoreSource(body)] };
   }
   const { header, own } = await openRecord(known(await store.get(chunkKey(session, piece.record))));
   return { multipart: header.multipart, sources: own };
@@ -74,49 +74,53 @@ async function openPiece(store: SmallObjects, session: string, piece: Piece): Pr
 /** One of a Worker's connections is the last piece's, which is open. */
 const AHEAD = CONNECTIONS - 1;
 
-/** Reads one after the other, and asks for the next few meanwhile. */
-function inSequence(openings: readonly (() => Promise<readonly ByteSource[]>)[]): ByteSource {
-  const waiting = [...openings];
-  const opened: Promise<readonly ByteSource[]>[] = [];
-  let current: ByteSource[] = [];
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  const advance = async () => {
-    while (current.length === 0 && (opened.length > 0 || waiting.length > 0)) {
-      for (const open of waiting.splice(0, AHEAD - opened.length)) {
-        const opening = open();
-        opening.catch(() => undefined); // Told when its turn comes.
-        opened.push(opening);
-      }
-      current = [...(await opened.shift()!)];
-    }
-    reader = current.shift()?.stream.getReader();
-  };
-  const stream: ReadableStream<Uint8Array> = new ReadableStream({
-    type: 'bytes',
-    pull: async (controller) => {
+/** Reads pieces one after the other. Opens the next few while one is read. */
+class PieceSequence implements ByteSource {
+  readonly waitedMs = 0;
+  readonly #unopened: (() => Promise<readonly ByteSource[]>)[];
+  readonly #opening: Promise<readonly ByteSource[]>[] = [];
+  readonly #current: ByteSource[] = [];
+
+  constructor(pieces: readonly (() => Promise<readonly ByteSource[]>)[]) {
+    this.#unopened = [...pieces];
+  }
+
+  async read(into: { buffer: ArrayBuffer }, offset: number, end: number): Promise<{ bytes: number; done: boolean }> {
+    try {
       for (;;) {
-        if (reader === undefined) await advance();
-        if (reader === undefined) {
-          controller.close();
-          controller.byobRequest?.respond(0);
-          return;
-        }
-        const { done, value } = await reader.read();
-        if (done) reader = undefined;
-        else if (value.length > 0) return controller.enqueue(value);
+        const source = this.#current[0] ?? (await this.#next());
+        if (source === undefined) return { bytes: 0, done: true };
+        const { bytes, done } = await source.read(into, offset, end);
+        if (done) this.#current.shift();
+        if (bytes > 0) return { bytes, done: false };
       }
-    },
-    cancel: async () => {
-      await reader?.cancel();
-      for (const source of [...current, ...(await Promise.allSettled(opened)).flatMap(valuesOf)]) source.leave(undefined);
-    },
-  });
-  const source = fromStore(stream);
-  return { ...source, broken: (cause) => (cause instanceof Failure ? cause : source.broken(cause)) };
+    } catch (error) {
+      this.leave();
+      throw error;
+    }
+  }
+
+  async #next(): Promise<ByteSource | undefined> {
+    while (this.#current.length === 0 && this.#opening.length + this.#unopened.length > 0) {
+      for (const open of this.#unopened.splice(0, AHEAD - this.#opening.length)) {
+        const opening = open();
+        opening.catch(() => undefined); // Thrown when its turn comes.
+        this.#opening.push(opening);
+      }
+      this.#current.push(...(await this.#opening.shift()!));
+    }
+    return this.#current[0];
+  }
+
+  leave(): void {
+    this.#unopened.length = 0;
+    leaveAll(this.#current.splice(0));
+    for (const opening of this.#opening.splice(0)) opening.then(leaveAll, () => undefined);
+  }
 }
 
-function valuesOf(settled: PromiseSettledResult<readonly ByteSource[]>): readonly ByteSource[] {
-  return settled.status === 'fulfilled' ? settled.value : [];
+function leaveAll(sources: readonly ByteSource[]): void {
+  for (const source of sources) source.leave();
 }
 
 function known(stored: StoredObject | undefined): StoredObject {

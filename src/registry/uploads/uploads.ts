@@ -7,7 +7,7 @@ import { cancelledKey, chunkKey, digestMarkerKey, parseObjectKey } from '../../s
 import { MAX_SINGLE_PUT_BYTES, type ObjectStore } from '../../storage/object-store.ts';
 import { type BlobWriter, digestMismatch, type WrittenBlob } from './blob-writer.ts';
 import type { Blobs } from '../blobs.ts';
-import { type ByteSource, fromClient, fromStore, peekByte } from '../body/byte-source.ts';
+import { type ByteSource, ClientSource } from '../body/byte-source.ts';
 import type { ChunkedBlob, Finished } from './chunked-blob.ts';
 import { standAt, type Standing, unknownUpload } from './pieces.ts';
 import { leaveToPurge } from './session-multiparts.ts';
@@ -139,10 +139,8 @@ export class Uploads {
   /** The body's bytes; no source where it turns out to be empty, which with chunked transfer encoding only a look tells. */
   async #sourcesOf({ stream, length }: UploadBody): Promise<ByteSource[]> {
     if (stream === null) return [];
-    const source = fromClient(stream, this.#writer.intake);
-    if (length !== undefined) return [source];
-    const peeked = await peekByte(source);
-    return peeked === undefined ? [] : [fromStore(new Blob([peeked.first]).stream()), peeked.rest];
+    const source = new ClientSource(stream, this.#writer.intake);
+    return length === undefined && (await source.isEmpty()) ? [] : [source];
   }
 
   /** Where the next body goes on. */
