@@ -22,10 +22,9 @@ export async function* listRepositories(store: ObjectStore): AsyncGenerator<List
       current = { name: found.name, blobs: [], manifests: [], tags: [] };
     }
     if (size === 0) continue;
-    const { kind, digest, tag } = found;
-    if (kind === 'blobs' && digest !== undefined) current.blobs.push(digest);
-    if (kind === 'manifests' && digest !== undefined) current.manifests.push(digest);
-    if (kind === 'tags') current.tags.push(tag);
+    if (found.kind === 'blob') current.blobs.push(found.digest);
+    if (found.kind === 'manifest') current.manifests.push(found.digest);
+    if (found.kind === 'tag') current.tags.push(found.tag);
   }
   if (current !== undefined) yield current;
 }
