@@ -140,7 +140,7 @@ export function compose(config: Config, platform: Platform): Registry {
   const unlinked = new UnlinkedObjects({ writer, clock, gracePeriodSeconds });
   const chunked = new ChunkedBlob({ writer, unlinked });
   const uploads = new Uploads({ store, bucket, blobs, writer, chunked, unlinked });
-  const catalog = new Catalog(store, pace);
+  const catalog = new Catalog({ store, pace });
   const immutable = new ImmutableTags(config.tags.immutable);
   const tags = new Tags({ store, pace, catalog, immutable, tagsADelete: platform.tagsADelete });
   const referrers = new Referrers(store, pace);

@@ -27,7 +27,7 @@ export function collector(config: Config, bucket: ObjectStore, pace: Pace) {
     const { deleteUntagged = false, isDryRun = false, slice, onRepository = () => undefined } = options;
     const budget = new Budget(slice ?? WHOLE, pace.clock);
     const store = budget.metered(bucket);
-    const catalog = new Catalog(store, pace);
+    const catalog = new Catalog({ store, pace });
     const immutable = new ImmutableTags(config.tags.immutable);
     const collection = new GarbageCollector({
       store,
