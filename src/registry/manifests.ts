@@ -143,7 +143,7 @@ export class Manifests {
     // A refused push must leave nothing behind, and a reference that is required may be renewed.
     if (hasImmutable) await looking;
     const [, hasAll] = await Promise.all([looking, this.#requireAll(name, manifest.references)]);
-    const [, { isNew }] = await Promise.all([eachMove((move) => move.writeHint()), liveness.putRenewed(key, cell, checkType)]);
+    const [, { isNew }] = await Promise.all([eachMove((move) => move.writeHint()), liveness.putOrRenew(key, cell, checkType)]);
     const describe = () => describeReferrer(manifest, digest, bytes.length);
     await Promise.all([eachMove((move) => move.write(isNew)), subject && referrers.add(name, subject, describe())]);
     const checking = hasImmutable ? this.#isThereAs(key, mediaType) : this.#isThere(key);

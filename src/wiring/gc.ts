@@ -34,7 +34,7 @@ export function collector(config: Config, bucket: ObjectStore, pace: Pace) {
       pace,
       catalog,
       tags: new Tags({ store, pace, catalog, immutable }),
-      referrers: new Referrers(store, pace),
+      referrers: new Referrers({ store, pace }),
       graceMs: config.storage.gracePeriodSeconds * 1000,
       deleteUntagged,
       retention: config.retention && new RetentionRules(config.retention),

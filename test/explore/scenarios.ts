@@ -156,7 +156,7 @@ const uploadSlowly =
     for (let look = 1; look <= 10; look += 1) {
       await pass(GRACE_MS * 0.15);
       try {
-        state = renew(await seal.open(sealed, REPOSITORY, state.session), services);
+        state = renew(await seal.unseal(sealed, REPOSITORY, state.session), services);
         await uploads.checkAlive(state);
         sealed = await seal.seal(state);
         if (closesAfter.includes(look)) return await uploads.finish(state, configDigest, bodyOf(missing));
@@ -208,7 +208,7 @@ const pullFrom = (repository: RepositoryName, { configDigest }: Image): Actor =>
   intent: { kind: 'read', repository },
   run: async ({ blobs }) => {
     try {
-      await blobs.open(repository, await blobs.resolve(repository, configDigest), undefined);
+      await blobs.read(repository, await blobs.resolve(repository, configDigest), undefined);
     } catch (error) {
       if (!(error instanceof Failure && error.kind === 'blob-unknown')) throw error;
     }
