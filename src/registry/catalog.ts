@@ -28,7 +28,7 @@ export class Catalog {
       keyOf: (name) => catalogKey(name as RepositoryName),
       nameOf: nameOfCatalogKey,
       isShown: ({ key }) => isVisible === undefined || isVisible(nameOfCatalogKey(key)),
-      tellsOfOthers: isVisible === undefined,
+      mayRevealHidden: isVisible === undefined,
     });
   }
 

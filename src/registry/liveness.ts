@@ -45,10 +45,10 @@ export class Liveness {
   }
 
   /**
-   * Writes a cell unless a fresh one of the same media type stands there. One operation if there is nothing at the key.
+   * Writes a cell unless there is a fresh one of the same media type. One operation if there is nothing at the key.
    *
    * @param check - throws if the current cell must not be overwritten
-   * @returns the cell that stands there now, and whether there was nothing before, not even a tombstone
+   * @returns the cell that is there now, and whether there was nothing before, not even a tombstone
    */
   async putOrRenew(
     key: string,

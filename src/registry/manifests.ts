@@ -113,7 +113,7 @@ export class Manifests {
    *
    * 1. looks: links that were renewed.
    * 2. hints and the manifest: hints that match no tag, and a manifest that no tag names.
-   * 3. tags and the subject's list: a push that is done but for the catalog, where the repository is new.
+   * 3. tags and the subject's list: a complete push, except that a new repository is not in the catalog yet.
    * 4. the catalog, and hints once more: garbage collection may have deleted both before the manifest was there.
    *
    * @param isBack - whether a refused delete restores it, also over a manifest that was stored meanwhile
@@ -197,7 +197,7 @@ export class Manifests {
    *
    * @returns the deleted manifest; undefined if there was none
    * @throws {Failure} tag-immutable
-   * @throws {Unfinished} if the manifest still stands, and has too many such tags for one call
+   * @throws {Unfinished} if the manifest is still there, and has too many such tags for one call
    */
   async #deleteUnlessKept(name: RepositoryName, digest: Digest): Promise<StoredCell | undefined> {
     const { store, pace, tags, referrers, recent } = this.#options;
@@ -258,7 +258,7 @@ export class Manifests {
 }
 
 const MAX_ATTEMPTS = 3;
-/** How many children of one index are looked for as a blob where their descriptor says manifest, or the other way round. */
+/** How many children of one index are looked for as a blob although their descriptor says manifest, or the other way round. */
 const MAX_SECOND_LOOKS = 25;
 
 function unknownManifest(name: RepositoryName, reference: Reference): Failure {

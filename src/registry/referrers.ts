@@ -67,7 +67,7 @@ export class Referrers {
   }
 
   /**
-   * Must be called after the referrer was stored. Always writes, also where the entry stands already, so that a concurrent
+   * Must be called after the referrer was stored. It always writes, even if the entry exists, so that a concurrent
    * delete of the referrer sees a new ETag.
    */
   async add(name: RepositoryName, subject: Digest, referrer: Referrer): Promise<void> {

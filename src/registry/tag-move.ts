@@ -36,7 +36,7 @@ export class TagMove {
 
   /**
    * Reads the tag.
-   * @throws {Failure} tag-immutable where it is immutable and names something else
+   * @throws {Failure} tag-immutable if it is immutable and names something else
    */
   async look(): Promise<void> {
     const { store, immutable, name, tag, manifest } = this.#options;
@@ -50,14 +50,14 @@ export class TagMove {
     return immutable.keeps(name, tag, manifest, this.#seen.cell);
   }
 
-  /** Writes the hint by which a delete of the manifest finds the tag. No operation where the tag named the manifest already. */
+  /** Writes the hint by which a delete of the manifest finds the tag. No operation if the tag named the manifest already. */
   async writeHint(): Promise<void> {
     const { store, pace } = this.#options;
     if (!this.#hadNamedIt) this.#hasNewHint = await createMarker(store, pace, this.#hintKey);
   }
 
   /**
-   * Writes the tag; the manifest must be stored before. It is written even where it names this manifest already, so that a
+   * Writes the tag; the manifest must be stored before. It is written even if it names this manifest already, so that a
    * concurrent delete of the manifest sees a new ETag.
    *
    * @param isManifestNew - whether nothing was stored at the manifest's key before this push

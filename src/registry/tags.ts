@@ -14,7 +14,7 @@ import { TagMove } from './tag-move.ts';
 
 /** How many tags one delete of a manifest handles. */
 export interface TagsADelete {
-  /** Tags that are deleted. Each costs three storage operations, and one more where more tags follow. */
+  /** Tags that are deleted. Each costs three storage operations, and one more if further tags follow. */
   readonly deleted: number;
   /** Immutable tags that are checked. Each is read twice. */
   readonly checked: number;
@@ -51,7 +51,7 @@ export class Tags {
       nameOf: (key) => key.slice(prefix.length),
       // A deleted tag's tombstone is empty.
       isShown: ({ size }) => size > 0,
-      tellsOfOthers: true,
+      mayRevealHidden: true,
     });
     if (tags.names.length === 0 && tags.next === undefined && !(await catalog.has(name)))
       throw new Failure('name-unknown', 'there is no such repository', { detail: { name } });

@@ -21,7 +21,7 @@ export interface PurgeReport {
   readonly failures: readonly string[];
 }
 
-/** The most that one run does: a listing for each page, and a read and an abort for each record that may hold a multipart upload. */
+/** The most listings of one run, and the most records that it reads because they may name a multipart upload. */
 const PAGES = 5;
 const READS = 200;
 

@@ -9,7 +9,8 @@
  * - A larger body without Content-Range: a multipart upload that no record names; at the end of the request, the object
  *   `objects/streamed/<uuid>`.
  * - A chunk that fills no part: a chunk record with its bytes, a piece (`uploads/<session>/<uuid>!`). If the session continues
- *   after a whole body, that body's object is its first piece. A body of unknown length becomes an object and a piece that names it.
+ *   after a whole body, that body's object is its first piece. A body of unknown length becomes an object, and a piece that
+ *   names it.
  * - A chunk that fills a part: full parts in a multipart upload, then a chunk record that names it (`uploads/<session>/<uuid>`).
  *   If the parts contain pieces, `uploads/<session>/multipart` names the upload before its first part.
  * - A part that is parked for lack of memory: pieces under a session id of their own, until the part is whole (parked-part.ts).
@@ -18,8 +19,9 @@
  *   (`uploads/<session>/<uuid>!<alg>`).
  * - DELETE: `uploads/<session>/cancelled`, after the multipart uploads were aborted and the records deleted.
  *
- * Garbage collection deletes objects without a link. The upload purge (upload-purge.ts) deletes everything below `uploads/`, and
- * aborts the multipart uploads that are named there. The bucket's own rule aborts the other ones.
+ * Garbage collection deletes unreferenced objects. For abandoned sessions, the upload purge (upload-purge.ts) aborts the
+ * multipart uploads that are named below `uploads/`, and deletes everything there. The bucket's own rule aborts other multipart
+ * uploads.
  */
 import { algorithmOf, type Algorithm, type Digest } from '../../domain/digest.ts';
 import { Failure } from '../../domain/failure.ts';
