@@ -27,14 +27,14 @@ export function collector(config: Config, bucket: ObjectStore, pace: Pace) {
     const { deleteUntagged = false, isDryRun = false, slice, onRepository = () => undefined } = options;
     const budget = new Budget({ ...(slice ?? WHOLE), clock: pace.clock });
     const store = budget.metered(bucket);
-    const catalog = new Catalog(store, pace);
+    const catalog = new Catalog({ store, pace });
     const immutable = new ImmutableTags(config.tags.immutable);
     const collection = new GarbageCollector({
       store,
       pace,
       catalog,
       tags: new Tags({ store, pace, catalog, immutable }),
-      referrers: new Referrers(store, pace),
+      referrers: new Referrers({ store, pace }),
       graceMs: config.storage.gracePeriodSeconds * 1000,
       deleteUntagged,
       retention: config.retention && new RetentionRules(config.retention),

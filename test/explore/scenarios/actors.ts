@@ -83,7 +83,7 @@ export const pullFrom = (repository: RepositoryName, { configDigest }: Image): A
   intent: { kind: 'read', repository },
   run: async ({ blobs }) => {
     try {
-      await blobs.open(repository, await blobs.resolve(repository, configDigest), undefined);
+      await blobs.read(repository, await blobs.resolve(repository, configDigest), undefined);
     } catch (error) {
       if (!(error instanceof Failure && error.kind === 'blob-unknown')) throw error;
     }

@@ -47,7 +47,7 @@ const uploadSlowly =
     for (let look = 1; look <= 10; look += 1) {
       await pass(GRACE_MS * 0.15);
       try {
-        state = renew(await seal.open(sealed, REPOSITORY, state.session), services);
+        state = renew(await seal.unseal(sealed, REPOSITORY, state.session), services);
         await uploads.checkAlive(state);
         sealed = await seal.seal(state);
         if (closesAfter.includes(look)) return await uploads.finish(state, configDigest, bodyOf(missing));
