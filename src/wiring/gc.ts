@@ -7,7 +7,7 @@ import { GarbageCollector } from '../registry/gc/garbage-collector.ts';
 import type { CollectionReport } from '../registry/gc/report.ts';
 import { Referrers } from '../registry/referrers.ts';
 import { Tags } from '../registry/tags.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
+import type { SmallObjects } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 
 export interface CollectOptions {
@@ -22,7 +22,7 @@ export interface CollectOptions {
 const WHOLE: SliceLimits = { operations: Infinity, seconds: Infinity };
 
 /** One run of garbage collection, what it does on the storage being paid for. */
-export function collector(config: Config, bucket: ObjectStore, pace: Pace) {
+export function collector(config: Config, bucket: SmallObjects, pace: Pace) {
   return async (options: CollectOptions = {}): Promise<CollectionReport> => {
     const { deleteUntagged = false, isDryRun = false, slice, onRepository = () => undefined } = options;
     const budget = new Budget({ ...(slice ?? WHOLE), clock: pace.clock });
