@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/error.ts';
-import { parseConfig, SETTINGS } from '../../src/config/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 import { ecKey, makeCertificate } from '../support/certificates.ts';
 import { publicJwk } from '../support/token-server.ts';
 
@@ -15,21 +16,23 @@ const S3 = {
 describe('settings', () => {
   test('have defaults for the embedded store', () => {
     const config = parseConfig({ PATH: '/bin', BUCKET: {} });
-    expect(config).toMatchObject({ storage: { kind: 'r2', s3: undefined, partBytes: 8_388_608, redirect: { enabled: false } } });
+    expect(config).toMatchObject({
+      storage: { isEmbedded: true, s3: undefined, partBytes: 8_388_608, redirect: { enabled: false } },
+    });
     expect(Object.isFrozen(config.storage.redirect)).toBe(true);
   });
 
   test('that name a bucket choose s3, redirecting for twenty minutes', () => {
     expect(parseConfig(S3).storage).toMatchObject({
-      kind: 's3',
+      isEmbedded: false,
       s3: { bucket: 'berth', region: 'us-east-1', forcePathStyle: true, timeoutMs: 3000 },
       redirect: { enabled: true, expiresInSeconds: 1200 },
     });
   });
 
   test('with r2 and S3 credentials both presign for the binding', () => {
-    const { kind, redirect } = parseConfig({ ...S3, REGISTRY_STORAGE: 'r2' }).storage;
-    expect({ kind, redirect: redirect.enabled }).toEqual({ kind: 'r2', redirect: true });
+    const { isEmbedded, redirect } = parseConfig({ ...S3, REGISTRY_STORAGE: 'r2' }).storage;
+    expect({ isEmbedded, redirect: redirect.enabled }).toEqual({ isEmbedded: true, redirect: true });
   });
 
   test("take registry:2's forms of values", () => {
