@@ -16,6 +16,7 @@ import { flag, hostNames, httpUrl, jwks, parsedBy, pem, plainText, text, wholeNu
 
 const MIB = 1024 * 1024;
 
+/** Where the registry keeps its data: storage/keys.ts. */
 const LAYOUT = /^(objects|repositories|catalog|uploads|system)\//;
 
 /** Every setting of this version. A test compares the names with docs/configuration.md. */
@@ -32,7 +33,7 @@ export const SETTINGS = {
     .transform((path) => path.replace(/^\/+|\/+$/g, ''))
     .refine(
       (path) => path.length <= 200 && /^([a-zA-Z0-9][a-zA-Z0-9._-]*(\/|$))*$/.test(path),
-      'must be a path of letters, digits, dots, dashes and underscores, 200 characters at most',
+      'must be a path of at most 200 letters, digits, dots, dashes and underscores',
     )
     .default(''),
   REGISTRY_STORAGE_S3_CHUNKSIZE: wholeNumber(5 * MIB, 16 * MIB).default(8 * MIB),
@@ -44,9 +45,9 @@ export const SETTINGS = {
     .default(20 * 60),
   REGISTRY_STORAGE_DELETE_ENABLED: flag.default(true),
   REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: z.enum(['inmemory', 'none'], 'must be inmemory or none').default('inmemory'),
-  REGISTRY_STORAGE_CACHE_AGE: duration.refine((seconds) => seconds <= 3600, 'must be 1h at most').default(60),
+  REGISTRY_STORAGE_CACHE_AGE: duration.refine((seconds) => seconds <= 3600, 'must be at most 1h').default(60),
   REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: duration
-    .refine((seconds) => seconds >= 3600, 'must be 1h at least')
+    .refine((seconds) => seconds >= 3600, 'must be at least 1h')
     .default(24 * 3600),
   REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: flag.default(false),
   REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED: flag.default(true),
@@ -58,7 +59,10 @@ export const SETTINGS = {
   REGISTRY_AUTH: z.enum(['none', 'htpasswd', 'token'], 'must be none, htpasswd or token').optional(),
   REGISTRY_AUTH_HTPASSWD: parsedBy(parseHtpasswd, (error) => error instanceof HtpasswdError).optional(),
   REGISTRY_AUTH_HTPASSWD_OBJECT: text
-    .refine((key) => !LAYOUT.test(key), 'must not be in a folder that the registry keeps')
+    .refine(
+      (key) => !LAYOUT.test(key),
+      'must not begin with objects/, repositories/, catalog/, uploads/ or system/: the registry keeps its data there',
+    )
     .optional(),
   REGISTRY_AUTH_HTPASSWD_REALM: plainText.default('Berth'),
   REGISTRY_AUTH_HTPASSWD_TOKENLIFETIME: duration
@@ -84,7 +88,7 @@ export const SETTINGS = {
     .transform((list) => list.split(',').map((secret) => secret.trim()))
     .refine(
       (secrets) => secrets.every((secret) => secret.length >= 16),
-      'must be 16 characters at least (several: separated by commas)',
+      'must have at least 16 characters (separate several secrets by commas)',
     )
     .default([]),
   REGISTRY_LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),

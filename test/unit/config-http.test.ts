@@ -45,7 +45,7 @@ test('REGISTRY_HTTP_ALLOWEDHOSTS takes host names in any form, and drops ports',
     'ä',
   ])
     expect(configErrorOf({ REGISTRY_HTTP_ALLOWEDHOSTS: `a.example,${wrong}` })).toBe(
-      `REGISTRY_HTTP_ALLOWEDHOSTS must be host names, separated by commas: "${wrong}" is none`,
+      `REGISTRY_HTTP_ALLOWEDHOSTS must be host names, separated by commas: "${wrong}" is not a host name`,
     );
-  expect(configErrorOf({ REGISTRY_HTTP_ALLOWEDHOSTS: 'a,' })).toContain('separated by commas: "" is none');
+  expect(configErrorOf({ REGISTRY_HTTP_ALLOWEDHOSTS: 'a,' })).toContain('separated by commas: "" is not a host name');
 });
