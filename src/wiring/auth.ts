@@ -1,5 +1,5 @@
 import { HtpasswdAuthenticator } from '../auth/htpasswd-authenticator.ts';
-import { type Authenticator, OPEN } from '../auth/authenticator.ts';
+import { type Authenticator, NO_AUTHENTICATION } from '../auth/authenticator.ts';
 import { ExternalTokens } from '../auth/external-tokens.ts';
 import { Throttle, type ThrottleOptions } from '../auth/throttle.ts';
 import { Tokens } from '../auth/tokens.ts';
@@ -13,34 +13,33 @@ import { type ObjectStore, readAll } from '../storage/object-store.ts';
 
 export interface AuthPlatform extends ThrottleOptions {
   readonly store: ObjectStore;
+  readonly randomId: () => string;
   readonly keys: (purpose: string) => KeyRing;
 }
 
-/** Makes what the settings ask for; a part of wiring/compose.ts. */
+/** Creates the authenticator for the configured kind. */
 export function openAuthenticator(config: AuthConfig, platform: AuthPlatform): Authenticator {
   if (config.kind === 'token') return new ExternalTokens({ ...config, clock: platform.clock });
-  return config.kind === 'htpasswd' ? openHtpasswdAuthenticator(config, platform) : OPEN;
+  return config.kind === 'htpasswd' ? openHtpasswdAuthenticator(config, platform) : NO_AUTHENTICATION;
 }
 
 function openHtpasswdAuthenticator(
   config: HtpasswdConfig,
-  { store, clock, keys, ...throttling }: AuthPlatform,
+  { store, clock, randomId, keys, wait, limit }: AuthPlatform,
 ): HtpasswdAuthenticator {
-  const { users } = config;
-  const load = 'object' in users ? userObject(() => readObject(store, users.object), clock) : async () => users;
+  const { users: source } = config;
+  const load = 'object' in source ? userObject({ read: () => readObject(store, source.object), clock }) : async () => source;
   const tokens = new Tokens({
     accessKeys: keys('berth access token'),
     refreshKeys: keys('berth refresh token'),
     clock,
+    randomId,
     service: config.realm,
     lifetimeSeconds: config.tokenLifetimeSeconds,
     generation: config.generation,
   });
-  return new HtpasswdAuthenticator(
-    new Users({ load, clock, throttle: new Throttle({ clock, ...throttling }), mutex: new Mutex(throttling.wait) }),
-    tokens,
-    new AccessRules(config.rules),
-  );
+  const users = new Users({ load, clock, throttle: new Throttle({ clock, wait, limit }), mutex: new Mutex({ wait }) });
+  return new HtpasswdAuthenticator({ users, tokens, rules: new AccessRules(config.rules) });
 }
 
 async function readObject(store: ObjectStore, key: string): Promise<string | undefined> {

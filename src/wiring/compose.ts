@@ -8,9 +8,9 @@ import { openAuthenticator } from './auth.ts';
 import { ImmutableTags } from '../domain/immutable-tags.ts';
 import { createApp } from '../http/app.ts';
 import { createAddressOf } from '../http/client-address.ts';
-import type { Services } from '../http/context.ts';
-import { createGuard } from '../http/guard.ts';
-import { createLocate, createOriginOf } from '../http/location.ts';
+import { Guard } from '../http/guard.ts';
+import { createLocate, createOriginOf } from '../http/public-url.ts';
+import type { Services } from '../http/services.ts';
 import { storeAccess } from '../http/routes/store-access.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { BlobWriter } from '../registry/uploads/blob-writer.ts';
@@ -146,20 +146,21 @@ export function compose(config: Config, platform: Platform): Registry {
   const referrers = new Referrers(store, pace);
   const recentManifests = remember<StoredManifest>(MANIFESTS_BYTES);
   const manifests = new Manifests({ store, pace, bucket, liveness, catalog, tags, referrers, recent: recentManifests });
-  const keys = (purpose: string) => new KeyRing(async () => (secrets.length > 0 ? secrets : [await bucket.secret()]), purpose);
+  const keys = (purpose: string) =>
+    new KeyRing({ secrets: async () => (secrets.length > 0 ? secrets : [await bucket.secret()]), purpose });
   const seal = new SessionSeal(keys('berth upload session'), clock, gracePeriodSeconds / 2);
-  const authenticator = openAuthenticator(config.auth, { store, clock, keys, wait, limit });
+  const authenticator = openAuthenticator(config.auth, { store, clock, randomId, keys, wait, limit });
   const originOf = createOriginOf(config.http);
   const addressOf = createAddressOf(isEmulated);
   const services = {
     config,
     log,
     locate: createLocate(config.http),
-    requireAccess: createGuard(authenticator, originOf, addressOf),
+    guard: new Guard({ authenticator, originOf, addressOf }),
     originOf,
     addressOf,
     isOnLoopback,
-    accounts: authenticator instanceof HtpasswdAuthenticator ? authenticator : undefined,
+    htpasswd: authenticator instanceof HtpasswdAuthenticator ? authenticator : undefined,
     blobs,
     uploads,
     intake,
@@ -172,7 +173,7 @@ export function compose(config: Config, platform: Platform): Registry {
   const purge = new UploadPurge({ store, chunked, clock, ...config.uploadPurging });
   const collect = collector(config, store, pace);
   return {
-    app: createApp(services, clock, storeKey === undefined ? undefined : storeAccess(store, storeKey)),
+    app: createApp({ services, clock, storeAccess: storeKey === undefined ? undefined : storeAccess(store, storeKey) }),
     services,
     log,
     verify: (options) => new Verification({ ...options, store }).run(),

@@ -11,7 +11,8 @@ const [OLD, NEW] = ['the-old-secret-of-the-operator', 'the-new-secret-of-the-ope
 
 describe('a sealed session', () => {
   let now = Date.now();
-  const seal = (...secrets: string[]) => new SessionSeal(new KeyRing(async () => secrets, 'test'), () => new Date(now), 3600);
+  const seal = (...secrets: string[]) =>
+    new SessionSeal(new KeyRing({ secrets: async () => secrets, purpose: 'test' }), () => new Date(now), 3600);
   const open = (by: SessionSeal, sealed: string) => by.open(sealed, NAME, STATE.session);
   const unknown = { name: 'Failure', kind: 'upload-unknown' };
 
