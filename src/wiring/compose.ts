@@ -25,7 +25,8 @@ import { RecentCache } from '../lib/recent-cache.ts';
 import { Referrers } from '../registry/referrers.ts';
 import { SessionSeal } from '../registry/uploads/session-seal.ts';
 import { Tags, type TagsADelete } from '../registry/tags.ts';
-import { UnlinkedObjects } from '../registry/uploads/unlinked-objects.ts';
+import { SessionMultiparts } from '../registry/uploads/session-multiparts.ts';
+import { SessionObjects } from '../registry/uploads/session-objects.ts';
 import { type PurgeReport, UploadPurge } from '../registry/uploads/upload-purge.ts';
 import { Verification, type VerificationOptions } from '../registry/verification/verification.ts';
 import type { VerificationReport } from '../registry/verification/report.ts';
@@ -128,7 +129,7 @@ export function compose(config: Config, platform: Platform): Registry {
   const { secrets } = config.http;
   const log = createLog(config.log, clock);
   const bucket = new BucketInfo(store, storeName, pace);
-  const liveness = new Liveness(store, pace, gracePeriodSeconds);
+  const liveness = new Liveness({ store, pace, gracePeriodSeconds });
   const remember = <T>(maxBytes: number) => new RecentCache<T>(clock, config.storage.cacheAgeSeconds, maxBytes);
   const onBroken = (link: BrokenLink) =>
     log('error', 'the bytes of a blob are missing: its link goes, so that a push brings them back', { ...link });
@@ -136,19 +137,20 @@ export function compose(config: Config, platform: Platform): Registry {
   const isReadOnly = config.readOnly;
   const blobs = new Blobs({ store, pace, bucket, liveness, presign, recent: recentLinks, isReadOnly, onBroken });
   const intake = { pool, store, randomId, minimumSpeed: config.http.minimumSpeed };
-  const writer = new BlobWriter({ intake, partBytes });
-  const unlinked = new UnlinkedObjects({ writer, clock, gracePeriodSeconds });
-  const chunked = new ChunkedBlob({ writer, unlinked });
-  const uploads = new Uploads({ store, bucket, blobs, writer, chunked, unlinked });
-  const catalog = new Catalog(store, pace);
+  const writer = new BlobWriter({ store, intake, partBytes, randomId });
+  const multiparts = new SessionMultiparts({ store, randomId });
+  const objects = new SessionObjects({ store, intake, partBytes, clock, gracePeriodSeconds });
+  const chunked = new ChunkedBlob({ store, intake, partBytes, randomId, writer, multiparts, objects });
+  const uploads = new Uploads({ store, bucket, blobs, writer, chunked, objects, intake, clock, randomId });
+  const catalog = new Catalog({ store, pace });
   const immutable = new ImmutableTags(config.tags.immutable);
   const tags = new Tags({ store, pace, catalog, immutable, tagsADelete: platform.tagsADelete });
-  const referrers = new Referrers(store, pace);
+  const referrers = new Referrers({ store, pace });
   const recentManifests = remember<StoredManifest>(MANIFESTS_BYTES);
   const manifests = new Manifests({ store, pace, bucket, liveness, catalog, tags, referrers, recent: recentManifests });
   const keys = (purpose: string) =>
     new KeyRing({ secrets: async () => (secrets.length > 0 ? secrets : [await bucket.secret()]), purpose });
-  const seal = new SessionSeal(keys('berth upload session'), clock, gracePeriodSeconds / 2);
+  const seal = new SessionSeal({ keys: keys('berth upload session'), clock, lifetimeSeconds: gracePeriodSeconds / 2 });
   const authenticator = openAuthenticator(config.auth, { store, clock, randomId, keys, wait, limit });
   const originOf = createOriginOf(config.http);
   const addressOf = createAddressOf(isEmulated);
@@ -170,7 +172,7 @@ export function compose(config: Config, platform: Platform): Registry {
     referrers,
     catalog,
   };
-  const purge = new UploadPurge({ store, chunked, clock, ...config.uploadPurging });
+  const purge = new UploadPurge({ store, multiparts, clock, randomId, ...config.uploadPurging });
   const collect = collector(config, store, pace);
   return {
     app: createApp({ services, clock, storeAccess: storeKey === undefined ? undefined : storeAccess(store, storeKey) }),

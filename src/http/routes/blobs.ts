@@ -26,7 +26,7 @@ export function blobRoutes({ config, blobs, guard }: Services): Hono<AppEnv> {
     const url = await blobs.redirectUrl(link);
     if (url !== undefined) return redirect(c, url, link);
     const range = parseRange(rangeHeader(c.req.raw, link.digest), link.size);
-    const body = await blobs.open(name, link, range);
+    const body = await blobs.read(name, link, range);
     return range === undefined ? c.body(body, 200, headers) : c.body(body, 206, { ...headers, ...partHeaders(range, link) });
   });
 

@@ -24,8 +24,8 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, guard }: Se
     'Docker-Upload-UUID': state.session,
   });
 
-  const openSession = (c: Context<RepositoryEnv, '/:session'>) =>
-    seal.open(c.req.query('_state') ?? '', c.get('repository'), c.req.param('session'));
+  const unsealSession = (c: Context<RepositoryEnv, '/:session'>) =>
+    seal.unseal(c.req.query('_state') ?? '', c.get('repository'), c.req.param('session'));
 
   /** Adds the session's headers to a 416, so that the client can continue. */
   const storeBody = async <T>(c: Context, state: UploadState, work: Promise<T>): Promise<T> => {
@@ -69,28 +69,28 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, guard }: Se
 
   routes.patch('/v2/:name{.+}/blobs/uploads/:session', guard.requireRepositoryAccess('push'), async (c) => {
     checkWritable(config);
-    const state = await openSession(c);
+    const state = await unsealSession(c);
     const next = await storeBody(c, state, uploads.append(state, uploadBody(c.req.raw)));
     return c.body(null, 202, await sessionHeaders(c, next));
   });
 
   routes.put('/v2/:name{.+}/blobs/uploads/:session', guard.requireRepositoryAccess('push'), async (c) => {
     checkWritable(config);
-    const state = await openSession(c);
+    const state = await unsealSession(c);
     const digest = parseDigest(c.req.query('digest') ?? '');
     await storeBody(c, state, uploads.finish(state, digest, uploadBody(c.req.raw)));
     return blobCreated(c, state.repository, digest);
   });
 
   routes.get('/v2/:name{.+}/blobs/uploads/:session', guard.requireRepositoryAccess('push'), async (c) => {
-    const state = await openSession(c);
+    const state = await unsealSession(c);
     await uploads.checkAlive(state);
     return c.body(null, 204, await sessionHeaders(c, state));
   });
 
   routes.delete('/v2/:name{.+}/blobs/uploads/:session', guard.requireRepositoryAccess('push'), async (c) => {
     checkWritable(config);
-    const state = await openSession(c);
+    const state = await unsealSession(c);
     await uploads.cancel(state);
     return c.body(null, 204, { 'Docker-Upload-UUID': state.session });
   });
