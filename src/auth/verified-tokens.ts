@@ -27,7 +27,11 @@ export class VerifiedTokens<T> {
 
   constructor(options: VerifiedTokensOptions<T>) {
     this.#options = options;
-    this.#remembered = new RecentCache(options.clock, REMEMBERED_SECONDS, MEMORY_BYTES);
+    this.#remembered = new RecentCache({
+      clock: options.clock,
+      maxAgeSeconds: REMEMBERED_SECONDS,
+      maxBytes: MEMORY_BYTES,
+    });
   }
 
   /** @returns undefined for an invalid token; that is not remembered */

@@ -1,3 +1,4 @@
+import { ConfigError } from '../config/error.ts';
 import { DependencyUnavailable } from '../domain/dependency-unavailable.ts';
 import { Failure, type FailureKind } from '../domain/failure.ts';
 import { Unfinished } from '../domain/unfinished.ts';
@@ -63,6 +64,10 @@ export function errorResponse(error: unknown, log: Log): Response {
   if (error instanceof Failure) {
     const { code, status } = WIRE[error.kind];
     return errorBody(status, code, error.message, error.detail, error.headers);
+  }
+  if (error instanceof ConfigError) {
+    log('error', 'invalid settings: all requests are refused', { error: error.message });
+    return errorBody(503, 'UNAVAILABLE', 'the registry is misconfigured; its log says how', undefined, {});
   }
   if (error instanceof DependencyUnavailable) {
     log('error', 'a dependency is unavailable', { error: error.message });

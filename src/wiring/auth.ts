@@ -1,9 +1,9 @@
-import { HtpasswdAuthenticator } from '../auth/htpasswd-authenticator.ts';
 import { type Authenticator, NO_AUTHENTICATION } from '../auth/authenticator.ts';
 import { ExternalTokens } from '../auth/external-tokens.ts';
+import { HtpasswdAuthenticator } from '../auth/htpasswd-authenticator.ts';
+import { Mutex } from '../auth/mutex.ts';
 import { Throttle, type ThrottleOptions } from '../auth/throttle.ts';
 import { Tokens } from '../auth/tokens.ts';
-import { Mutex } from '../auth/mutex.ts';
 import { userObject } from '../auth/user-object.ts';
 import { Users } from '../auth/users.ts';
 import type { AuthConfig, HtpasswdConfig } from '../config/auth.ts';
@@ -14,16 +14,20 @@ import { type SmallObjects, readAll } from '../storage/object-store.ts';
 export interface AuthPlatform extends ThrottleOptions {
   readonly store: SmallObjects;
   readonly randomId: () => string;
+  /** The secret keys for one purpose. */
   readonly keys: (purpose: string) => KeyRing;
 }
 
 /** Creates the authenticator for the configured kind. */
-export function openAuthenticator(config: AuthConfig, platform: AuthPlatform): Authenticator {
-  if (config.kind === 'token') return new ExternalTokens({ ...config, clock: platform.clock });
-  return config.kind === 'htpasswd' ? openHtpasswdAuthenticator(config, platform) : NO_AUTHENTICATION;
+export function createAuthenticator(config: AuthConfig, platform: AuthPlatform): Authenticator {
+  if (config.kind === 'none') return NO_AUTHENTICATION;
+  if (config.kind === 'htpasswd') return createHtpasswdAuthenticator(config, platform);
+  const { jwks, certificates } = config.keys;
+  const keys = { certificates, jwks: jwks === undefined || jwks instanceof URL ? jwks : { keys: [...jwks.keys] } };
+  return new ExternalTokens({ ...config, keys, clock: platform.clock });
 }
 
-function openHtpasswdAuthenticator(
+function createHtpasswdAuthenticator(
   config: HtpasswdConfig,
   { store, clock, randomId, keys, wait, limit }: AuthPlatform,
 ): HtpasswdAuthenticator {
