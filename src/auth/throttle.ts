@@ -34,7 +34,11 @@ export class Throttle {
 
   constructor(options: ThrottleOptions) {
     this.#options = options;
-    this.#failures = new RecentCache(options.clock, (FORGET_MS / 1000) * MAX_BY_ADDRESS, MEMORY_BYTES);
+    this.#failures = new RecentCache({
+      clock: options.clock,
+      maxAgeSeconds: (FORGET_MS / 1000) * MAX_BY_ADDRESS,
+      maxBytes: MEMORY_BYTES,
+    });
   }
 
   /**

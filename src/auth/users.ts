@@ -27,7 +27,7 @@ export class Users {
 
   constructor(options: UsersOptions) {
     this.#options = options;
-    this.#remembered = new RecentCache(options.clock, REMEMBERED_SECONDS, MEMORY_BYTES);
+    this.#remembered = new RecentCache({ clock: options.clock, maxAgeSeconds: REMEMBERED_SECONDS, maxBytes: MEMORY_BYTES });
   }
 
   /**

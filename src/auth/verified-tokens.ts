@@ -24,7 +24,7 @@ export class VerifiedTokens<T> {
   constructor(clock: () => Date, verify: (token: string) => Promise<VerifiedToken<T>>) {
     this.#clock = clock;
     this.#verify = verify;
-    this.#remembered = new RecentCache(clock, REMEMBERED_SECONDS, MEMORY_BYTES);
+    this.#remembered = new RecentCache({ clock, maxAgeSeconds: REMEMBERED_SECONDS, maxBytes: MEMORY_BYTES });
   }
 
   async read(token: string): Promise<T> {

@@ -1,3 +1,4 @@
+import { ConfigError } from '../config/error.ts';
 import { Failure, type FailureKind } from '../domain/failure.ts';
 import { Unavailable } from '../domain/unavailable.ts';
 import { Unfinished } from '../domain/unfinished.ts';
@@ -65,6 +66,10 @@ export function errorResponse(error: unknown, log: Log): Response {
   if (error instanceof Failure) {
     const { code, status } = WIRE[error.kind];
     return errorBody(status, code, error.message, error.detail, error.headers);
+  }
+  if (error instanceof ConfigError) {
+    log('error', 'wrong settings: no request is served', { error: error.message });
+    return errorBody(503, 'UNAVAILABLE', 'the registry is misconfigured; its log says how', undefined, {});
   }
   if (error instanceof Unavailable) {
     log('error', 'not usable now', { error: error.message });

@@ -1,11 +1,11 @@
 import type { RepositoryName } from '../domain/reference.ts';
 import { CATALOG_PREFIX, catalogKey, manifestsPrefix, nameOfCatalogKey } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 import { ensureMarker, type Pace } from '../storage/pace.ts';
 import { listNames, type NamePage, type PageRequest } from './name-page.ts';
 
 export interface CatalogOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly pace: Pace;
 }
 

@@ -1,9 +1,9 @@
 import { type Cell, type Change, createCell, lookAt, type StoredCell, updateCell } from '../storage/cell.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
+import type { SmallObjects } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 
 export interface LivenessOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly pace: Pace;
   readonly gracePeriodSeconds: number;
 }

@@ -7,7 +7,7 @@ import { Unfinished } from '../domain/unfinished.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
 import { type Cell, deleteCell, readCell, type StoredCell } from '../storage/cell.ts';
 import { blobKey, manifestKey } from '../storage/keys.ts';
-import { type ObjectStore, StoreError } from '../storage/object-store.ts';
+import { type SmallObjects, StoreError } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 import type { Catalog } from './catalog.ts';
 import type { Liveness } from './liveness.ts';
@@ -36,7 +36,7 @@ export interface PutManifest extends Manifest {
 }
 
 export interface ManifestsOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly pace: Pace;
   readonly bucket: BucketInfo;
   readonly liveness: Liveness;

@@ -1,5 +1,5 @@
 import { Unfinished } from '../domain/unfinished.ts';
-import { MAX_KEYS, type ObjectInfo, type ObjectStore } from '../storage/object-store.ts';
+import { MAX_KEYS, type ObjectInfo, type SmallObjects } from '../storage/object-store.ts';
 
 export interface PageRequest {
   /** 0 to 1,000. */
@@ -36,7 +36,7 @@ const MAX_LISTINGS = 2000;
  *
  * @throws {Unfinished} if the most listings found no name from which the next request could go on
  */
-export async function listNames(store: ObjectStore, prefix: string, page: PageRequest, keys: NameKeys): Promise<NamePage> {
+export async function listNames(store: SmallObjects, prefix: string, page: PageRequest, keys: NameKeys): Promise<NamePage> {
   const found: string[] = [];
   let startAfter = page.last === undefined ? undefined : keys.keyOf(page.last);
   let truncated = page.limit > 0;

@@ -11,7 +11,7 @@ import {
   referrerPrefix,
   referrersPrefix,
 } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 import { CONNECTIONS } from '../lib/map-concurrently.ts';
 
@@ -54,7 +54,7 @@ interface Batch {
 }
 
 export interface ReferrersOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly pace: Pace;
 }
 

@@ -2,11 +2,11 @@ import type { ImmutableTags } from '../domain/immutable-tags.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
 import { type Cell, lookAt, type Look, placeCell } from '../storage/cell.ts';
 import { taggedKey, tagKey } from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
+import type { SmallObjects } from '../storage/object-store.ts';
 import { createMarker, ensureMarker, type Pace } from '../storage/pace.ts';
 
 export interface TagMoveOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly pace: Pace;
   readonly immutable: ImmutableTags;
   readonly name: RepositoryName;

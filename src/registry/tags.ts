@@ -5,7 +5,7 @@ import type { RepositoryName, Tag } from '../domain/reference.ts';
 import { Unfinished } from '../domain/unfinished.ts';
 import { type Cell, deleteCell, readCell, type StoredCell } from '../storage/cell.ts';
 import { taggedKey, taggedPrefix, tagKey, tagsPrefix } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 import { ensureMarker, type Pace } from '../storage/pace.ts';
 import type { Catalog } from './catalog.ts';
 import { CONNECTIONS, findConcurrently, mapConcurrently } from '../lib/map-concurrently.ts';
@@ -23,7 +23,7 @@ export interface TagsADelete {
 const TAGS_A_DELETE: TagsADelete = { deleted: 400, checked: 100 };
 
 export interface TagsOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly pace: Pace;
   readonly catalog: Catalog;
   readonly immutable: ImmutableTags;

@@ -1,7 +1,7 @@
 import type { Digest } from '../domain/digest.ts';
 import type { RepositoryName } from '../domain/reference.ts';
 import { OBJECTS_PREFIX, parseObjectKey } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 import { listRepositories } from './repository-listing.ts';
 
 export interface RepositoryUsage {
@@ -21,7 +21,7 @@ export interface Usage {
 }
 
 /** Measures from listings alone: one operation for a thousand keys. */
-export async function measureUsage(store: ObjectStore): Promise<Usage> {
+export async function measureUsage(store: SmallObjects): Promise<Usage> {
   const sizes = new Map<Digest, number>();
   let [objects, bytes, size] = [0, 0, 0];
   for await (const listed of listAll(store, OBJECTS_PREFIX)) {

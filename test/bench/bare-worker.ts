@@ -17,9 +17,14 @@ export async function startBareWorker(name: 'patch' | 'put' | 'empty', vars: Rec
   const configPath = join(dataFolder, 'wrangler.json');
   const main = `./test/bench/workers/${name}.ts`;
   await writeFile(configPath, JSON.stringify(localConfig({ ...readWranglerToml(tomlPath), main }, tomlPath, vars)));
-  const wrangler = new WranglerProcess({ configPath, dataFolder }, process.env, {
-    worker: (line) => void process.stdout.write(`${line}\n`),
-    wrangler: (line) => void process.stderr.write(`${line}\n`),
+  const wrangler = new WranglerProcess({
+    configPath,
+    dataFolder,
+    env: process.env,
+    output: {
+      worker: (line) => void process.stdout.write(`${line}\n`),
+      wrangler: (line) => void process.stderr.write(`${line}\n`),
+    },
   });
   let front: Front | undefined;
   const stop = async () => {

@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { openPlatform } from '../../src/wiring/compose.ts';
-import { type CollectOptions, collector } from '../../src/wiring/gc.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { CollectionReport } from '../../src/registry/gc/report.ts';
+import { compose } from '../../src/wiring/compose.ts';
+import type { Collect } from '../../src/wiring/gc.ts';
+import { createPlatform } from '../../src/wiring/platform.ts';
 import { startCountingProxy } from '../support/counting-proxy.ts';
 import { countingStore } from '../support/counting-store.ts';
 import { collectAsDockerRegistry } from './docker-registry.ts';
@@ -46,9 +47,9 @@ export async function collecting(
 async function collectAll(storage: Storage, links: number): Promise<{ bytes: number; rows: string[][] }> {
   const config = parseConfig(berthSettings(storage));
   const noGrace = { ...config, storage: { ...config.storage, gracePeriodSeconds: 0 } };
-  const platform = openPlatform(config, {});
+  const platform = createPlatform(config, {});
   const { store, take } = countingStore(platform.store);
-  const collect = collector(noGrace, store, platform);
+  const { collect } = compose(noGrace, { ...platform, store });
   await sleep(CLOCK_TICK_MS);
   const bytes = await memoryOf(collect);
   const rows: string[][] = [];
@@ -66,8 +67,6 @@ async function collectAll(storage: Storage, links: number): Promise<{ bytes: num
   if (deleted !== unneeded) throw new Error(`${deleted} objects were deleted, and ${unneeded} were to be`);
   return { bytes, rows };
 }
-
-type Collect = (options: CollectOptions) => Promise<CollectionReport>;
 
 /** What is held while a run goes on, garbage aside, above what was held before. */
 async function memoryOf(collect: Collect): Promise<number> {

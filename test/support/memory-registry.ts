@@ -1,4 +1,5 @@
-import { compose, type Platform, type Registry } from '../../src/wiring/compose.ts';
+import { compose, type Registry } from '../../src/wiring/compose.ts';
+import type { Platform } from '../../src/wiring/platform.ts';
 import { BufferPool, MAX_BUFFERED_BYTES } from '../../src/registry/body/buffer-pool.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';

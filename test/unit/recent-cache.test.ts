@@ -15,7 +15,11 @@ const MIB = 1024 * 1024;
 let now = 0;
 /** With room for so many entries of a key of one letter, and for so many bytes of their values. */
 const cacheOf = (maxAgeSeconds: number, entries: number, valueBytes: number) =>
-  new RecentCache<string>(() => new Date(now), maxAgeSeconds, entries * (ENTRY_BYTES + 1) + valueBytes);
+  new RecentCache<string>({
+    clock: () => new Date(now),
+    maxAgeSeconds,
+    maxBytes: entries * (ENTRY_BYTES + 1) + valueBytes,
+  });
 
 test('remembers for as long as it may, counted from the read', () => {
   const cache = cacheOf(60, 1, 0);

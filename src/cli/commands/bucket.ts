@@ -23,8 +23,8 @@ export const bucket: Command = {
     const { positionals } = parseFlags(NAME, args, {});
     if (positionals.length !== 1 || positionals[0] !== 'init') throw wrongUse(NAME, 'the only thing to do is init');
     const { storage, uploadPurging } = readLocalSetup().config;
-    const { kind, s3, rootDirectory } = storage;
-    if (kind !== 's3' || s3 === undefined)
+    const { isEmbedded, s3, rootDirectory } = storage;
+    if (isEmbedded || s3 === undefined)
       throw wrongUse(NAME, 'no bucket is named, and R2 aborts such uploads after 7 days by itself');
     const days = Math.ceil(uploadPurging.ageSeconds / DAY_SECONDS);
     const prefix = rootDirectory === '' ? '' : `${rootDirectory}/`;

@@ -7,8 +7,9 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { isSettingName, parseConfig } from '../../config/config.ts';
+import { parseConfig } from '../../config/config.ts';
 import { ConfigError } from '../../config/error.ts';
+import { isSettingName } from '../../config/settings.ts';
 import { LaunchError } from '../launch-error.ts';
 import { readWranglerToml } from '../launcher/wrangler-toml.ts';
 

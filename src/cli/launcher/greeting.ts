@@ -25,7 +25,7 @@ export function reachableName(host: string): string {
 
 /** What the registry's data is in. */
 export function storagePlace({ dataFolder }: LaunchOptions, { storage }: Config, projectFolder: string): string {
-  return storage.kind === 's3' ? bucketPlace(storage.s3!) : `data in ${shortest(dataFolder, projectFolder)}/`;
+  return storage.isEmbedded ? `data in ${shortest(dataFolder, projectFolder)}/` : bucketPlace(storage.s3!);
 }
 
 /** The host alone: an endpoint may hold a name and a password. */

@@ -41,7 +41,7 @@ export function isOnLoopback({ host }: LaunchOptions): boolean {
  * @throws {LaunchError} where there are users, and others than this machine reach it
  */
 export function assertUsersAreSafe(options: LaunchOptions, { auth, storage }: Config): void {
-  if (auth.kind === 'none' || storage.kind === 's3' || isOnLoopback(options)) return;
+  if (auth.kind === 'none' || !storage.isEmbedded || isOnLoopback(options)) return;
   throw new LaunchError(
     `HOST=${options.host} would show the network an embedded store that is made for this machine alone, users or not: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST`,
   );

@@ -25,9 +25,12 @@ export async function launch(setup: LocalSetup): Promise<never> {
   await assertPortIsFree(options.host, options.port);
   holdDataFolder(options.dataFolder);
   forgetAccess(options.dataFolder);
-  const worker = new LocalWorker(setup, {
-    worker: (line) => void process.stdout.write(`${line}\n`),
-    wrangler: (line) => void process.stderr.write(`${line}\n`),
+  const worker = new LocalWorker({
+    setup,
+    output: {
+      worker: (line) => void process.stdout.write(`${line}\n`),
+      wrangler: (line) => void process.stderr.write(`${line}\n`),
+    },
   });
 
   let isStopping = false;
@@ -45,7 +48,7 @@ export async function launch(setup: LocalSetup): Promise<never> {
   });
 
   const access = await worker.ready();
-  if (config.storage.kind === 'r2') writeAccess(options.dataFolder, access);
+  if (config.storage.isEmbedded) writeAccess(options.dataFolder, access);
   process.stdout.write(greeting(options, config, projectFolder));
   const { socketPath } = worker;
   return runSchedule({ ...options, socketPath, cron: toml.triggers?.crons?.[0] ?? '' });

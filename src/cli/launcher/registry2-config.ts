@@ -1,6 +1,6 @@
 /** A config.yml of registry:2 (https://distribution.github.io/distribution/about/configuration/) as Berth's settings. */
 import { readFileSync } from 'node:fs';
-import { isKnownSetting } from '../../config/config.ts';
+import { isKnownSetting } from '../../config/settings.ts';
 import { HEADERS_PREFIX } from '../../config/headers.ts';
 import { parseYaml } from '../../config/yaml.ts';
 import { LaunchError } from '../launch-error.ts';

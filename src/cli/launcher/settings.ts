@@ -1,6 +1,6 @@
 /** The registry's settings as a laptop has them: wrangler.toml's, then the shell's, and files where registry:2 has files. */
 import { readFileSync } from 'node:fs';
-import { isSettingName } from '../../config/config.ts';
+import { isSettingName } from '../../config/settings.ts';
 import { LaunchError } from '../launch-error.ts';
 
 type Settings = Readonly<Record<string, unknown>>;

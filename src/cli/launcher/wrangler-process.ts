@@ -11,15 +11,18 @@ import type { WranglerDevArguments } from './wrangler-dev.ts';
 
 const STOP_WITHIN_MS = 1000;
 
-export interface WranglerDevOptions {
+export interface WranglerProcessOptions {
   readonly configPath: string;
   readonly dataFolder: string;
-  /** Of the runtime's inspector on loopback; undefined: no inspector runs. */
+  /** The port of the runtime's inspector on loopback; undefined: no inspector runs. */
   readonly inspectorPort?: number | undefined;
+  /** The environment of this process: a few of its variables are passed on. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly output: Output;
 }
 
 /** Receives the output line by line. */
-export interface Listener {
+export interface Output {
   readonly worker: (line: string) => void;
   /** Errors mostly. */
   readonly wrangler: (line: string) => void;
@@ -28,13 +31,13 @@ export interface Listener {
 export class WranglerProcess {
   /** The Unix socket on which the worker answers. */
   readonly socketPath: string;
-  /** Resolves once it does. */
+  /** Resolves once the worker answers. */
   readonly ready: Promise<unknown>;
   readonly exited: Promise<unknown>;
   readonly #child: ChildProcess;
 
   /** @throws {LaunchError} where the data folder's path is too long */
-  constructor({ configPath, dataFolder, inspectorPort }: WranglerDevOptions, env: NodeJS.ProcessEnv, listener: Listener) {
+  constructor({ configPath, dataFolder, inspectorPort, env, output }: WranglerProcessOptions) {
     this.socketPath = socketPathIn(dataFolder);
     const given: WranglerDevArguments = { configPath, dataFolder, socketPath: SOCKET, inspectorPort };
     this.#child = fork(join(import.meta.dirname, 'wrangler-dev.ts'), [JSON.stringify(given)], {
@@ -47,8 +50,8 @@ export class WranglerProcess {
     });
     this.exited = once(this.#child, 'exit');
     this.ready = once(this.#child, 'message');
-    passOn(this.#child.stderr!, listener.wrangler);
-    passOnWorkerOutput(this.#child.stdout!, this.ready, listener.worker);
+    passOn(this.#child.stderr!, output.wrangler);
+    passOnWorkerOutput(this.#child.stdout!, this.ready, output.worker);
   }
 
   /** Returns once all its processes have ended. */

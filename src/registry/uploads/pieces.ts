@@ -1,6 +1,6 @@
 import { Failure } from '../../domain/failure.ts';
 import { chunkKey } from '../../storage/keys.ts';
-import type { ObjectStore, StoredObject } from '../../storage/object-store.ts';
+import type { SmallObjects, StoredObject } from '../../storage/object-store.ts';
 import { type ByteSource, fromStore } from '../body/byte-source.ts';
 import { type ChunkMultipart, type Piece, readChunkRecord } from './chunk-record.ts';
 import { CONNECTIONS } from '../../lib/map-concurrently.ts';
@@ -19,7 +19,7 @@ export interface EarlierBytes {
  * Reads the header of the first piece now, since it names the multipart upload. The other pieces are read in their turn.
  * @throws {Failure} upload-unknown if a piece is gone; for the other pieces, when they are read
  */
-export async function readEarlierBytes(store: ObjectStore, session: string, progress: SessionProgress): Promise<EarlierBytes> {
+export async function readEarlierBytes(store: SmallObjects, session: string, progress: SessionProgress): Promise<EarlierBytes> {
   const { pieces, own } = progress;
   const [first, ...others] = own === undefined ? pieces : pieces.slice(0, -1);
   if (first === undefined) return { multipart: progress.multipart, sources: own ?? [] };
@@ -33,7 +33,7 @@ export async function readEarlierBytes(store: ObjectStore, session: string, prog
   }
 }
 
-async function readPiece(store: ObjectStore, session: string, piece: Piece): Promise<EarlierBytes> {
+async function readPiece(store: SmallObjects, session: string, piece: Piece): Promise<EarlierBytes> {
   if ('object' in piece) {
     const { body } = known(await store.get(piece.object));
     return { multipart: undefined, sources: [fromStore(body)] };
