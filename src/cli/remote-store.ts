@@ -15,30 +15,30 @@ import {
   type Written,
 } from '../storage/object-store.ts';
 
-/** How a worker on this machine lets commands at its store. */
+/** Where and with which key commands reach the store of a worker on this machine. */
 export interface StoreAccess {
   readonly url: string;
   readonly key: string;
 }
 
-const facts = z.object({
+const metadata = z.object({
   size: z.number(),
   etag: z.string(),
   lastModified: z.iso.datetime().transform((text) => new Date(text)),
 });
-const page = z.object({ objects: z.array(facts.extend({ key: z.string() })), truncated: z.boolean() });
+const page = z.object({ objects: z.array(metadata.extend({ key: z.string() })), truncated: z.boolean() });
 const written = z.object({ etag: z.string() });
 const KINDS = ['unavailable', 'busy', 'misconfigured', 'checksum', 'multipart-unknown', 'unexpected'] as const;
 const failure = z.object({ kind: z.enum(KINDS), message: z.string() });
 
-/** Longer than the worker itself tries anything but a body. */
+/** Longer than the worker itself tries any operation, apart from those that pass a body on. */
 const ANSWER_WITHIN_MS = 120_000;
 
 /**
- * The embedded store, through the worker that owns it (src/http/routes/store-access.ts).
+ * The embedded store, through the worker that has opened it (src/http/routes/store-access.ts).
  *
- * It begins and feeds no multipart upload and hands no body on: only a push does that, and a push goes to the registry. All
- * that a command does with what it finds is to read it, to write small objects, to delete, and to abort what others began.
+ * Commands read objects, write small ones, delete, and abort multipart uploads. They never upload a blob: clients do that
+ * through the registry. So putVerified, createMultipart, uploadPart and complete are not supported.
  */
 export class RemoteStore implements ObjectStore {
   readonly #access: StoreAccess;
@@ -51,13 +51,13 @@ export class RemoteStore implements ObjectStore {
     const part = range && { offset: String(range.offset), length: String(range.length) };
     const response = await this.#call('GET', 'object', { key, ...part });
     if (response.status === 204) return undefined;
-    const object = facts.parse(JSON.parse(response.headers.get(OBJECT_HEADER)!));
+    const object = metadata.parse(JSON.parse(response.headers.get(OBJECT_HEADER)!));
     return { key, ...object, body: response.body ?? new ReadableStream({ start: (controller) => controller.close() }) };
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {
     const response = await this.#call('GET', 'info', { key });
-    return response.status === 204 ? undefined : { key, ...facts.parse(await response.json()) };
+    return response.status === 204 ? undefined : { key, ...metadata.parse(await response.json()) };
   }
 
   async list({ prefix, startAfter, limit = MAX_KEYS }: ListOptions): Promise<ListPage> {
@@ -76,7 +76,7 @@ export class RemoteStore implements ObjectStore {
   }
 
   async putVerified(): Promise<never> {
-    throw new StoreError('unexpected', 'a command hands no body on to the embedded store');
+    throw new StoreError('unexpected', 'commands cannot upload blobs to the embedded store');
   }
 
   async delete(keys: readonly string[]): Promise<void> {
@@ -84,12 +84,12 @@ export class RemoteStore implements ObjectStore {
   }
 
   async createMultipart(): Promise<MultipartUpload> {
-    throw new StoreError('unexpected', 'a command begins no multipart upload on the embedded store');
+    throw new StoreError('unexpected', 'commands cannot begin multipart uploads in the embedded store');
   }
 
   resumeMultipart(key: string, multipartId: string): MultipartUpload {
     const refuse = async () => {
-      throw new StoreError('unexpected', 'a command feeds no multipart upload on the embedded store');
+      throw new StoreError('unexpected', 'commands cannot continue multipart uploads in the embedded store');
     };
     const abort = async () => void (await this.#call('POST', 'abort', { key, multipartId }));
     return { multipartId, uploadPart: refuse, complete: refuse, abort };
@@ -104,20 +104,27 @@ export class RemoteStore implements ObjectStore {
     const response = await this.#fetch(`${path}?${new URLSearchParams(query)}`, {
       method,
       body,
-      // The worker's runtime would compress what is read, and unpack it here.
+      // Without it, the worker's runtime would compress the answer.
       headers: { ...headers, Authorization: `Bearer ${this.#access.key}`, 'Accept-Encoding': 'identity' },
     });
     if (response.ok || response.status === 412) return response;
-    const told = failure.safeParse(await response.json().catch(() => undefined));
-    if (told.success) throw new StoreError(told.data.kind, told.data.message);
-    throw new StoreError('misconfigured', `the worker answers ${response.status} where its store should be`);
+    const reported = failure.safeParse(await response.json().catch(() => undefined));
+    if (reported.success) throw new StoreError(reported.data.kind, reported.data.message);
+    throw new StoreError(
+      'misconfigured',
+      `the worker at ${this.#access.url} answered ${response.status} instead of a storage operation: is it another version of Berth?`,
+    );
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
     try {
       return await inTime(fetch(`${this.#access.url}${STORE_PATH}/${path}`, init), ANSWER_WITHIN_MS);
     } catch (cause) {
-      throw new StoreError('unavailable', `the worker at ${this.#access.url} doesn't answer: ${(cause as Error).message}`, cause);
+      throw new StoreError(
+        'unavailable',
+        `the worker at ${this.#access.url} does not answer: ${(cause as Error).message}`,
+        cause,
+      );
     }
   }
 }

@@ -75,7 +75,7 @@ describe('nothing goes on', () => {
 
 test.each([
   ['a stop that was asked for is a success', 'launcher', 'SIGINT', 0, ''],
-  ['a wrangler that dies is a failure', 'wrangler', 'SIGKILL', 1, 'berth: wrangler dev ended by itself\n'],
+  ['a wrangler that dies is a failure', 'wrangler', 'SIGKILL', 1, 'berth: wrangler dev ended unexpectedly\n'],
 ] as const)('%s', async (_, target, signal, exitCode, told) => {
   server = await startServer({ projectFolder: probe.folder });
   process.kill(find(processTree(server.pid), target)!, signal);

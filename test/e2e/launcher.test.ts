@@ -78,7 +78,7 @@ describe('settings', () => {
     try {
       const server = await start({ projectFolder: other.folder });
       expect((await askProbe(server.url)).vars).toEqual({});
-      for (const name of ['.env', '.dev.vars']) expect(server.output()).toContain(`settings in ${name} are not read`);
+      for (const name of ['.env', '.dev.vars']) expect(server.output()).toContain(`settings in ${name} are ignored`);
     } finally {
       await other.remove();
     }
@@ -94,26 +94,26 @@ describe('what is printed', () => {
     expect(server.output().split('\n').slice(-5)).toEqual([
       `Berth is at ${server.url} (data in my-data/)`,
       `Try:  docker pull hello-world && docker tag hello-world ${image} && docker push ${image}`,
-      `Open: whoever reaches localhost:${server.port} may pull, push and delete (REGISTRY_AUTH)`,
+      `Open: anyone who reaches localhost:${server.port} can pull, push and delete (REGISTRY_AUTH)`,
       'asked for /some/path',
       '',
     ]);
   });
 
   test.each([
-    [{ PORT: '80a' }, 'PORT must be a whole number from 1 to 65535'],
-    [{ PORT: '65536' }, 'PORT must be a whole number from 1 to 65535'],
-    [{ HOST: 'no such host' }, 'HOST no such host is not an address'],
-    [{ BERTH_INSPECTOR_PORT: '0' }, 'BERTH_INSPECTOR_PORT must be a whole number from 1 to 65535'],
-    [{ BERTH_SCHEDULE_SECONDS: '0' }, 'BERTH_SCHEDULE_SECONDS must be a whole number from 1 to 86400'],
+    [{ PORT: '80a' }, 'PORT is 80a, and must be a whole number from 1 to 65535'],
+    [{ PORT: '65536' }, 'PORT is 65536, and must be a whole number from 1 to 65535'],
+    [{ HOST: 'no such host' }, 'HOST=no such host is not a name or address of this machine'],
+    [{ BERTH_INSPECTOR_PORT: '0' }, 'BERTH_INSPECTOR_PORT is 0, and must be a whole number from 1 to 65535'],
+    [{ BERTH_SCHEDULE_SECONDS: '0' }, 'BERTH_SCHEDULE_SECONDS is 0, and must be a whole number from 1 to 86400'],
     [{ REGISTRY_LOG_LEVEL: 'loud' }, 'REGISTRY_LOG_LEVEL must be one of error, warn, info, debug'],
     [
       { REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_PATH: '/no/such' },
-      "REGISTRY_AUTH_HTPASSWD_PATH: can't read /no/such (ENOENT)",
+      'REGISTRY_AUTH_HTPASSWD_PATH: cannot read /no/such (ENOENT)',
     ],
     [
       { HOST: '0.0.0.0', REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_OBJECT: 'users' },
-      'HOST=0.0.0.0 would show the network an embedded store that is made for this machine alone, users or not: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST',
+      'HOST=0.0.0.0 would expose an embedded store with users to the network, and it is safe on this machine only: set REGISTRY_STORAGE_S3_BUCKET, or unset HOST',
     ],
     [{ REGISTRY_AUHT: 'none' }, 'REGISTRY_AUHT is not a setting of this version (docs/configuration.md lists them)'],
   ])('is one line where a variable is wrong: %o', async (env, line) => {
@@ -125,21 +125,21 @@ describe('what is printed', () => {
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
     expect(await failedStart({ env: { PORT: String(port) } })).toBe(
-      `berth: port ${port} of localhost is taken (choose another by PORT)\n`,
+      `berth: port ${port} of localhost is in use: choose another (PORT)\n`,
     );
     holder.close();
   });
 
-  test('is one line where the data folder can not be made', async () => {
+  test('is one line where the data folder cannot be made', async () => {
     await writeFile(folder('a file'), '');
     const path = folder('a file', 'data');
-    const line = `berth: the data folder ${path} can't be used: ENOTDIR: not a directory, mkdir '${path}' (see BERTH_DATA)\n`;
+    const line = `berth: the data folder ${path} cannot be used: ENOTDIR: not a directory, mkdir '${path}' (choose another by BERTH_DATA)\n`;
     expect(await failedStart({ env: { BERTH_DATA: path } })).toBe(line);
   });
 
   test('is one line where another Berth has the data folder', async () => {
     const { dataFolder } = await start();
-    const line = `berth: the data folder ${dataFolder} is in use by another Berth (see BERTH_DATA)\n`;
+    const line = `berth: the data folder ${dataFolder} is in use by another Berth: stop that one, or choose another folder (BERTH_DATA)\n`;
     expect(await failedStart({ env: { BERTH_DATA: dataFolder } })).toBe(line);
   });
 });
