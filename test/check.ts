@@ -1,4 +1,7 @@
-/** `npm run check`: what can be told about the code without running it. Every check runs, also after one has failed. */
+/**
+ * `npm run check`: the checks that do not run the code. Each one runs, also after another has failed.
+ * `npm run check -- types lint` runs the checks with these words in their names.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,8 +20,13 @@ const CHECKS: Readonly<Record<string, () => void>> = {
   bundle: checkBundle,
 };
 
+const words = process.argv.slice(2);
+const unknown = words.filter((word) => !Object.keys(CHECKS).some((name) => name.includes(word)));
+if (unknown.length > 0) throw new Error(`no check is called ${unknown.join(', ')}: there are ${Object.keys(CHECKS).join(', ')}`);
+const wanted = Object.entries(CHECKS).filter(([name]) => words.length === 0 || words.some((word) => name.includes(word)));
+
 let failed = 0;
-for (const [name, check] of Object.entries(CHECKS)) {
+for (const [name, check] of wanted) {
   try {
     check();
     console.log(`ok: ${name}`);
@@ -27,7 +35,7 @@ for (const [name, check] of Object.entries(CHECKS)) {
     console.log(`failed: ${name}: ${String(error)}`);
   }
 }
-console.log(`${Object.keys(CHECKS).length - failed} passed, ${failed} failed`);
+console.log(`${wanted.length - failed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 function tool(name: string, ...args: string[]): void {

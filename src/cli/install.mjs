@@ -1,5 +1,5 @@
-// Runs ahead of every npm script (prestart, pretest, ...) and installs the packages where that is needed. Plain JavaScript
-// without imports from node_modules: on a fresh clone there are none, and the machine's own Node may be too old for types.
+// Installs the packages where one is missing; src/cli/run calls it ahead of every npm script. Plain JavaScript without
+// imports from node_modules: on a fresh clone there are none, and the machine's own Node may be too old for types.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

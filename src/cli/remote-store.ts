@@ -3,6 +3,7 @@ import type { ByteRange } from '../domain/byte-range.ts';
 import { OBJECT_HEADER, STORE_PATH } from '../http/routes/store-access.ts';
 import { inTime } from '../lib/in-time.ts';
 import {
+  type ExpectedBody,
   type ListOptions,
   type ListPage,
   MAX_KEYS,
@@ -28,18 +29,18 @@ const metadata = z.object({
 });
 const page = z.object({ objects: z.array(metadata.extend({ key: z.string() })), truncated: z.boolean() });
 const written = z.object({ etag: z.string() });
+const multipart = z.object({ multipartId: z.string() });
+const uploadedPart = z.object({ number: z.number(), etag: z.string() });
 const KINDS = ['unavailable', 'busy', 'misconfigured', 'checksum', 'multipart-unknown', 'unexpected'] as const;
 const failure = z.object({ kind: z.enum(KINDS), message: z.string() });
+
+type Query = Readonly<Record<string, string>>;
+type Body = Uint8Array | ReadableStream<Uint8Array> | string;
 
 /** Longer than the worker itself tries any operation, apart from those that pass a body on. */
 const ANSWER_WITHIN_MS = 120_000;
 
-/**
- * The embedded store, through the worker that has opened it (src/http/routes/store-access.ts).
- *
- * Commands read objects, write small ones, delete, and abort multipart uploads. They never upload a blob: clients do that
- * through the registry. So putVerified, createMultipart, uploadPart and complete are not supported.
- */
+/** The embedded store, through the worker that has opened it (src/http/routes/store-access.ts): one request for each operation. */
 export class RemoteStore implements ObjectStore {
   readonly #access: StoreAccess;
 
@@ -70,40 +71,56 @@ export class RemoteStore implements ObjectStore {
   }
 
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined> {
-    const headers = condition && (condition.kind === 'absent' ? { 'If-None-Match': '*' } : { 'If-Match': condition.etag });
-    const response = await this.#call('PUT', 'object', { key }, { body: bytes as Uint8Array<ArrayBuffer>, headers });
-    return response.status === 412 ? undefined : written.parse(await response.json());
+    return this.#put('object', { key }, bytes, condition);
   }
 
-  async putVerified(): Promise<never> {
-    throw new StoreError('unexpected', 'commands cannot upload blobs to the embedded store');
+  async putVerified(
+    key: string,
+    body: ReadableStream<Uint8Array>,
+    { length, sha256 }: ExpectedBody,
+    condition?: PutCondition,
+  ): Promise<Written | undefined> {
+    return this.#put('verified', { key, length: String(length), sha256 }, body, condition);
+  }
+
+  async #put(path: string, query: Query, body: Body, condition: PutCondition | undefined): Promise<Written | undefined> {
+    const headers = condition && (condition.kind === 'absent' ? { 'If-None-Match': '*' } : { 'If-Match': condition.etag });
+    const response = await this.#call('PUT', path, query, { body, headers });
+    return response.status === 412 ? undefined : written.parse(await response.json());
   }
 
   async delete(keys: readonly string[]): Promise<void> {
     await this.#call('POST', 'delete', {}, { body: JSON.stringify(keys) });
   }
 
-  async createMultipart(): Promise<MultipartUpload> {
-    throw new StoreError('unexpected', 'commands cannot begin multipart uploads in the embedded store');
+  async createMultipart(key: string): Promise<MultipartUpload> {
+    const response = await this.#call('POST', 'multipart', { key });
+    return this.resumeMultipart(key, multipart.parse(await response.json()).multipartId);
   }
 
   resumeMultipart(key: string, multipartId: string): MultipartUpload {
-    const refuse = async () => {
-      throw new StoreError('unexpected', 'commands cannot continue multipart uploads in the embedded store');
+    const upload = { key, multipartId };
+    return {
+      multipartId,
+      uploadPart: async (number, bytes) => {
+        const response = await this.#call('PUT', 'part', { ...upload, number: String(number) }, { body: bytes });
+        return uploadedPart.parse(await response.json());
+      },
+      complete: async (parts) => void (await this.#call('POST', 'complete', upload, { body: JSON.stringify(parts) })),
+      abort: async () => void (await this.#call('POST', 'abort', upload)),
     };
-    const abort = async () => void (await this.#call('POST', 'abort', { key, multipartId }));
-    return { multipartId, uploadPart: refuse, complete: refuse, abort };
   }
 
   async #call(
     method: string,
     path: string,
-    query: Record<string, string>,
-    { body = null, headers }: { readonly body?: BodyInit | null; readonly headers?: Record<string, string> | undefined } = {},
+    query: Query,
+    { body, headers }: { readonly body?: Body; readonly headers?: Record<string, string> | undefined } = {},
   ): Promise<Response> {
     const response = await this.#fetch(`${path}?${new URLSearchParams(query)}`, {
       method,
-      body,
+      body: (body ?? null) as BodyInit | null,
+      ...(body instanceof ReadableStream && { duplex: 'half' }),
       // Without it, the worker's runtime would compress the answer.
       headers: { ...headers, Authorization: `Bearer ${this.#access.key}`, 'Accept-Encoding': 'identity' },
     });

@@ -1,6 +1,6 @@
 /** The work that the registry does every hour. Each run does a slice of it, so that no run takes too long. */
 import type { Log } from '../lib/log.ts';
-import type { BudgetOptions } from './gc/budget.ts';
+import type { SliceLimits } from './gc/budget.ts';
 import type { CollectionReport } from './gc/report.ts';
 import type { PurgeReport } from './uploads/upload-purge.ts';
 
@@ -13,7 +13,7 @@ export interface MaintenanceOptions {
   readonly purgeUploads: () => Promise<PurgeReport>;
   /** `operations`: the storage operations of one slice. */
   readonly collection: { readonly enabled: boolean; readonly operations: number };
-  readonly collect: (slice: BudgetOptions) => Promise<CollectionReport>;
+  readonly collect: (slice: SliceLimits) => Promise<CollectionReport>;
   readonly log: Log;
 }
 

@@ -9,10 +9,10 @@ import { Users } from '../auth/users.ts';
 import type { AuthConfig, HtpasswdConfig } from '../config/auth.ts';
 import { AccessRules } from '../domain/access-rules.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
-import { type ObjectStore, readAll } from '../storage/object-store.ts';
+import { type SmallObjects, readAll } from '../storage/object-store.ts';
 
 export interface AuthPlatform extends ThrottleOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   /** The secret keys for one purpose. */
   readonly keys: (purpose: string) => KeyRing;
 }
@@ -47,7 +47,7 @@ function createHtpasswdAuthenticator(
   );
 }
 
-async function readObject(store: ObjectStore, key: string): Promise<string | undefined> {
+async function readObject(store: SmallObjects, key: string): Promise<string | undefined> {
   const object = await store.get(key);
   return object && new TextDecoder().decode(await readAll(object.body));
 }

@@ -55,7 +55,11 @@ export function compose(config: Config, platform: Platform): Registry {
     addressOf,
     isOnLoopback,
     accounts: authenticator instanceof HtpasswdAuthenticator ? authenticator : undefined,
-    seal: new SessionSeal(keys('berth upload session'), clock, config.storage.gracePeriodSeconds / 2),
+    seal: new SessionSeal({
+      keys: keys('berth upload session'),
+      clock,
+      lifetimeSeconds: config.storage.gracePeriodSeconds / 2,
+    }),
     blobs,
     uploads,
     intake,
@@ -64,7 +68,7 @@ export function compose(config: Config, platform: Platform): Registry {
     referrers,
     catalog,
   };
-  const collect = createCollect(config, platform, log);
+  const collect = createCollect(config, platform);
   const { deleteUntagged } = config.collection;
   return {
     app: createApp(services, clock, storeKey === undefined ? undefined : storeAccess(store, storeKey)),

@@ -142,7 +142,7 @@ describe('a page of names', () => {
 
   test('of repositories that are hidden ends after 2,000 listings, and tells none of their names', async () => {
     const { store, listings } = endless('catalog/', '!', 0);
-    const catalog = new Catalog(store, simulatedTime());
+    const catalog = new Catalog({ store, pace: simulatedTime() });
     const seeing = (...seen: readonly string[]) => catalog.list({ limit: 10, last: undefined }, (name) => seen.includes(name));
     expect(await seeing('n000003', 'n001500')).toEqual({ names: ['n000003', 'n001500'], next: 'n001500' });
     expect(listings()).toBe(2000);

@@ -1,8 +1,9 @@
-/** The step before every npm script, with a fake npm. */
+/** The first step of every npm script, with a fake npm. */
 import { chmod, cp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -15,6 +16,7 @@ const LOCK = {
   },
 };
 
+const thisProject = join(import.meta.dirname, '../..');
 const folder = temporaryFolder();
 let count = 0;
 let project: string;
@@ -23,25 +25,29 @@ beforeEach(async () => {
   project = folder(`project ${++count}`);
   await mkdir(join(project, 'src/cli'), { recursive: true });
   await mkdir(join(project, 'bin'));
-  await cp(join(import.meta.dirname, '../../src/cli/install.mjs'), join(project, 'src/cli/install.mjs'));
+  for (const file of ['src/cli/install.mjs', 'src/cli/run']) await cp(join(thisProject, file), join(project, file));
   await writeFile(join(project, 'package-lock.json'), JSON.stringify(LOCK));
 });
+
+interface Outcome {
+  readonly exitCode: number | null;
+  readonly output: string;
+  readonly npmCalls: readonly string[];
+}
 
 /** The work of the fake npm, after it has recorded its arguments. */
 const INSTALLS = `mkdir -p node_modules/.bin
   ln -sf "${process.execPath}" node_modules/.bin/node
   echo '{"packages":{"node_modules/hono":{"version":"4.0.0"}}}' > node_modules/.package-lock.json`;
 
-async function install(npmDoes: string): Promise<{ exitCode: number | null; output: string; npmCalls: string[] }> {
+const install = async (npmDoes: string) => await afterInstall(npmDoes, process.execPath, ['src/cli/install.mjs']);
+
+async function afterInstall(npmDoes: string, command: string, args: readonly string[]): Promise<Outcome> {
   const npm = join(project, 'bin/npm');
   await writeFile(npm, `#!/bin/sh\necho "$*" >> npm-calls\n${npmDoes}\n`);
   await chmod(npm, 0o755);
   const env = { PATH: `${join(project, 'bin')}:${process.env['PATH']}` };
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['src/cli/install.mjs'], {
-    cwd: project,
-    env,
-    encoding: 'utf8',
-  });
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: project, env, encoding: 'utf8' });
   const calls = await readFile(join(project, 'npm-calls'), 'utf8').catch(() => '');
   await rm(join(project, 'npm-calls'), { force: true });
   return { exitCode: status, output: stdout + stderr, npmCalls: calls.split('\n').filter((call) => call !== '') };
@@ -106,11 +112,50 @@ test('reports in one line that npm failed', async () => {
   });
 });
 
+describe('src/cli/run', () => {
+  const run = async (npmDoes: string, ...args: string[]) => await afterInstall(npmDoes, 'src/cli/run', args);
+
+  test('installs, then becomes the program on the Node that was installed', async () => {
+    const script = 'console.log(process.argv0, JSON.stringify(process.argv.slice(1))); process.exitCode = 7';
+    const output = 'node_modules/.bin/node ["a b","$HOME"]\nberth: installing packages\n';
+    expect(await run(INSTALLS, '-e', script, 'a b', '$HOME')).toMatchObject({
+      exitCode: 7,
+      output,
+      npmCalls: [expect.any(String)],
+    });
+  });
+
+  test('leaves no shell between npm and the program, so that signals reach it', async () => {
+    await install(INSTALLS);
+    const running = spawn(join(project, 'src/cli/run'), ['-e', 'console.log(process.pid); setTimeout(() => undefined, 30_000)'], {
+      cwd: project,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [pid] = (await once(running.stdout, 'data')) as [Buffer];
+    running.kill('SIGTERM');
+    expect(Number(String(pid))).toBe(running.pid);
+    expect(await once(running, 'exit')).toEqual([null, 'SIGTERM']);
+  });
+
+  test('does not run the program after an install that failed', async () => {
+    const output = 'berth: installing packages\nberth: npm ci failed with exit code 7\n';
+    expect(await run('exit 7', '-e', 'console.log("ran")')).toMatchObject({ exitCode: 1, output });
+  });
+
+  test('is what every npm script goes through, as `exec`, with no hook of its own', async () => {
+    const { scripts } = JSON.parse(await readFile(join(thisProject, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    expect(Object.values(scripts).filter((script) => !/\bexec src\/cli\/run [\w/.]+/.test(script))).toEqual([]);
+    expect(Object.keys(scripts).filter((name) => /^(pre|post)/.test(name))).toEqual([]);
+  });
+});
+
 test('the lock file names the packages of every platform, so that `npm ci` works everywhere', async () => {
   interface Package {
     readonly optionalDependencies?: Readonly<Record<string, string>>;
   }
-  const text = await readFile(join(import.meta.dirname, '../../package-lock.json'), 'utf8');
+  const text = await readFile(join(thisProject, 'package-lock.json'), 'utf8');
   const { packages } = JSON.parse(text) as { packages: Record<string, Package> };
   const names = new Set(Object.keys(packages).map((path) => path.split('node_modules/').at(-1)));
   const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies));

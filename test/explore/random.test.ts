@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { exploreOnce, TIMEOUT_MS } from './explore.ts';
-import { AT_RANDOM } from './scenarios.ts';
+import { AT_RANDOM } from './scenarios/all.ts';
 
 /** EXPLORE_RUNS=10000 for a long look, EXPLORE_SEED=7 to see one run again. `npm run explore` sets 300. */
 const RUNS = Number(process.env['EXPLORE_RUNS'] ?? 10);

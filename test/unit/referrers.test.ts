@@ -26,7 +26,7 @@ const referrerAt = (n: number, artifactType: string | undefined, length = 1000) 
 
 async function storeWith(referrers: readonly ReturnType<typeof referrerAt>[]): Promise<MemoryStore> {
   const store = new MemoryStore();
-  for (const referrer of referrers) await new Referrers(store, simulatedTime()).add(NAME, SUBJECT, referrer);
+  for (const referrer of referrers) await new Referrers({ store, pace: simulatedTime() }).add(NAME, SUBJECT, referrer);
   return store;
 }
 
@@ -41,7 +41,7 @@ async function withOldKeys(store: ObjectStore, keepsNew = false): Promise<Object
 }
 
 const digestsOf = async (store: ObjectStore, artifactType?: string) => {
-  const { referrers, next } = await new Referrers(store, simulatedTime()).list(NAME, SUBJECT, { artifactType });
+  const { referrers, next } = await new Referrers({ store, pace: simulatedTime() }).list(NAME, SUBJECT, { artifactType });
   expect(next).toBeUndefined();
   return referrers.map(({ digest }) => digest);
 };
@@ -61,7 +61,7 @@ test.each([false, true])('keys that tell no type are listed and filtered still, 
   const store = await withOldKeys(await storeWith(referrers), keepsNew);
   expect(await digestsOf(store)).toEqual(referrers.map(({ digest }) => digest).toSorted());
   expect(await digestsOf(store, SBOM)).toEqual([digestAt(1)]);
-  await new Referrers(store, simulatedTime()).remove(NAME, SUBJECT, digestAt(1), async () => true);
+  await new Referrers({ store, pace: simulatedTime() }).remove(NAME, SUBJECT, digestAt(1), async () => true);
   expect(await digestsOf(store, SBOM)).toEqual([]);
   for await (const { size } of listAll(store, referrerPrefix(NAME, SUBJECT, digestAt(1)))) expect(size).toBe(0);
 });
@@ -76,9 +76,9 @@ test('those that are deleted are passed over, page for page', async () => {
     if (!key.startsWith(referrerPrefix(NAME, SUBJECT, last))) await memory.put(key, new Uint8Array(0));
   // A key at a time, so that the operations of a page are soon used up.
   const store = overriddenStore(memory, { list: (options) => memory.list({ ...options, limit: 1 }) });
-  const first = await new Referrers(store, simulatedTime()).list(NAME, SUBJECT, {});
+  const first = await new Referrers({ store, pace: simulatedTime() }).list(NAME, SUBJECT, {});
   expect(first.referrers).toEqual([]);
-  const second = await new Referrers(store, simulatedTime()).list(NAME, SUBJECT, { last: first.next });
+  const second = await new Referrers({ store, pace: simulatedTime() }).list(NAME, SUBJECT, { last: first.next });
   expect(second.referrers.map(({ digest }) => digest)).toEqual([last]);
 });
 
@@ -93,7 +93,7 @@ test('of long ones no more is read at once than a page holds', async () => {
       return memory.get(key);
     },
   });
-  const { referrers, next } = await new Referrers(store, simulatedTime()).list(NAME, SUBJECT, {});
+  const { referrers, next } = await new Referrers({ store, pace: simulatedTime() }).list(NAME, SUBJECT, {});
   expect([referrers.length, next, most]).toEqual([3, referrers[2]!.digest, 3]);
 });
 
@@ -104,7 +104,10 @@ test('a filter over long ones that do not tell their type ends early, and goes o
   const reads: number[] = [];
   for (let last: Digest | undefined, isLast = false; !isLast;) {
     take();
-    const { referrers, next } = await new Referrers(store, simulatedTime()).list(NAME, SUBJECT, { artifactType: SBOM, last });
+    const { referrers, next } = await new Referrers({ store, pace: simulatedTime() }).list(NAME, SUBJECT, {
+      artifactType: SBOM,
+      last,
+    });
     reads.push(take().filter((name) => name === 'get').length);
     found.push(...referrers.map(({ digest }) => digest));
     [last, isLast] = [next, next === undefined];

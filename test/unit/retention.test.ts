@@ -22,10 +22,10 @@ function expiredTags(
   now: Date,
   kindOf: (tag: string) => TagKind = () => 'own',
 ): string[] {
-  const first = new TagExpiry(rule, now, kindOf);
+  const first = new TagExpiry({ rule, now, kindOf });
   const half = Math.floor(tags.length / 2);
   for (const tag of tags.slice(0, half)) first.note(tag);
-  const second = new TagExpiry(rule, now, kindOf, first.times);
+  const second = new TagExpiry({ rule, now, kindOf, times: first.times });
   for (const tag of tags.slice(half)) second.note(tag);
   return tags.filter((tag) => second.isExpired(tag)).map(({ tag }) => tag);
 }
@@ -120,7 +120,7 @@ interface Rule {
 
 test('of many tags only the times of the newest are kept, and these are right', () => {
   const all = written(Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`t${n}`, (n * 7919) % 5000])));
-  const expiry = new TagExpiry(ruleOf({ keepNewest: 10 }), NOW, () => 'own');
+  const expiry = new TagExpiry({ rule: ruleOf({ keepNewest: 10 }), now: NOW, kindOf: () => 'own' });
   for (const tag of all) expiry.note(tag);
   expect(expiry.times.length).toBeLessThan(1100);
   expect(

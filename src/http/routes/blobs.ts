@@ -29,7 +29,7 @@ export function blobRoutes({ config, blobs, requireAccess }: Services): Hono<App
     if (url !== undefined)
       return c.body(null, 307, { Location: url, 'Docker-Content-Digest': link.digest, 'Content-Type': OCTET_STREAM });
     const range = parseRange(rangeHeader(c.req.raw, link.digest), link.size);
-    const body = await blobs.open(name, link, range);
+    const body = await blobs.read(name, link, range);
     if (range === undefined) return c.body(body, 200, headers);
     const last = range.offset + range.length - 1;
     return c.body(body, 206, {

@@ -22,7 +22,7 @@ export function uploadRoutes({ config, uploads, blobs, seal, locate, requireAcce
   });
 
   const openSession = (c: Context) =>
-    seal.open(c.req.query('_state') ?? '', parseRepositoryName(c.req.param('name')!), c.req.param('session')!);
+    seal.unseal(c.req.query('_state') ?? '', parseRepositoryName(c.req.param('name')!), c.req.param('session')!);
 
   /** Says with a 416 where the session goes on. */
   const whereToGoOn = async <T>(c: Context, state: UploadState, work: Promise<T>): Promise<T> => {

@@ -1,5 +1,5 @@
 import { algorithmOf, type Digest, digestOf, Hasher } from '../../domain/digest.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { SmallObjects } from '../../storage/object-store.ts';
 import { fromStore } from '../body/byte-source.ts';
 
 export interface ExpectedObject {
@@ -20,7 +20,7 @@ const corrupt = (problem: string): ObjectProblem => ({ category: 'corrupt', prob
  * Reads an object to its end, and holds no more of it than passes.
  * @returns what is wrong with it
  */
-export async function problemOfObject(store: ObjectStore, expected: ExpectedObject): Promise<ObjectProblem | undefined> {
+export async function problemOfObject(store: SmallObjects, expected: ExpectedObject): Promise<ObjectProblem | undefined> {
   const stored = await store.get(expected.object);
   if (stored === undefined) return { category: 'missing', problem: 'its bytes are gone' };
   const source = fromStore(stored.body);

@@ -2,7 +2,7 @@ import type { Digest } from '../../domain/digest.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
 import { type Cell, restoreCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey } from '../../storage/keys.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { SmallObjects } from '../../storage/object-store.ts';
 import type { BlobLinkIndex } from '../blob-link-index.ts';
 import { type ExpectedObject, type ObjectProblem, problemOfObject } from './bytes.ts';
 import { inspectCell } from './inspect-cell.ts';
@@ -16,7 +16,7 @@ export function problemOfLink(digest: Digest, { cell, problem }: { cell?: Stored
 }
 
 export function brokenLink(
-  store: ObjectStore,
+  store: SmallObjects,
   links: BlobLinkIndex,
   repository: RepositoryName,
   digest: Digest,
@@ -39,7 +39,7 @@ export function brokenLink(
  * goes where nothing can be restored: clients push what they do not find.
  */
 export function brokenObject(
-  store: ObjectStore,
+  store: SmallObjects,
   links: BlobLinkIndex,
   repository: RepositoryName,
   { object, digest }: ExpectedObject,
@@ -63,7 +63,7 @@ export function brokenObject(
 
 /** What a manifest names, and its repository has not. */
 export function missingReference(
-  store: ObjectStore,
+  store: SmallObjects,
   links: BlobLinkIndex,
   repository: RepositoryName,
   { digest, kind }: { readonly digest: Digest; readonly kind: 'blob' | 'child' },
@@ -87,7 +87,7 @@ export function missingReference(
 
 /** Lets the repository's link name an object that another's link names, and whose bytes are right. */
 async function restoreLink(
-  store: ObjectStore,
+  store: SmallObjects,
   links: BlobLinkIndex,
   repository: RepositoryName,
   digest: Digest,

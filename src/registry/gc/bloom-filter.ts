@@ -1,31 +1,41 @@
-/** Bits of a text that are set. */
+/** Bits that each text sets. */
 const PROBES = 6;
-/** With six probes, a full layer takes one of 40,000 texts for added that were not. */
+/** With six probes, a full layer answers a wrong yes for one text of 40,000. */
 const BITS_AN_ENTRY = 32;
 const FIRST_LAYER_BYTES = 4096;
 const GROWTH = 4;
 
+export interface BloomFilterOptions {
+  /** A full filter stops growing here, and gives more wrong answers from then on. */
+  readonly maxBytes: number;
+  /** A whole number. Filters with different salts are wrong about different texts. */
+  readonly salt: number;
+}
+
+/** A filter's content, for another filter with the same salt. */
+export interface SavedFilter {
+  /** Texts in the last layer. */
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+
 /**
- * A Bloom filter: which texts were added, in bounded space. `has` is true for each that was added, and by chance for a few
- * that were not. Garbage collection asks it only where a wrong yes keeps garbage for a round; another round has another salt.
- *
- * It grows in layers, each four times the last, up to its limit; beyond that it is wrong more often.
+ * A Bloom filter: remembers texts in bounded space. `has` is true for each text that was added, and by chance for a few that
+ * were not. Collection uses it where a wrong yes keeps an unreferenced object for one more round; the next round has another
+ * salt. The filter grows in layers, each four times as large as the one before, up to its limit.
  */
-export class KeyFilter {
-  readonly #maxBytes: number;
-  readonly #salt: number;
+export class BloomFilter {
+  readonly #options: BloomFilterOptions;
   readonly #layers: Uint8Array[] = [];
   #bytes = 0;
-  /** Entries of the last layer. */
+  /** Texts in the last layer. */
   #count = 0;
 
-  /** @param salt - a whole number: filters with other salts are wrong about other texts */
-  constructor(maxBytes: number, salt: number) {
-    this.#maxBytes = maxBytes;
-    this.#salt = salt;
+  constructor(options: BloomFilterOptions) {
+    this.#options = options;
   }
 
-  /** @returns false where it seems to have been added before */
+  /** @returns false where the filter seems to have the text already */
   add(text: string): boolean {
     const places = this.#placesOf(text);
     if (this.#layers.some((layer) => isSet(layer, places))) return false;
@@ -42,8 +52,7 @@ export class KeyFilter {
     return this.#layers.some((layer) => isSet(layer, places));
   }
 
-  /** For `load`, with the same salt. */
-  save(): { readonly count: number; readonly bytes: Uint8Array } {
+  save(): SavedFilter {
     const bytes = new Uint8Array(this.#bytes);
     let offset = 0;
     for (const layer of this.#layers) {
@@ -53,7 +62,7 @@ export class KeyFilter {
     return { count: this.#count, bytes };
   }
 
-  load({ count, bytes }: { readonly count: number; readonly bytes: Uint8Array }): this {
+  load({ count, bytes }: SavedFilter): this {
     for (let offset = 0; offset < bytes.length;) {
       this.#push(this.#nextBytes);
       const layer = this.#layers.at(-1)!;
@@ -69,7 +78,7 @@ export class KeyFilter {
   }
 
   #grow(): void {
-    if (this.#layers.length === 0 || this.#bytes + this.#nextBytes <= this.#maxBytes) this.#push(this.#nextBytes);
+    if (this.#layers.length === 0 || this.#bytes + this.#nextBytes <= this.#options.maxBytes) this.#push(this.#nextBytes);
   }
 
   #push(bytes: number): void {
@@ -78,9 +87,10 @@ export class KeyFilter {
     this.#count = 0;
   }
 
-  /** Two hashes of 32 bits in the manner of FNV-1a, and steps from one by the other. */
+  /** Double hashing: two hashes of 32 bits, similar to FNV-1a. The places are one hash plus multiples of the other. */
   #placesOf(text: string): number[] {
-    let [one, other] = [0x811c9dc5 ^ this.#salt, 0x9e3779b9 ^ this.#salt];
+    const { salt } = this.#options;
+    let [one, other] = [0x811c9dc5 ^ salt, 0x9e3779b9 ^ salt];
     for (let at = 0; at < text.length; at += 1) {
       const code = text.charCodeAt(at);
       one = Math.imul(one ^ code, 0x01000193);
@@ -97,7 +107,7 @@ function capacityOf(layer: Uint8Array | undefined): number {
   return ((layer?.length ?? 0) * 8) / BITS_AN_ENTRY;
 }
 
-/** A layer's bits are a power of two. The lowest three bits of a place choose the bit within a byte. */
+/** The number of bits in a layer is a power of two. The lowest three bits of a place choose the bit within a byte. */
 function bitOf(layer: Uint8Array, place: number): number {
   return place & (layer.length * 8 - 1);
 }

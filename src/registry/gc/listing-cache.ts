@@ -1,26 +1,29 @@
-import type { ListPage, ObjectInfo, ObjectStore } from '../../storage/object-store.ts';
+import type { ListPage, ObjectInfo, SmallObjects } from '../../storage/object-store.ts';
 
 /** Some 20,000 keys, about 10 MB. */
 const MAX_PAGES = 20;
 
+export interface ListingCacheOptions {
+  readonly store: SmallObjects;
+  readonly prefix: string;
+}
+
 interface Page extends ListPage {
-  /** It lists what comes behind this key. */
+  /** The page lists the keys behind this one. */
   readonly after: string;
 }
 
 /**
- * Lists keys in their order, and keeps the last pages: what fits into them can be gone through again without another
- * listing. What it gives may be as old as itself.
+ * Lists the keys below a prefix in their order, and keeps the last pages. Several passes through keys that fit into these
+ * pages cost one listing. So an answer may be as old as the cache.
  */
-export class ListingWindow {
-  readonly #store: ObjectStore;
-  readonly #prefix: string;
-  /** Each goes on where the one before ends. */
+export class ListingCache {
+  readonly #options: ListingCacheOptions;
+  /** Each page begins where the page before it ends. */
   #pages: Page[] = [];
 
-  constructor(store: ObjectStore, prefix: string) {
-    this.#store = store;
-    this.#prefix = prefix;
+  constructor(options: ListingCacheOptions) {
+    this.#options = options;
   }
 
   /** Every key behind `after`. */
@@ -44,14 +47,15 @@ export class ListingWindow {
     if (known !== undefined) return known;
     const isNext = this.#pages.length > 0 && endOf(this.#pages.at(-1)!) === after;
     if (!isNext) this.#pages = [];
-    const page = { after, ...(await this.#store.list({ prefix: this.#prefix, startAfter: after })) };
+    const { store, prefix } = this.#options;
+    const page = { after, ...(await store.list({ prefix, startAfter: after })) };
     this.#pages.push(page);
     if (this.#pages.length > MAX_PAGES) this.#pages.shift();
     return page;
   }
 }
 
-/** The last key it tells of. */
+/** The last key of a page. */
 function endOf({ objects, after }: Page): string {
   return objects.at(-1)?.key ?? after;
 }
