@@ -113,7 +113,7 @@ test('a push whose tag others delete again and again is 503, and the log names t
   expect(await errorOf(response)).toEqual({
     status: 503,
     code: 'UNKNOWN',
-    message: 'other requests keep changing the same thing: repeat the request',
+    message: 'other requests keep changing the same data: repeat the request',
   });
   expect(pace.clock().getTime() - startMs).toBe(30_000);
   expect(log.mock.calls.flat().join()).toContain('/_tags/latest');

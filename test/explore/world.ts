@@ -2,7 +2,7 @@ import { compose, type Registry } from '../../src/wiring/compose.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { Digest } from '../../src/domain/digest.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
-import type { Services } from '../../src/http/context.ts';
+import type { Services } from '../../src/http/services.ts';
 import { BufferPool } from '../../src/registry/body/buffer-pool.ts';
 import type { TagsADelete } from '../../src/registry/tags.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';

@@ -12,7 +12,11 @@ const [OLD, NEW] = ['the-old-secret-of-the-operator', 'the-new-secret-of-the-ope
 describe('a sealed session', () => {
   let now = Date.now();
   const seal = (...secrets: string[]) =>
-    new SessionSeal({ keys: new KeyRing(async () => secrets, 'test'), clock: () => new Date(now), lifetimeSeconds: 3600 });
+    new SessionSeal({
+      keys: new KeyRing({ secrets: async () => secrets, purpose: 'test' }),
+      clock: () => new Date(now),
+      lifetimeSeconds: 3600,
+    });
   const unseal = (by: SessionSeal, sealed: string) => by.unseal(sealed, NAME, STATE.session);
   const unknown = { name: 'Failure', kind: 'upload-unknown' };
 

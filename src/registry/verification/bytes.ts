@@ -1,6 +1,6 @@
 import { algorithmOf, type Digest, digestOf, Hasher } from '../../domain/digest.ts';
 import type { SmallObjects } from '../../storage/object-store.ts';
-import { fromStore } from '../body/byte-source.ts';
+import { StoreSource } from '../body/byte-source.ts';
 
 export interface ExpectedObject {
   /** Its key. */
@@ -14,6 +14,8 @@ export interface ObjectProblem {
   readonly problem: string;
 }
 
+const READ_BYTES = 64 * 1024;
+
 const corrupt = (problem: string): ObjectProblem => ({ category: 'corrupt', problem });
 
 /**
@@ -23,23 +25,18 @@ const corrupt = (problem: string): ObjectProblem => ({ category: 'corrupt', prob
 export async function problemOfObject(store: SmallObjects, expected: ExpectedObject): Promise<ObjectProblem | undefined> {
   const stored = await store.get(expected.object);
   if (stored === undefined) return { category: 'missing', problem: 'its bytes are gone' };
-  const source = fromStore(stored.body);
+  const source = new StoreSource(stored.body);
   if (stored.size !== expected.size) {
-    source.leave(undefined);
+    source.leave();
     return corrupt(`it has ${stored.size} bytes in place of ${expected.size}`);
   }
   const algorithm = algorithmOf(expected.digest);
   const hasher = new Hasher([algorithm]);
-  const reader = stored.body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await source.patiently(reader.read());
-      if (done) break;
-      hasher.update(value);
-    }
-  } catch (error) {
-    source.leave(reader);
-    throw source.broken(error);
+  const into = { buffer: new ArrayBuffer(READ_BYTES) };
+  for (let isDone = false; !isDone;) {
+    const { bytes, done } = await source.read(into, 0, READ_BYTES);
+    hasher.update(new Uint8Array(into.buffer, 0, bytes));
+    isDone = done;
   }
   return hasher.digest(algorithm) === expected.digest ? undefined : corrupt('its bytes have another digest');
 }
