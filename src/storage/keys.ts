@@ -161,9 +161,9 @@ export function findRepositoryKey(key: string): RepositoryKey | undefined {
   return tag === undefined ? undefined : { kind: 'hint', name, digest, tag: tag as Tag };
 }
 
-/** An object's key, and the digest that this key tells: the object's own, or a marker's. */
-export function parseObjectKey(key: string): { object: string; digest: Digest | undefined; isMarker: boolean } {
-  const [object = '', marked] = key.split('!');
-  if (marked !== undefined) return { object, digest: findDigest(marked), isMarker: true };
-  return { object, digest: isStreamed(key) ? undefined : findDigest(key.split('/').slice(1, 3).join(':')), isMarker: false };
+/** Parses the key of a blob's object, or of a marker behind it. The digest is undefined if the key does not tell one. */
+export function parseObjectKey(key: string): { objectKey: string; digest: Digest | undefined; isMarker: boolean } {
+  const [objectKey = '', marked] = key.split('!');
+  if (marked !== undefined) return { objectKey, digest: findDigest(marked), isMarker: true };
+  return { objectKey, digest: isStreamed(key) ? undefined : findDigest(key.split('/').slice(1, 3).join(':')), isMarker: false };
 }

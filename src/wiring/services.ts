@@ -51,8 +51,12 @@ export function createRegistryServices(config: Config, platform: Platform, log: 
     presign,
     recent: createCache<BlobLink>(LINKS_BYTES),
     isReadOnly: config.readOnly,
-    onBroken: (link: BrokenLink) =>
-      log('error', 'the bytes of a blob are missing: its link is deleted, so that a push uploads them again', { ...link }),
+    onBroken: ({ repository, digest, objectKey: object }: BrokenLink) =>
+      log('error', 'the bytes of a blob are missing: its link is deleted, so that a push uploads them again', {
+        repository,
+        digest,
+        object,
+      }),
   });
 
   const intake = { pool, store, clock, randomId, minimumSpeed: config.http.minimumSpeed };

@@ -187,7 +187,7 @@ export class Look {
 async function* withMarkers(listed: AsyncIterable<ObjectInfo>): AsyncGenerator<MarkedObject> {
   let current: MarkedObject | undefined;
   for await (const { key, size } of listed) {
-    const { object: objectKey, digest, isMarker } = parseObjectKey(key);
+    const { objectKey, digest, isMarker } = parseObjectKey(key);
     if (current?.objectKey !== objectKey) {
       if (current !== undefined) yield current;
       current = { objectKey, size: isMarker ? 0 : size, keys: [], digests: [] };
