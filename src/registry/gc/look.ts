@@ -122,10 +122,10 @@ export class Look {
     const { store, state, report } = this.#options;
     try {
       const cell = await readCell(store, key);
-      if (cell?.object === undefined) state.noteWritten(digest);
+      if (cell?.objectKey === undefined) state.noteWritten(digest);
       else {
         this.#noteLink(cell, digest);
-        state.noteReferenced(cell.object);
+        state.noteReferenced(cell.objectKey);
       }
     } catch (error) {
       if (!isStoreError(error, 'unexpected')) throw error;
