@@ -198,6 +198,6 @@ function decode(content: Uint8Array, key: string): { nonce: string; cell: Cell }
     const { state, nonce, digest, mediaType, size, object: objectKey } = header.parse(envelope.header);
     return { nonce, cell: { state, digest, mediaType, size, objectKey, bytes: envelope.bytes } };
   } catch (cause) {
-    throw new StoreError('unexpected', `${key} is not a valid cell: its first line is not the header of one`, cause);
+    throw new StoreError('unexpected', `${key} is not a cell: its first line is no valid header`, cause);
   }
 }
