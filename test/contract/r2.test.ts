@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { R2Store } from '../../src/storage/r2.ts';
 import { prefixedStore } from '../../src/storage/prefixed.ts';
 import { busyR2, strictR2 } from '../support/strict-r2.ts';
-import { expectStoreError, objectStoreContract } from './store-contract.ts';
+import { expectStoreError } from './contract.ts';
+import { objectStoreContract } from './store-contract.ts';
 
 const bucket = (env as unknown as { BUCKET: R2Bucket }).BUCKET;
 const storeOn = (bucket: R2Bucket) => new R2Store({ bucket, wait: async () => undefined, random: Math.random });

@@ -5,7 +5,8 @@ import { S3Store, s3PresignGet } from '../../src/storage/s3.ts';
 import { openBucket, s3Client, type S3Settings, type TestBucket } from '../support/buckets.ts';
 import type { StoreErrorKind } from '../../src/storage/object-store.ts';
 import { describeUnless, missingS3, missingVersitygw } from '../support/needs.ts';
-import { type Differences, expectStoreError, objectStoreContract } from './store-contract.ts';
+import { type Differences, expectStoreError } from './contract.ts';
+import { objectStoreContract } from './store-contract.ts';
 
 interface ServerDifferences extends Differences {
   readonly unknownAccessKey?: StoreErrorKind;

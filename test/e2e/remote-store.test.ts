@@ -3,7 +3,8 @@ import { afterAll, beforeAll, test, vi } from 'vitest';
 import { findAccess } from '../../src/cli/launcher/access-file.ts';
 import { RemoteStore } from '../../src/cli/remote-store.ts';
 import { listAll } from '../../src/storage/object-store.ts';
-import { expectStoreError, objectStoreContract } from '../contract/store-contract.ts';
+import { expectStoreError } from '../contract/contract.ts';
+import { objectStoreContract } from '../contract/store-contract.ts';
 import { type Server, startServer } from '../support/server.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
