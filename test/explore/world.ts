@@ -109,7 +109,7 @@ export class World {
         store: breakage(this.#viewOf(actor)),
         storeName: STORE_NAME,
         presign: undefined,
-        pool: new BufferPool(MAX_BUFFERED_BYTES),
+        pool: new BufferPool({ limitBytes: MAX_BUFFERED_BYTES, clock: () => new Date() }),
         clock: () => new Date(nowMs()),
         wait: async () => undefined,
         random: () => 0,
@@ -258,10 +258,11 @@ let bucketRecord: Promise<Uint8Array> | undefined;
 
 async function recordOfNewBucket(): Promise<Uint8Array> {
   const store = new MemoryStore();
-  await new BucketInfo(store, STORE_NAME, {
-    clock: () => new Date(0),
-    wait: async () => undefined,
-    random: () => 0,
+  await new BucketInfo({
+    store,
+    storeName: STORE_NAME,
+    pace: { clock: () => new Date(0), wait: async () => undefined, random: () => 0 },
+    randomId: () => 'probe',
   }).capabilities();
   return readAll((await store.get(SYSTEM_KEY))!.body);
 }
