@@ -62,7 +62,7 @@ describe('rules of REGISTRY_RETENTION', () => {
     ['- {keepNewest: "3"}', '(rule 1, keepNewest) must be a whole number from 1 to 20000'],
     ['- {keepTags: []}', '(rule 1, keepTags)'],
     ['- {keepPushedWithin: 30d}', '(rule 1, keepPushedWithin) must be a duration'],
-    ['- {keepPushedWithin: 0s}', '(rule 1, keepPushedWithin) must be 1s at least'],
+    ['- {keepPushedWithin: 0s}', '(rule 1, keepPushedWithin) must be at least 1s'],
     ['- {untaggedAfter: 12}', '(rule 1, untaggedAfter)'],
     ['- {repositories: "A"}', '(rule 1, repositories, 0) must be a repository name'],
     ['- {keep: 1}', '(rule 1) Unrecognized key'],
