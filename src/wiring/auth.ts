@@ -1,4 +1,4 @@
-import { type Authenticator, OPEN } from '../auth/authenticator.ts';
+import { type Authenticator, NO_AUTHENTICATION } from '../auth/authenticator.ts';
 import { ExternalTokens } from '../auth/external-tokens.ts';
 import { HtpasswdAuthenticator } from '../auth/htpasswd-authenticator.ts';
 import { Mutex } from '../auth/mutex.ts';
@@ -13,13 +13,14 @@ import { type SmallObjects, readAll } from '../storage/object-store.ts';
 
 export interface AuthPlatform extends ThrottleOptions {
   readonly store: SmallObjects;
+  readonly randomId: () => string;
   /** The secret keys for one purpose. */
   readonly keys: (purpose: string) => KeyRing;
 }
 
 /** Creates the authenticator for the configured kind. */
 export function createAuthenticator(config: AuthConfig, platform: AuthPlatform): Authenticator {
-  if (config.kind === 'none') return OPEN;
+  if (config.kind === 'none') return NO_AUTHENTICATION;
   if (config.kind === 'htpasswd') return createHtpasswdAuthenticator(config, platform);
   const { jwks, certificates } = config.keys;
   const keys = { certificates, jwks: jwks === undefined || jwks instanceof URL ? jwks : { keys: [...jwks.keys] } };
@@ -28,23 +29,21 @@ export function createAuthenticator(config: AuthConfig, platform: AuthPlatform):
 
 function createHtpasswdAuthenticator(
   config: HtpasswdConfig,
-  { store, clock, keys, ...throttling }: AuthPlatform,
+  { store, clock, randomId, keys, wait, limit }: AuthPlatform,
 ): HtpasswdAuthenticator {
-  const { users } = config;
-  const load = 'object' in users ? userObject(() => readObject(store, users.object), clock) : async () => users;
+  const { users: source } = config;
+  const load = 'object' in source ? userObject({ read: () => readObject(store, source.object), clock }) : async () => source;
   const tokens = new Tokens({
     accessKeys: keys('berth access token'),
     refreshKeys: keys('berth refresh token'),
     clock,
+    randomId,
     service: config.realm,
     lifetimeSeconds: config.tokenLifetimeSeconds,
     generation: config.generation,
   });
-  return new HtpasswdAuthenticator(
-    new Users({ load, clock, throttle: new Throttle({ clock, ...throttling }), mutex: new Mutex(throttling.wait) }),
-    tokens,
-    new AccessRules(config.rules),
-  );
+  const users = new Users({ load, clock, throttle: new Throttle({ clock, wait, limit }), mutex: new Mutex({ wait }) });
+  return new HtpasswdAuthenticator({ users, tokens, rules: new AccessRules(config.rules) });
 }
 
 async function readObject(store: SmallObjects, key: string): Promise<string | undefined> {

@@ -3,10 +3,10 @@ import type { Config } from '../config/config.ts';
 import { KeyRing } from '../domain/key-ring.ts';
 import { createApp } from '../http/app.ts';
 import { createAddressOf } from '../http/client-address.ts';
-import type { Services } from '../http/context.ts';
-import { createGuard } from '../http/guard.ts';
-import { createLocate, createOriginOf } from '../http/location.ts';
+import { Guard } from '../http/guard.ts';
+import { createLocate, createOriginOf } from '../http/public-url.ts';
 import { storeAccess } from '../http/routes/store-access.ts';
+import type { Services } from '../http/services.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { maintain } from '../registry/maintenance.ts';
 import { SessionSeal } from '../registry/uploads/session-seal.ts';
@@ -34,7 +34,7 @@ export interface Registry {
 
 /** Creates the registry of the settings on a platform. No storage operation happens here. */
 export function compose(config: Config, platform: Platform): Registry {
-  const { store, clock, wait, limit, isEmulated, isOnLoopback, storeKey } = platform;
+  const { store, clock, randomId, wait, limit, isEmulated, isOnLoopback, storeKey } = platform;
   const log = createLog(config.log, clock);
   const { bucket, purge, blobs, uploads, intake, manifests, tags, referrers, catalog } = createRegistryServices(
     config,
@@ -42,19 +42,20 @@ export function compose(config: Config, platform: Platform): Registry {
     log,
   );
   const { secrets } = config.http;
-  const keys = (purpose: string) => new KeyRing(async () => (secrets.length > 0 ? secrets : [await bucket.secret()]), purpose);
-  const authenticator = createAuthenticator(config.auth, { store, clock, keys, wait, limit });
+  const keys = (purpose: string) =>
+    new KeyRing({ secrets: async () => (secrets.length > 0 ? secrets : [await bucket.secret()]), purpose });
+  const authenticator = createAuthenticator(config.auth, { store, clock, randomId, keys, wait, limit });
   const originOf = createOriginOf(config.http);
   const addressOf = createAddressOf(isEmulated);
   const services: Services = {
     config,
     log,
     locate: createLocate(config.http),
-    requireAccess: createGuard(authenticator, originOf, addressOf),
+    guard: new Guard({ authenticator, originOf, addressOf }),
     originOf,
     addressOf,
     isOnLoopback,
-    accounts: authenticator instanceof HtpasswdAuthenticator ? authenticator : undefined,
+    htpasswd: authenticator instanceof HtpasswdAuthenticator ? authenticator : undefined,
     seal: new SessionSeal({
       keys: keys('berth upload session'),
       clock,
@@ -71,7 +72,7 @@ export function compose(config: Config, platform: Platform): Registry {
   const collect = createCollect(config, platform);
   const { deleteUntagged } = config.collection;
   return {
-    app: createApp(services, clock, storeKey === undefined ? undefined : storeAccess(store, storeKey)),
+    app: createApp({ services, clock, storeAccess: storeKey === undefined ? undefined : storeAccess(store, storeKey) }),
     services,
     log,
     maintain: () =>

@@ -156,7 +156,7 @@ describeUnless(missingS3(), 'commands on a bucket, MinIO', () => {
     const { exitCode, stderr } = await berthBeside(['verify', '--repair', '-q'], place.settings);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
-      /^missing: app: blob sha256:[0-9a-f]{64}: its bytes are gone, and now its link: a push brings it back\n$/,
+      /^missing: app: blob sha256:[0-9a-f]{64}: its bytes are missing; its link was deleted, so that a push can restore it\n$/,
     );
   });
 

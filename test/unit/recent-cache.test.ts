@@ -94,10 +94,13 @@ const registry = memoryRegistry(
 ).client;
 const throttle = new Throttle({ clock: () => new Date(), wait: async () => undefined, limit: undefined });
 
-const tokens = new VerifiedTokens(
-  () => new Date(),
-  async (token) => ({ claims: JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown, endsAtSeconds: Infinity }),
-);
+const tokens = new VerifiedTokens({
+  clock: () => new Date(),
+  verify: async (token) => ({
+    claims: JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown,
+    endsAtSeconds: Infinity,
+  }),
+});
 
 /** Claims that take as much memory as possible for their length. */
 const tokenOf = (n: number) => {

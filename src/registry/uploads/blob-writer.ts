@@ -1,7 +1,7 @@
 import { type Algorithm, type Digest, Hasher, hexOf } from '../../domain/digest.ts';
 import { objectKey, streamedObjectKey } from '../../storage/keys.ts';
 import { isStoreError, type ObjectStore } from '../../storage/object-store.ts';
-import { type ByteSource, fromClient } from '../body/byte-source.ts';
+import { type ByteSource, ClientSource } from '../body/byte-source.ts';
 import { type Intake, type Part, PartReader } from './part-reader.ts';
 import { PartUploader } from './part-uploader.ts';
 import { digestMismatch } from './upload-errors.ts';
@@ -67,7 +67,7 @@ export class BlobWriter {
     algorithms: readonly Algorithm[],
     expected?: Digest,
   ): Promise<WrittenBlob> {
-    return this.writeSources([fromClient(stream, this.#options.intake)], algorithms, expected);
+    return this.writeSources([new ClientSource(stream, this.#options.intake)], algorithms, expected);
   }
 
   /** The same as `writeStream`, for a body of which the first byte was read already. */

@@ -133,7 +133,7 @@ export class ChunkedBlob {
   async abort(session: string, from: SessionProgress): Promise<string[]> {
     const { store, multiparts } = this.#options;
     const { multipart, sources } = await readEarlierBytes(store, session, from);
-    for (const source of sources) source.leave(undefined);
+    for (const source of sources) source.leave();
     for (const each of [multipart, await multiparts.findShared(session)]) await multiparts.abort(each);
     return [multipartKey(session), ...keysOf(session, [...recordsOf(from), ...from.consumed])];
   }

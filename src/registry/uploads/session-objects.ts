@@ -1,7 +1,7 @@
 import { type Algorithm, algorithmOf, type Digest, findDigest, Hasher } from '../../domain/digest.ts';
 import { foundDigestKey } from '../../storage/keys.ts';
 import { type ObjectInfo, type ObjectStore, readAll, type StoredObject } from '../../storage/object-store.ts';
-import { fromStore } from '../body/byte-source.ts';
+import { StoreSource } from '../body/byte-source.ts';
 import type { WrittenBlob } from './blob-writer.ts';
 import { type Intake, PartReader } from './part-reader.ts';
 import { digestMismatch, unknownUpload } from './upload-errors.ts';
@@ -84,7 +84,7 @@ export class SessionObjects {
 
   async #hash({ body }: StoredObject, algorithm: Algorithm): Promise<Digest> {
     const { intake, partBytes } = this.#options;
-    const reader = new PartReader(intake, partBytes, [fromStore(body)]);
+    const reader = new PartReader(intake, partBytes, [new StoreSource(body)]);
     const hasher = new Hasher([algorithm]);
     for (let part = await reader.next(); part !== undefined; part = await reader.next()) {
       hasher.update(part.bytes);

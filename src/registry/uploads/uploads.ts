@@ -32,7 +32,7 @@ import { cancelledKey, chunkKey, digestMarkerKey, parseObjectKey } from '../../s
 import { MAX_SINGLE_PUT_BYTES, type ObjectStore } from '../../storage/object-store.ts';
 import type { BlobWriter, WrittenBlob } from './blob-writer.ts';
 import type { Blobs } from '../blobs.ts';
-import { type ByteSource, fromClient, fromStore, peekByte } from '../body/byte-source.ts';
+import { type ByteSource, ClientSource } from '../body/byte-source.ts';
 import type { ChunkedBlob, FinishedBlob } from './chunked-blob.ts';
 import type { Intake } from './part-reader.ts';
 import type { SessionObjects } from './session-objects.ts';
@@ -159,10 +159,8 @@ export class Uploads {
   /** The body's bytes; no source if it is empty. With chunked transfer encoding only reading the first byte tells. */
   async #sourcesOf({ stream, length }: UploadBody): Promise<ByteSource[]> {
     if (stream === null) return [];
-    const source = fromClient(stream, this.#options.intake);
-    if (length !== undefined) return [source];
-    const peeked = await peekByte(source);
-    return peeked === undefined ? [] : [fromStore(new Blob([peeked.first]).stream()), peeked.rest];
+    const source = new ClientSource(stream, this.#options.intake);
+    return length === undefined && (await source.isEmpty()) ? [] : [source];
   }
 
   async #progressOf(state: UploadState): Promise<SessionProgress> {
