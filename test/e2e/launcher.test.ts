@@ -170,7 +170,7 @@ test('the schedule runs, with the cron of wrangler.toml', async () => {
   const server = await start({ env: { BERTH_SCHEDULE_SECONDS: '1' } });
   const twice = ['17 * * * *', '17 * * * *'];
   await vi.waitFor(async () => expect((await askProbe(server.url)).crons.slice(0, 2)).toEqual(twice), {
-    timeout: 10_000,
+    timeout: 50_000,
     interval: 100,
   });
 });
