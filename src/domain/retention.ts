@@ -3,13 +3,13 @@ import { duration } from './duration.ts';
 import { isRepositoryIn, isTagIn, oneOrMore, repositoryGlob, tagGlob } from './glob.ts';
 import type { RepositoryName, Tag } from './reference.ts';
 
-/** Garbage collection keeps as many times between its runs. */
+/** Garbage collection stores the times of up to this many tags between its runs. */
 const MAX_NEWEST = 20_000;
 const COUNT = `must be a whole number from 1 to ${MAX_NEWEST}`;
-// A clause of 0 would keep nothing: certainly a mistake.
-const age = duration.refine((seconds) => seconds > 0, 'must be 1s at least');
+// A time of 0 would keep nothing, which is certainly a mistake.
+const age = duration.refine((seconds) => seconds > 0, 'must be at least 1s');
 
-/** What REGISTRY_RETENTION holds. */
+/** The setting REGISTRY_RETENTION. */
 export const retentionRules = z.array(
   z
     .strictObject({
@@ -27,10 +27,13 @@ export const retentionRules = z.array(
   'must be a list of rules',
 );
 
-/** What stays in some repositories. Without any `keep...` every tag does; without `untaggedAfterSeconds` every manifest. */
+/**
+ * What to keep in the repositories that match. A rule without any `keep...` keeps every tag; one without
+ * `untaggedAfterSeconds` keeps every manifest.
+ */
 export type RetentionRule = z.output<typeof retentionRules>[number];
 
-/** The first rule that is about a repository decides; where none is, everything stays. */
+/** The first rule that matches a repository decides. A repository without a rule keeps everything. */
 export class RetentionRules {
   readonly #rules: readonly RetentionRule[];
 
@@ -50,38 +53,43 @@ export interface WrittenTag {
 }
 
 /**
- * What a tag is to a rule: one that stays whatever it says, one under which a client kept what refers to a manifest that is
- * gone, or one of all others.
+ * How a rule treats a tag:
+ * - `kept`: it stays whatever the rule says;
+ * - `orphan`: it belongs to the manifest of another tag, such as a signature, and this manifest is gone;
+ * - `own`: every other tag.
  */
 export type TagKind = 'kept' | 'orphan' | 'own';
 
-/** Times that are kept before they are cut back to the newest. */
+/** Times that are remembered beyond the newest, before they are cut back to the newest. */
 const SLACK = 1000;
 
+export interface TagExpiryOptions {
+  readonly rule: RetentionRule;
+  readonly now: Date;
+  readonly kindOf: (tag: Tag) => TagKind;
+  /** The `times` of another expiry that has noted some of the tags. */
+  readonly times?: readonly number[];
+}
+
 /**
- * Which of a repository's tags may go: none of the rule's `keep...` says of them that they stay. It is told of every tag
- * first, for the newest are found among them, and then asked of each. Of tags that were written at the same moment as the
- * last of the newest, all count among the newest. Orphans only stay by their name.
+ * Decides which of a repository's tags expire: those that none of the rule's `keep...` keeps. Call `note` for every tag first,
+ * since that finds the newest; then call `isExpired` for each. Tags that were written at the same moment as the last of the
+ * newest count among the newest. Only its name can keep an orphan.
  */
 export class TagExpiry {
-  readonly #rule: RetentionRule;
-  readonly #now: Date;
-  readonly #kindOf: (tag: Tag) => TagKind;
-  /** When the repository's own tags were written, of many the newest; in milliseconds. */
+  readonly #options: TagExpiryOptions;
+  /** When the repository's own tags were written, in milliseconds; where there are many, only the newest. */
   #times: number[];
   #sinceMs: number | undefined;
 
-  /** @param times - what `times` was of another that has been told of some of the tags */
-  constructor(rule: RetentionRule, now: Date, kindOf: (tag: Tag) => TagKind, times: readonly number[] = []) {
-    this.#rule = rule;
-    this.#now = now;
-    this.#kindOf = kindOf;
-    this.#times = [...times];
+  constructor(options: TagExpiryOptions) {
+    this.#options = options;
+    this.#times = [...(options.times ?? [])];
   }
 
-  /** Whether any tag may go. */
+  /** Whether any tag may expire. */
   get isActive(): boolean {
-    const { keepNewest, keepTags, keepPushedWithinSeconds } = this.#rule;
+    const { keepNewest, keepTags, keepPushedWithinSeconds } = this.#options.rule;
     return keepNewest !== undefined || keepTags !== undefined || keepPushedWithinSeconds !== undefined;
   }
 
@@ -90,25 +98,26 @@ export class TagExpiry {
   }
 
   note({ tag, lastModified }: WrittenTag): void {
-    const { keepNewest } = this.#rule;
-    if (keepNewest === undefined || this.#kindOf(tag) !== 'own') return;
+    const { keepNewest } = this.#options.rule;
+    if (keepNewest === undefined || this.#options.kindOf(tag) !== 'own') return;
     this.#times.push(lastModified.getTime());
     if (this.#times.length >= 2 * keepNewest + SLACK) this.#times = newest(this.#times, keepNewest);
   }
 
   isExpired({ tag, lastModified }: WrittenTag): boolean {
-    if (!this.isActive || isTagIn(this.#rule.keepTags ?? [], tag)) return false;
-    const kind = this.#kindOf(tag);
+    if (!this.isActive || isTagIn(this.#options.rule.keepTags ?? [], tag)) return false;
+    const kind = this.#options.kindOf(tag);
     this.#sinceMs ??= this.#since();
     return kind === 'orphan' || (kind === 'own' && lastModified.getTime() < this.#sinceMs);
   }
 
-  /** What was written since stays. */
+  /** A tag that was written at this time or later stays; in milliseconds. */
   #since(): number {
-    const { keepNewest, keepPushedWithinSeconds } = this.#rule;
+    const { rule, now } = this.#options;
+    const { keepNewest, keepPushedWithinSeconds } = rule;
     return Math.min(
       keepNewest === undefined ? Infinity : (newest(this.#times, keepNewest)[keepNewest - 1] ?? -Infinity),
-      keepPushedWithinSeconds === undefined ? Infinity : this.#now.getTime() - keepPushedWithinSeconds * 1000,
+      keepPushedWithinSeconds === undefined ? Infinity : now.getTime() - keepPushedWithinSeconds * 1000,
     );
   }
 }

@@ -1,9 +1,9 @@
 import type { Digest } from '../domain/digest.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
 import { findRepositoryKey, REPOSITORIES_PREFIX } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 
-/** The cells of one repository, as a listing tells them, without tombstones. */
+/** The cells of one repository, without tombstones. */
 export interface ListedRepository {
   readonly name: RepositoryName;
   readonly blobs: Digest[];
@@ -11,8 +11,8 @@ export interface ListedRepository {
   readonly tags: Tag[];
 }
 
-/** Every repository, from the bucket itself rather than the catalog: one listing a thousand keys. */
-export async function* listRepositories(store: ObjectStore): AsyncGenerator<ListedRepository> {
+/** Every repository, read from its cells' keys and not from the catalog. One listing for a thousand keys. */
+export async function* listRepositories(store: SmallObjects): AsyncGenerator<ListedRepository> {
   let current: ListedRepository | undefined;
   for await (const { key, size } of listAll(store, REPOSITORIES_PREFIX)) {
     const found = findRepositoryKey(key);
@@ -22,10 +22,9 @@ export async function* listRepositories(store: ObjectStore): AsyncGenerator<List
       current = { name: found.name, blobs: [], manifests: [], tags: [] };
     }
     if (size === 0) continue;
-    const { kind, digest, tag } = found;
-    if (kind === 'blobs' && digest !== undefined) current.blobs.push(digest);
-    if (kind === 'manifests' && digest !== undefined) current.manifests.push(digest);
-    if (kind === 'tags') current.tags.push(tag);
+    if (found.kind === 'blob') current.blobs.push(found.digest);
+    if (found.kind === 'manifest') current.manifests.push(found.digest);
+    if (found.kind === 'tag') current.tags.push(found.tag);
   }
   if (current !== undefined) yield current;
 }

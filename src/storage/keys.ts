@@ -135,23 +135,30 @@ export const probeKey = (session: string, number: number) => `${sessionPrefix(se
 /** Sorts behind every key of a repository, and before those of the next. */
 export const behindRepository = (name: RepositoryName) => `${REPOSITORIES_PREFIX}${name}/_~`;
 
-export interface RepositoryKey {
-  readonly name: RepositoryName;
-  readonly kind: string;
-  /** Of a blob's link, a manifest, or what a hint or a list of referrers belongs to. */
-  readonly digest: Digest | undefined;
-  /** Of a tag or a hint. */
-  readonly tag: Tag;
-}
+/** A repository's key, parsed. Each kind has the fields that its key tells. */
+export type RepositoryKey =
+  | { readonly kind: 'blob'; readonly name: RepositoryName; readonly digest: Digest }
+  | { readonly kind: 'manifest'; readonly name: RepositoryName; readonly digest: Digest }
+  | { readonly kind: 'tag'; readonly name: RepositoryName; readonly tag: Tag }
+  /** The tag has named the manifest with this digest. */
+  | { readonly kind: 'hint'; readonly name: RepositoryName; readonly digest: Digest; readonly tag: Tag }
+  /** `parseReferrerKey` reads the rest. */
+  | { readonly kind: 'referrer'; readonly name: RepositoryName; readonly subject: Digest };
 
-/** @returns undefined for what is no repository's */
+/** @returns undefined for a key that belongs to no repository, or has no valid digest where it needs one */
 export function findRepositoryKey(key: string): RepositoryKey | undefined {
   const match = /^repositories\/(.+?)\/_(blobs|manifests|tags|tagged|referrers)\/(.+)$/.exec(key);
   if (match === null) return undefined;
-  const [, name, kind, rest] = match as unknown as [string, string, string, string];
-  const [algorithm, hex, behind] = rest.split('/');
-  const tag = (kind === 'tagged' ? behind : rest) as Tag;
-  return { name: name as RepositoryName, kind, digest: findDigest(`${algorithm}:${hex}`), tag };
+  const [, repository, folder, rest] = match as unknown as [string, string, string, string];
+  const name = repository as RepositoryName;
+  if (folder === 'tags') return { kind: 'tag', name, tag: rest as Tag };
+  const [algorithm, hex, tag] = rest.split('/');
+  const digest = findDigest(`${algorithm}:${hex}`);
+  if (digest === undefined) return undefined;
+  if (folder === 'blobs') return { kind: 'blob', name, digest };
+  if (folder === 'manifests') return { kind: 'manifest', name, digest };
+  if (folder === 'referrers') return { kind: 'referrer', name, subject: digest };
+  return tag === undefined ? undefined : { kind: 'hint', name, digest, tag: tag as Tag };
 }
 
 /** An object's key, and the digest that this key tells: the object's own, or a marker's. */

@@ -30,8 +30,6 @@ export interface OpenStore {
 
 /** Where a store may differ from the others. */
 export interface Differences {
-  /** False for one that only commands use, which writes nothing but small objects. */
-  readonly takesBlobs?: boolean;
   /** Parts before the last may differ in size, as on S3, where 5 MiB are the least. */
   readonly takesAnySizes?: boolean;
   /** A multipart upload can be completed again: nothing changes. */
@@ -46,7 +44,7 @@ export interface Differences {
 export function objectStoreContract(
   name: string,
   open: () => Promise<OpenStore>,
-  { takesBlobs = true, takesAnySizes = false, completesAgain = false, losesRefusals = false }: Differences = {},
+  { takesAnySizes = false, completesAgain = false, losesRefusals = false }: Differences = {},
 ): void {
   describe(name, () => {
     let opened: OpenStore;
@@ -200,8 +198,6 @@ export function objectStoreContract(
         expect(await textAt(`${prefix}a`)).toBe(`${winners[0]}`);
       });
     });
-
-    if (!takesBlobs) return;
 
     describe('a body handed on', () => {
       scratch('is stored when it has the declared hash', async (prefix) => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { randomFrom } from '../support/random-from.ts';
 import { garbage, rewrittenData, Snapshot, violations } from './invariants.ts';
 import { judge, judgeImmutable } from './judge.ts';
-import type { Intent, Scenario } from './scenarios.ts';
+import type { Intent, Scenario } from './scenarios/scenario.ts';
 import { type Entry, type Fate, FATES, GRACE_MS, type Isolate, World } from './world.ts';
 
 /** For one test. It stops a search that has no end, and is long enough for a busy machine. */

@@ -1,5 +1,5 @@
 import type { Snapshot } from './invariants.ts';
-import type { Intent, Scenario } from './scenarios.ts';
+import type { Intent, Scenario } from './scenarios/scenario.ts';
 import type { World } from './world.ts';
 
 type Push = Extract<Intent, { kind: 'push' }>;

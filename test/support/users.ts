@@ -30,7 +30,7 @@ export interface Forgery {
 /** An access token as the registry would sign it, but for what is forged. */
 export async function forgeToken(user: string, access: readonly Grant[], forgery: Forgery = {}): Promise<string> {
   const { purpose = 'berth access token', secret = SECRET, audience = 'Berth', issuer = 'berth', claims = {} } = forgery;
-  const { id, key } = await new KeyRing(async () => [secret], purpose).first();
+  const { id, key } = await new KeyRing({ secrets: async () => [secret], purpose }).first();
   const now = Math.floor(Date.now() / 1000);
   return new SignJWT({ user, access, generation: 0, ...claims })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT', kid: id })

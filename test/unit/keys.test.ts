@@ -61,6 +61,26 @@ test('keys of different things differ', () => {
   );
 });
 
+test("a repository's key gives back what it was made of", () => {
+  fc.assert(
+    fc.property(name, digest, tag, (n, d, t) => {
+      expect(keys.findRepositoryKey(keys.blobKey(n, d))).toEqual({ kind: 'blob', name: n, digest: d });
+      expect(keys.findRepositoryKey(keys.manifestKey(n, d))).toEqual({ kind: 'manifest', name: n, digest: d });
+      expect(keys.findRepositoryKey(keys.tagKey(n, t))).toEqual({ kind: 'tag', name: n, tag: t });
+      expect(keys.findRepositoryKey(keys.taggedKey(n, d, t))).toEqual({ kind: 'hint', name: n, digest: d, tag: t });
+      const referrer = keys.referrerKey(n, d, d, 'description', undefined);
+      expect(keys.findRepositoryKey(referrer)).toEqual({ kind: 'referrer', name: n, subject: d });
+    }),
+  );
+});
+
+test.each(['catalog/app!', 'repositories/app/_blobs/sha256/short', 'repositories/app/_other/x', 'repositories/app/_tagged/x'])(
+  '%s is no key of a repository',
+  (key) => {
+    expect(keys.findRepositoryKey(key)).toBeUndefined();
+  },
+);
+
 test('catalog keys sort as names do, and give the name back', () => {
   fc.assert(
     fc.property(name, name, (a, b) => {

@@ -1,40 +1,40 @@
 import { deleteCell, lookAt, type StoredCell, updateCell } from '../../storage/cell.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { SmallObjects } from '../../storage/object-store.ts';
 import type { Pace } from '../../storage/pace.ts';
 
-/** What came of a cell that nothing needs: it was condemned, it died, or somebody wants it after all. */
-export interface Condemned {
-  readonly outcome: 'condemned' | 'dead' | 'left';
-  /** Of what the cell stands for, in bytes. */
-  readonly size: number;
-}
-
-export interface Condemnation {
-  readonly store: ObjectStore;
+export interface CondemnOptions {
+  readonly store: SmallObjects;
   readonly pace: Pace;
-  /** What was written since is left alone. */
+  /** A condemned cell that was written at this time or later stays. */
   readonly cutoff: Date;
-  /** The same for a cell that is still live, where that is to be left alone for longer. */
+  /** The same for a live cell. It is `cutoff`, or earlier where live cells stay longer. */
   readonly liveCutoff: Date;
   readonly isDryRun: boolean;
 }
 
+export interface CondemnResult {
+  /** `kept`: it is gone already, too young, or written by somebody else meanwhile. */
+  readonly outcome: 'condemned' | 'deleted' | 'kept';
+  /** Of the blob or manifest that the cell stands for, in bytes. */
+  readonly size: number;
+}
+
 /**
- * Takes a cell one step further: from live to condemned, which can still be read and be made live again, and from
- * condemned to dead. Each step needs that it was not written since the cut-off, and that nobody writes it meanwhile.
+ * Takes an unreferenced cell one step further. A live cell becomes condemned: clients can still read it, and a write makes it
+ * live again. A condemned cell is deleted. Neither step is taken where the cell was written since the cut-off.
  *
- * @param beforeDeath - done while it can still be read
+ * @param beforeDelete - runs before a condemned cell is deleted
  */
-export async function condemn(
-  { store, pace, cutoff, liveCutoff, isDryRun }: Condemnation,
+export async function condemnOrDelete(
+  { store, pace, cutoff, liveCutoff, isDryRun }: CondemnOptions,
   key: string,
-  beforeDeath: () => Promise<void> = async () => undefined,
-): Promise<Condemned> {
+  beforeDelete: () => Promise<void> = async () => undefined,
+): Promise<CondemnResult> {
   const look = await lookAt(store, key);
   const isOld = ({ state, lastModified }: StoredCell) => lastModified < (state === 'live' ? liveCutoff : cutoff);
   const size = look.cell?.size ?? 0;
-  if (look.cell === undefined || !isOld(look.cell)) return { outcome: 'left', size };
-  if (isDryRun) return { outcome: look.cell.state === 'live' ? 'condemned' : 'dead', size };
+  if (look.cell === undefined || !isOld(look.cell)) return { outcome: 'kept', size };
+  if (isDryRun) return { outcome: look.cell.state === 'live' ? 'condemned' : 'deleted', size };
   if (look.cell.state === 'live') {
     let isCondemned = false;
     await updateCell(
@@ -47,12 +47,12 @@ export async function condemn(
       },
       look,
     );
-    return { outcome: isCondemned ? 'condemned' : 'left', size };
+    return { outcome: isCondemned ? 'condemned' : 'kept', size };
   }
-  const isDead = await deleteCell(store, pace, key, async (cell) => {
+  const isDeleted = await deleteCell(store, pace, key, async (cell) => {
     if (cell.state !== 'condemned' || !isOld(cell)) return false;
-    await beforeDeath();
+    await beforeDelete();
     return true;
   });
-  return { outcome: isDead ? 'dead' : 'left', size };
+  return { outcome: isDeleted ? 'deleted' : 'kept', size };
 }

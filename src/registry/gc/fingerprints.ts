@@ -3,12 +3,12 @@ import { digestOf, hexOf } from '../../domain/digest.ts';
 
 const BYTES = 16;
 
-/** Half a SHA-256, a character a byte: two texts with one fingerprint would take 2^64 tries to find. */
+/** Half a SHA-256, one character for each byte. Finding two texts with one fingerprint takes 2^64 tries. */
 export function fingerprintOf(text: string): string {
   return Buffer.from(hexOf(digestOf(new TextEncoder().encode(text))), 'hex').toString('latin1', 0, BYTES);
 }
 
-/** Fingerprints, each once, as bytes for the bucket. */
+/** Fingerprints one behind the other, as bytes for the bucket. */
 export function packFingerprints(fingerprints: Iterable<string>): Uint8Array {
   return Buffer.from([...fingerprints].join(''), 'latin1');
 }

@@ -1,84 +1,100 @@
+/**
+ * Garbage collection, while clients push and pull. A round has these stages. A run may take any number of them, and may be
+ * cut off anywhere.
+ *
+ * 1. The sweep of each repository, one after the other (repository-sweep.ts):
+ *    - Mark: reads hints, tags and manifests, and deletes the tags that a retention rule expires.
+ *      Cut off, it leaves hints of deleted tags, and manifests without a tag. A later round deletes both.
+ *    - Condemn: takes unreferenced manifests, then unreferenced links, one step further: from live to condemned, or from
+ *      condemned to a tombstone. Cut off, it leaves some of them for the next round. A condemned cell is readable, and a push
+ *      that needs it makes it live again (liveness.ts). A referrer may be off its subject's list before it is deleted.
+ *    - Tidy: deletes stale hints and entries of referrers' lists, and adds or removes the repository's catalog entry. Each is
+ *      one independent write. Cut off, it leaves the rest for the next round.
+ * 2. A look at all links, then at all objects (look.ts): deletes an object that was unreferenced at two looks, a grace period
+ *    apart. Each object goes together with its markers in one call. Cut off, it leaves objects for the next look, or a marker
+ *    without its object, which a later look deletes in the same way.
+ *
+ * At its end a run writes what it has learned to `system/collection-state`. A run that is cut off before that leaves the
+ * earlier state, and the next run repeats the work. Two runs at once are harmless: every change of a cell is conditional.
+ */
 import { Failure } from '../../domain/failure.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
 import { behindRepository, CATALOG_PREFIX, findRepositoryKey, REPOSITORIES_PREFIX } from '../../storage/keys.ts';
 import { isStoreError } from '../../storage/object-store.ts';
-import { ListingWindow } from './listing-window.ts';
+import { ListingCache } from './listing-cache.ts';
 import { Look } from './look.ts';
+import { LookState } from './look-state.ts';
 import { Mark } from './mark.ts';
 import { type CollectionReport, emptyReport } from './report.ts';
-import { RepositoryTurn, untaggedAfterSeconds } from './repository-turn.ts';
-import type { TurnOptions } from './turn-context.ts';
+import { RepositorySweep, untaggedAfterSeconds } from './repository-sweep.ts';
 import { type CollectionState, readState, type Round, storageTime, writeState } from './state.ts';
+import type { SweepOptions } from './sweep-context.ts';
 
-/** Slices begin a round no sooner than this part of a grace period after the last began: nothing ages faster. */
+/** A round of slices begins this part of a grace period after the last round began. More rounds would not delete sooner. */
 const ROUNDS_A_GRACE = 4;
 
-export interface CollectionOptions extends Omit<TurnOptions, 'report' | 'keys' | 'entries'> {
-  /** Goes on where the last run ended, and ends where the budget does; else everything has its turn at once. */
+type RunOptions = Omit<SweepOptions, 'mark'>;
+
+export interface GarbageCollectorOptions extends Omit<RunOptions, 'report' | 'repositoryKeys' | 'catalogKeys'> {
+  /** A slice continues where the last run ended, and ends with its budget. Otherwise a run is a whole round. */
   readonly isSlice: boolean;
   readonly onRepository: (name: RepositoryName) => void;
 }
 
-/**
- * Garbage collection while people push. A round goes through all repositories, one after the other, and then has a look at all
- * objects. A link or manifest that nothing needs is condemned, and dies a grace period later unless somebody relied on it
- * meanwhile, which makes it live again (liveness.ts). An object dies when no link held it at two looks a grace apart (look.ts).
- *
- * A round may take any number of runs, and each comes further, however little it may take. Two runs at once are harmless, and a
- * run may end anywhere: everything it knows is in the bucket.
- */
+/** One run of garbage collection. */
 export class GarbageCollector {
-  readonly #options: CollectionOptions;
+  readonly #options: GarbageCollectorOptions;
   readonly #report = emptyReport();
 
-  constructor(options: CollectionOptions) {
+  constructor(options: GarbageCollectorOptions) {
     this.#options = options;
   }
 
+  /** Call this once. */
   async run(): Promise<CollectionReport> {
     const { store, pace, isSlice, isDryRun } = this.#options;
     const last = await readState(store);
-    if (isSlice && last.round?.stage === 'done' && this.#rests(last.round)) return { ...this.#report, state: 'resting' };
-    // The storage's clock says when it began: cells carry its times. A dry run writes nothing by which to ask it.
+    if (isSlice && last.round?.stage === 'done' && !this.#isRoundDue(last.round)) return { ...this.#report, state: 'resting' };
+    // Cells have the storage's times, so a round needs the storage's clock. Asking for it is a write: a dry run can't.
     const nowMs = isDryRun ? pace.clock().getTime() : await storageTime(store);
-    const next = await this.#goOn(isSlice && isUnderWay(last) ? last : beginning(last, nowMs), nowMs);
+    const next = await this.#continue(isSlice && isUnderWay(last) ? last : newRound(last, nowMs), nowMs);
     if (!isDryRun) await writeState(store, next);
     return { ...this.#report, state: next.round?.stage === 'done' ? 'done' : 'partial' };
   }
 
-  #rests({ begunMs }: Round): boolean {
+  #isRoundDue({ begunMs }: Round): boolean {
     const { pace, graceMs } = this.#options;
-    return pace.clock().getTime() < begunMs + graceMs / ROUNDS_A_GRACE;
+    return pace.clock().getTime() >= begunMs + graceMs / ROUNDS_A_GRACE;
   }
 
-  async #goOn(state: Progress, nowMs: number): Promise<CollectionState> {
-    const { round, sightings } = state;
-    if (round.stage === 'objects') return this.#lookOn(state, round, nowMs);
-    const stopped = await this.#goThroughRepositories(state, round.after as RepositoryName | undefined, nowMs);
+  async #continue(state: RoundUnderWay, nowMs: number): Promise<CollectionState> {
+    const { round, lastLook } = state;
+    if (round.stage === 'objects') return this.#deleteUnreferencedObjects(state, nowMs);
+    const stopped = await this.#sweepRepositories(state, nowMs);
     if (stopped !== undefined) return { ...state, round: { ...round, after: stopped.after }, mark: stopped.mark };
-    const looking = { round: { begunMs: round.begunMs, stage: 'objects' }, sightings } as const;
-    return this.#options.budget.isSpent ? looking : this.#lookOn(looking, looking.round, nowMs);
+    const swept: RoundUnderWay = { round: { begunMs: round.begunMs, stage: 'objects' }, lastLook };
+    return this.#options.budget.isSpent ? swept : this.#deleteUnreferencedObjects(swept, nowMs);
   }
 
-  /** @returns where the next run goes on; undefined where all had their turn */
-  async #goThroughRepositories(
-    { mark: begun }: CollectionState,
-    from: RepositoryName | undefined,
+  /** @returns where the next run continues; undefined where all repositories are swept */
+  async #sweepRepositories(
+    { round, mark: begun }: RoundUnderWay,
     nowMs: number,
-  ): Promise<{ after: RepositoryName | undefined; mark?: Mark } | undefined> {
+  ): Promise<{ readonly after: RepositoryName | undefined; readonly mark?: Mark } | undefined> {
     const { store, budget, onRepository } = this.#options;
-    const keys = new ListingWindow(store, REPOSITORIES_PREFIX);
-    const options = { ...this.#options, report: this.#report, keys, entries: new ListingWindow(store, CATALOG_PREFIX) };
-    let after = from;
+    const repositoryKeys = new ListingCache({ store, prefix: REPOSITORIES_PREFIX });
+    const catalogKeys = new ListingCache({ store, prefix: CATALOG_PREFIX });
+    const options = { ...this.#options, report: this.#report, repositoryKeys, catalogKeys };
+    let { after } = round;
     let mark = begun;
     for (;;) {
-      // Looked at behind each, not before: every run comes further.
-      if (after !== from && budget.isSpent) return { after };
-      const name = mark?.repository ?? (await firstRepository(keys, after));
+      // Checked after each repository, not before the first: every run makes progress.
+      if (after !== round.after && budget.isSpent) return { after };
+      const name = mark?.repository ?? (await firstRepository(repositoryKeys, after));
       if (name === undefined) return undefined;
       onRepository(name);
       mark ??= new Mark({ repository: name, begunMs: nowMs, tracksKept: this.#tracksKept(name) });
-      if (!(await this.#haveTurn(options, mark))) return { after, mark };
+      if (!(await this.#sweep(options, mark))) return { after, mark };
       this.#report.repositories += 1;
       after = name;
       mark = undefined;
@@ -90,10 +106,10 @@ export class GarbageCollector {
     return untaggedAfterSeconds(deleteUntagged, retention?.ruleFor(name)) !== undefined;
   }
 
-  /** @returns false where the budget ended first */
-  async #haveTurn(options: TurnOptions, mark: Mark): Promise<boolean> {
+  /** @returns false where the budget was spent first */
+  async #sweep(options: RunOptions, mark: Mark): Promise<boolean> {
     try {
-      return await new RepositoryTurn(options, mark).run();
+      return await new RepositorySweep({ ...options, mark }).run();
     } catch (error) {
       if (!(error instanceof Failure || isStoreError(error, 'unexpected'))) throw error;
       this.#report.failures.push(`${mark.repository}: ${error.message}`);
@@ -101,31 +117,34 @@ export class GarbageCollector {
     }
   }
 
-  async #lookOn({ sightings, look }: CollectionState, round: Round, nowMs: number): Promise<CollectionState> {
-    const { isSlice, graceMs } = this.#options;
-    const ended = { ...round, stage: 'done' } as const;
-    const current = look ?? new Look(nowMs);
-    const isDue = current.isDue({ before: sightings, graceMs });
-    // Too soon after the last, it deletes nothing, and what it saw does not count: it only tells.
-    if (isSlice && !isDue) return { round: ended, sightings };
-    const isDone = await current.goOn({ ...this.#options, before: sightings, report: this.#report });
-    if (!isDone) return { round, sightings, look: current };
-    return { round: ended, sightings: isDue ? current.next : sightings };
+  async #deleteUnreferencedObjects(state: RoundUnderWay, nowMs: number): Promise<CollectionState> {
+    const { isSlice } = this.#options;
+    const { round, lastLook } = state;
+    const ended: Round = { ...round, stage: 'done' };
+    const lookState = state.look ?? new LookState({ begunMs: nowMs });
+    const look = new Look({ ...this.#options, report: this.#report, state: lookState, last: lastLook });
+    // A look that is not due deletes nothing and leaves no result. A whole run still makes it, for its report.
+    if (isSlice && !look.isDue) return { round: ended, lastLook };
+    if (!(await look.run())) return { round, lastLook, look: lookState };
+    return { round: ended, lastLook: look.isDue ? lookState.result : lastLook };
   }
 }
 
-type Progress = CollectionState & { readonly round: Round };
+type RoundUnderWay = CollectionState & { readonly round: Round };
 
-function isUnderWay(state: CollectionState): state is Progress {
+function isUnderWay(state: CollectionState): state is RoundUnderWay {
   return state.round !== undefined && state.round.stage !== 'done';
 }
 
-function beginning({ sightings }: CollectionState, begunMs: number): Progress {
-  return { round: { begunMs, stage: 'repositories' }, sightings };
+function newRound({ lastLook }: CollectionState, begunMs: number): RoundUnderWay {
+  return { round: { begunMs, stage: 'repositories' }, lastLook };
 }
 
-async function firstRepository(keys: ListingWindow, after: RepositoryName | undefined): Promise<RepositoryName | undefined> {
-  for await (const { key } of keys.behind(after === undefined ? REPOSITORIES_PREFIX : behindRepository(after))) {
+async function firstRepository(
+  repositoryKeys: ListingCache,
+  after: RepositoryName | undefined,
+): Promise<RepositoryName | undefined> {
+  for await (const { key } of repositoryKeys.behind(after === undefined ? REPOSITORIES_PREFIX : behindRepository(after))) {
     const name = findRepositoryKey(key)?.name;
     if (name !== undefined) return name;
   }

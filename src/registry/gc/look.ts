@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import type { Digest } from '../../domain/digest.ts';
+import { CONNECTIONS, mapConcurrently } from '../../lib/map-concurrently.ts';
 import { readCell } from '../../storage/cell.ts';
 import {
   behindRepository,
@@ -9,172 +9,141 @@ import {
   REPOSITORIES_PREFIX,
   type RepositoryKey,
 } from '../../storage/keys.ts';
-import { isStoreError, listAll, type ObjectInfo, type ObjectStore } from '../../storage/object-store.ts';
-import { CONNECTIONS, mapConcurrently } from '../../lib/map-concurrently.ts';
+import { isStoreError, listAll, type ObjectInfo, type SmallObjects } from '../../storage/object-store.ts';
 import type { Budget } from './budget.ts';
 import { fingerprintOf } from './fingerprints.ts';
-import { KeyFilter } from './key-filter.ts';
+import { type LookResult, MAX_UNREFERENCED } from './look-result.ts';
+import type { LookState } from './look-state.ts';
 import type { CollectionReport } from './report.ts';
-import { emptySightings, loadSightings, MAX_SIGHTINGS, saveSightings, type Sightings, sightingsHeader } from './sightings.ts';
 
-/** With the sightings of two looks it keeps what is left to the next run below 32 MB. */
-const MAX_FILTER_BYTES = 22 * 1024 * 1024;
-/** Links that are read before the budget is looked at again. */
+/** Links that are read before the budget is checked again. */
 const READS = 60;
-/** Objects that are deleted together: with a marker each, what one call takes. */
+/** Objects that are deleted together. Each may have a marker, so these are up to 1,000 keys: one call. */
 const DELETES = 500;
 
-export const lookHeader = z.object({
-  begunMs: z.number(),
-  pass: z.enum(['links', 'objects']),
-  cursor: z.string(),
-  filterCount: z.number(),
-  next: sightingsHeader,
-});
-type Header = z.output<typeof lookHeader>;
-
 export interface LookOptions {
-  readonly store: ObjectStore;
-  /** What the last look has left. */
-  readonly before: Sightings;
+  readonly store: SmallObjects;
+  readonly state: LookState;
+  readonly last: LookResult;
   readonly graceMs: number;
   readonly isDryRun: boolean;
   readonly budget: Budget;
   readonly report: CollectionReport;
 }
 
-/** An object with its markers. */
-interface Group {
-  readonly object: string;
+/** A data object with its markers. */
+interface MarkedObject {
+  readonly objectKey: string;
+  /** Of the object and its markers. */
   readonly keys: string[];
   readonly digests: Digest[];
   readonly size: number;
 }
 
 /**
- * One look at all links, then at all objects, over as many runs as it takes. An object is deleted where the last look saw that no
- * link held it, this one began a grace period after the last had ended, sees the same, and meets no cell of its digest,
- * tombstones included, that was written since.
+ * One look at all links, then at all objects, over as many runs as it takes. It deletes an object if all of this is true:
+ * - the last look found no link to the object;
+ * - this look began a grace period after the last had ended, and finds no link either;
+ * - no link to the object's blob, and no tombstone of one, was written since the last look ended.
  *
- * Why that is safe, whenever a link is listed and whenever the object is deleted. Let t be the end of the last look. A link to the
- * object that exists at or after t is met, or its repository was listed before it was written. A link that is met holds the object,
- * or was changed since t and so carries a later time: either keeps the object. A link that was written behind the listing
- * was mounted from another link, read less than a grace period before, and so after t; what is true of a link is true of that
- * one. The first of them can only be new bytes' own link, and that is written within half a grace period after the bytes: before
- * this look began.
+ * Why this is safe, whenever a link is listed and whenever the object is deleted. Let t be the end of the last look. Take any
+ * link to the object that exists at t or later.
+ * - This look lists the link. Then it finds the object linked, or the link has changed since t and has a later time. Both
+ *   keep the object.
+ * - Or its repository was listed before the link was written. Then the link was mounted from another link, which was read less
+ *   than a grace period before, and so after t. The same two cases apply to that other link.
+ * - The first link of such a chain can only be the one that the upload of new bytes wrote. An upload writes it within half a
+ *   grace period after the bytes, and so before this look began.
  */
 export class Look {
-  readonly begunMs: number;
-  readonly next: Sightings;
-  #pass: Header['pass'] = 'links';
-  #cursor = '';
-  readonly #filter: KeyFilter;
+  readonly #options: LookOptions;
 
-  constructor(begunMs: number, next = emptySightings(begunMs)) {
-    this.begunMs = begunMs;
-    this.next = next;
-    this.#filter = new KeyFilter(MAX_FILTER_BYTES, begunMs);
+  constructor(options: LookOptions) {
+    this.#options = options;
   }
 
-  static load({ begunMs, pass, cursor, filterCount, next }: Header, sections: Readonly<Record<string, Uint8Array>>): Look {
-    const look = new Look(begunMs, loadSightings(next, sections, undefined, 'next '));
-    look.#pass = pass;
-    look.#cursor = cursor;
-    look.#filter.load({ count: filterCount, bytes: sections['lookFilter']! });
-    return look;
+  /** Whether enough time has passed since the last look to delete objects. */
+  get isDue(): boolean {
+    const { state, last, graceMs } = this.#options;
+    return last.endedMs === undefined || last.endedMs + graceMs <= state.begunMs;
   }
 
-  save(): { header: Header; sections: Record<string, Uint8Array> } {
-    const next = saveSightings(this.next, 'next ');
-    const { count, bytes } = this.#filter.save();
-    return {
-      header: { begunMs: this.begunMs, pass: this.#pass, cursor: this.#cursor, filterCount: count, next: next.header },
-      sections: { ...next.sections, lookFilter: bytes },
-    };
-  }
-
-  /** Whether so much time has passed that objects may be deleted. */
-  isDue({ before, graceMs }: Pick<LookOptions, 'before' | 'graceMs'>): boolean {
-    return before.seenMs === undefined || before.seenMs + graceMs <= this.begunMs;
-  }
-
-  /** @returns false where the budget ended first */
-  async goOn(options: LookOptions): Promise<boolean> {
-    if (this.#pass === 'links') {
-      if (!(await this.#readLinks(options))) return false;
-      this.#pass = 'objects';
-      this.#cursor = '';
-      if (options.budget.isSpent) return false;
+  /** @returns false where the budget was spent first: another run continues with the same state */
+  async run(): Promise<boolean> {
+    const { state, budget } = this.#options;
+    if (state.position.stage === 'links') {
+      if (!(await this.#readLinks())) return false;
+      state.position = { stage: 'objects', key: undefined };
+      if (budget.isSpent) return false;
     }
-    return this.#judgeObjects(options);
+    return this.#deleteUnreferencedObjects();
   }
 
-  /** Of each repository only the links are listed, as far as pages allow: they come first. */
-  async #readLinks({ store, before, budget, report }: LookOptions): Promise<boolean> {
+  /** A repository's links come first in its listing. After them it goes on with the next repository. */
+  async #readLinks(): Promise<boolean> {
+    const { store, state, last, budget } = this.#options;
     for (;;) {
-      const page = await store.list({ prefix: REPOSITORIES_PREFIX, startAfter: this.#cursor || undefined });
-      let last: RepositoryKey | undefined;
+      const page = await store.list({ prefix: REPOSITORIES_PREFIX, startAfter: state.position.key });
+      let found: RepositoryKey | undefined;
       let toRead: { key: string; digest: Digest }[] = [];
-      const read = async () => {
-        await mapConcurrently(toRead, CONNECTIONS, ({ key, digest }) => this.#readHolder(store, key, digest, before, report));
+      const readAll = async () => {
+        await mapConcurrently(toRead, CONNECTIONS, ({ key, digest }) => this.#readLink(key, digest));
         toRead = [];
       };
-      for (const object of page.objects) {
-        last = findRepositoryKey(object.key);
-        if (last?.kind === 'blobs' && last.digest !== undefined) {
-          this.#noteLink(object, last.digest, before);
-          if (object.size > 0 && before.several.has(last.digest)) toRead.push({ key: object.key, digest: last.digest });
+      for (const listed of page.objects) {
+        found = findRepositoryKey(listed.key);
+        if (found?.kind === 'blob') {
+          this.#noteLink(listed, found.digest);
+          if (listed.size > 0 && last.ambiguous.has(found.digest)) toRead.push({ key: listed.key, digest: found.digest });
         }
         if (toRead.length < READS) continue;
-        await read();
-        this.#cursor = object.key;
+        await readAll();
+        state.position = { stage: 'links', key: listed.key };
         if (budget.isSpent) return false;
       }
-      await read();
-      const isPastLinks = last !== undefined && last.kind !== 'blobs';
-      this.#cursor = isPastLinks ? behindRepository(last!.name) : (page.objects.at(-1)?.key ?? this.#cursor);
+      await readAll();
+      const isPastLinks = found !== undefined && found.kind !== 'blob';
+      const key = isPastLinks ? behindRepository(found!.name) : (page.objects.at(-1)?.key ?? state.position.key);
+      state.position = { stage: 'links', key };
       if (!page.truncated) return true;
       if (budget.isSpent) return false;
     }
   }
 
-  #noteLink({ size, lastModified }: Pick<ObjectInfo, 'size' | 'lastModified'>, digest: Digest, { seenMs }: Sightings): void {
-    if (size > 0) this.#filter.add(`linked ${digest}`);
-    if (seenMs !== undefined && lastModified.getTime() >= seenMs) this.#filter.add(`touched ${digest}`);
+  /** Of a link or its tombstone. */
+  #noteLink({ size, lastModified }: Pick<ObjectInfo, 'size' | 'lastModified'>, digest: Digest): void {
+    const { state, last } = this.#options;
+    if (size > 0) state.noteLinked(digest);
+    if (last.endedMs !== undefined && lastModified.getTime() >= last.endedMs) state.noteWritten(digest);
   }
 
-  /** It may have changed since it was listed: that counts as well. A link that can't be read may hold any of its blob's objects. */
-  async #readHolder(
-    store: ObjectStore,
-    key: string,
-    digest: Digest,
-    before: Sightings,
-    { failures }: CollectionReport,
-  ): Promise<void> {
+  /** A link that was deleted or written since it was listed counts as written. */
+  async #readLink(key: string, digest: Digest): Promise<void> {
+    const { store, state, report } = this.#options;
     try {
       const cell = await readCell(store, key);
-      if (cell?.object === undefined) this.#filter.add(`touched ${digest}`);
+      if (cell?.object === undefined) state.noteWritten(digest);
       else {
-        this.#noteLink(cell, digest, before);
-        this.#filter.add(`held ${cell.object}`);
+        this.#noteLink(cell, digest);
+        state.noteReferenced(cell.object);
       }
     } catch (error) {
       if (!isStoreError(error, 'unexpected')) throw error;
-      this.#filter.add(`unreadable ${digest}`);
-      failures.push(error.message);
+      state.noteUnreadable(digest);
+      report.failures.push(error.message);
     }
   }
 
-  async #judgeObjects(options: LookOptions): Promise<boolean> {
-    const { store, budget, isDryRun } = options;
+  async #deleteUnreferencedObjects(): Promise<boolean> {
+    const { store, state, budget, isDryRun } = this.#options;
     let batch: string[] = [];
     const deleteBatch = async () => {
       if (batch.length > 0 && !isDryRun) await store.delete(batch);
       batch = [];
     };
-    for await (const group of groups(listAll(store, OBJECTS_PREFIX, this.#cursor || undefined))) {
-      if (this.#judge(group, options)) batch.push(...group.keys);
-      this.#cursor = group.keys.at(-1)!;
+    for await (const object of withMarkers(listAll(store, OBJECTS_PREFIX, state.position.key))) {
+      if (this.#shouldDelete(object)) batch.push(...object.keys);
+      state.position = { stage: 'objects', key: object.keys.at(-1)! };
       if (batch.length >= DELETES) await deleteBatch();
       if (!budget.isSpent) continue;
       await deleteBatch();
@@ -184,43 +153,44 @@ export class Look {
     return true;
   }
 
-  /** @returns true where the object is to be deleted */
-  #judge({ object, digests, size }: Group, options: LookOptions): boolean {
-    const { before, report } = options;
-    if (this.#mayBeHeld(object, digests, before)) return false;
-    const fingerprint = fingerprintOf(object);
-    const isUntouched = digests.every((digest) => !this.#filter.has(`touched ${digest}`));
-    if (before.objects.has(fingerprint) && isUntouched && this.isDue(options)) {
+  /** Counts an unreferenced object in the report. Remembers it for the next look where it is too early to delete it. */
+  #shouldDelete({ objectKey, digests, size }: MarkedObject): boolean {
+    const { state, last, report } = this.#options;
+    if (this.#mayBeReferenced(objectKey, digests)) return false;
+    const fingerprint = fingerprintOf(objectKey);
+    const isUnchanged = digests.every((digest) => !state.isWritten(digest));
+    if (last.unreferenced.has(fingerprint) && isUnchanged && this.isDue) {
       report.deletedObjects += 1;
       report.deletedBytes += size;
       return true;
     }
     report.unheldObjects += 1;
     report.unheldBytes += size;
-    if (this.next.objects.size < MAX_SIGHTINGS) this.next.objects.add(fingerprint);
+    if (state.result.unreferenced.size < MAX_UNREFERENCED) state.result.unreferenced.add(fingerprint);
     return false;
   }
 
-  /** The only object of a linked blob is taken as held. Where there are several, the next look reads which. */
-  #mayBeHeld(object: string, digests: readonly Digest[], { several }: Sightings): boolean {
-    const linked = digests.filter((digest) => this.#filter.has(`linked ${digest}`));
+  /** Of a linked blob with one object, this object counts as linked. Where it has several, the next look reads its links. */
+  #mayBeReferenced(objectKey: string, digests: readonly Digest[]): boolean {
+    const { state, last } = this.#options;
+    const linked = digests.filter((digest) => state.isLinked(digest));
     for (const digest of linked) {
-      const isFurther = !this.#filter.add(`object of ${digest}`);
-      if (isFurther || linked.length > 1) this.next.several.add(digest);
+      const isFurther = !state.noteObject(digest);
+      if (isFurther || linked.length > 1) state.result.ambiguous.add(digest);
     }
-    const isKnown = linked.every((digest) => several.has(digest) && !this.#filter.has(`unreadable ${digest}`));
-    return linked.length > 0 && (!isKnown || this.#filter.has(`held ${object}`));
+    const isKnown = linked.every((digest) => last.ambiguous.has(digest) && !state.isUnreadable(digest));
+    return linked.length > 0 && (!isKnown || state.isReferenced(objectKey));
   }
 }
 
-/** Each object with its markers, which follow it in the listing. */
-async function* groups(listed: AsyncIterable<ObjectInfo>): AsyncGenerator<Group> {
-  let current: Group | undefined;
+/** Each object with its markers, which come behind it in the listing. */
+async function* withMarkers(listed: AsyncIterable<ObjectInfo>): AsyncGenerator<MarkedObject> {
+  let current: MarkedObject | undefined;
   for await (const { key, size } of listed) {
-    const { object, digest, isMarker } = parseObjectKey(key);
-    if (current?.object !== object) {
+    const { object: objectKey, digest, isMarker } = parseObjectKey(key);
+    if (current?.objectKey !== objectKey) {
       if (current !== undefined) yield current;
-      current = { object, size: isMarker ? 0 : size, keys: [], digests: [] };
+      current = { objectKey, size: isMarker ? 0 : size, keys: [], digests: [] };
     }
     current.keys.push(key);
     if (digest !== undefined) current.digests.push(digest);

@@ -4,14 +4,15 @@ import { parseStoredManifest } from '../../domain/manifest.ts';
 import { subjectTag } from '../../domain/referrer.ts';
 import type { RepositoryName, Tag } from '../../domain/reference.ts';
 import type { StoredCell } from '../../storage/cell.ts';
+import { BloomFilter } from './bloom-filter.ts';
 import { fingerprintOf, packFingerprints, unpackFingerprints } from './fingerprints.ts';
-import { KeyFilter } from './key-filter.ts';
+import type { Position } from './position.ts';
 
 /**
- * What one repository is gone through for, in this order: first everything is read that tells what must stay, then what
- * need not stay ages, then what crashes left is tidied away.
+ * The stages of one repository's sweep, in this order: five read what is referenced, two condemn the rest, and three tidy up.
+ * Stored in system/collection-state: the names can't change. `ageing` is its word for condemning.
  */
-export const PASSES = [
+export const STAGES = [
   'hints',
   'manifests',
   'times',
@@ -23,19 +24,21 @@ export const PASSES = [
   'stale referrers',
   'catalog',
 ] as const;
-export type Pass = (typeof PASSES)[number];
+export type Stage = (typeof STAGES)[number];
 
 /** With `MAX_SEEN` and `MAX_EDGES` it keeps a mark below 28 MB. */
 const MAX_FILTER_BYTES = 22 * 1024 * 1024;
-/** Manifests that are known to have been read; any beyond are read once more. */
+/** Manifests that are remembered as read. Further ones are read twice. */
 const MAX_SEEN = 150_000;
-/** Edges that wait for the end of reading; any beyond are taken for granted, so that what they lead to stays for now. */
+/** Edges that are remembered until all is read. What a further edge leads to stays for this round. */
 const MAX_EDGES = 40_000;
 
+/** Stored in system/collection-state: its names can't change. */
 export const markHeader = z.object({
   repository: z.string().transform((name) => name as RepositoryName),
   begunMs: z.number(),
-  pass: z.enum(PASSES),
+  pass: z.enum(STAGES),
+  /** Empty for none. */
   cursor: z.string(),
   tracksKept: z.boolean(),
   hasLive: z.boolean(),
@@ -46,46 +49,46 @@ export const markHeader = z.object({
 });
 type Header = z.output<typeof markHeader>;
 
+export type MarkOptions = Pick<Header, 'repository' | 'begunMs' | 'tracksKept'>;
+
 /**
- * What the tags and manifests of one repository name: what stands here must stay. It may be read over any number of runs. The
- * manifests that were there when it began are all read before anything ages; a manifest that was pushed since has made
- * everything it names younger than any cut-off that counts from the beginning.
+ * What the tags and manifests of one repository reference; the rest may be condemned. Any number of runs may fill it. All
+ * manifests that existed when it began are read before anything is condemned. A manifest that was pushed later has renewed
+ * everything it names, so that this is younger than the cut-off.
  *
- * Its sets are filters that may say yes by chance, and never a wrong no: a wrong yes keeps something until the next round.
+ * Its filter may answer a wrong yes by chance, never a wrong no. A wrong yes keeps something until the next round.
  */
 export class Mark {
   readonly repository: RepositoryName;
   /** By the storage's clock. */
   readonly begunMs: number;
-  /** Whether it is told which manifests tags need, and not only which blobs manifests need. */
+  /** Whether it also learns which manifests tags need, and not only which blobs manifests need. */
   readonly tracksKept: boolean;
-  pass: Pass = PASSES[0];
-  /** The last key that had its turn in this pass; empty at first. */
-  cursor = '';
+  position: Position<Stage> = { stage: STAGES[0], key: undefined };
   hasLive = false;
-  /** Whether any manifest, or tombstone of one, was written since the cut-off. */
+  /** Whether any manifest, or a tombstone of one, was written since the cut-off. */
   hasYoung = false;
   hasTombstones = false;
   /** When tags were written: domain/retention.ts. */
   times: readonly number[] = [];
-  readonly #filter: KeyFilter;
+  readonly #filter: BloomFilter;
   readonly #seen = new Set<string>();
-  /** From a manifest to what stays if that one stays: its children, and what refers to it. */
+  /** From a manifest to the manifests that stay if this one stays: its children, and its referrers. */
   readonly #edges = new Map<string, string[]>();
   #edgeCount = 0;
 
-  constructor({ repository, begunMs, tracksKept }: Pick<Header, 'repository' | 'begunMs' | 'tracksKept'>) {
+  constructor({ repository, begunMs, tracksKept }: MarkOptions) {
     this.repository = repository;
     this.begunMs = begunMs;
     this.tracksKept = tracksKept;
-    this.#filter = new KeyFilter(MAX_FILTER_BYTES, begunMs);
+    this.#filter = new BloomFilter({ maxBytes: MAX_FILTER_BYTES, salt: begunMs });
   }
 
-  /** @param sections - what `save` has made of another */
   static load(header: Header, sections: Readonly<Record<string, Uint8Array>>): Mark {
     const mark = new Mark(header);
     const { pass, cursor, hasLive, hasYoung, hasTombstones, times, filterCount } = header;
-    Object.assign(mark, { pass, cursor, hasLive, hasYoung, hasTombstones, times });
+    Object.assign(mark, { hasLive, hasYoung, hasTombstones, times });
+    mark.position = { stage: pass, key: cursor || undefined };
     mark.#filter.load({ count: filterCount, bytes: sections['markFilter']! });
     for (const seen of unpackFingerprints(sections['markSeen']!)) mark.#seen.add(seen);
     const ends = unpackFingerprints(sections['markEdges']!);
@@ -94,15 +97,17 @@ export class Mark {
   }
 
   save(): { header: z.input<typeof markHeader>; sections: Record<string, Uint8Array> } {
-    const { repository, begunMs, tracksKept, pass, cursor, hasLive, hasYoung, hasTombstones, times } = this;
-    const fields = { repository, begunMs, tracksKept, pass, cursor, hasLive, hasYoung, hasTombstones };
+    const { repository, begunMs, tracksKept, position, hasLive, hasYoung, hasTombstones, times } = this;
+    const fields = { repository, begunMs, tracksKept, hasLive, hasYoung, hasTombstones };
     const { count, bytes } = this.#filter.save();
     const ends = [...this.#edges].flatMap(([from, all]) => all.flatMap((to) => [from, to]));
     return {
-      header: { ...fields, times: [...times], filterCount: count },
+      header: { ...fields, pass: position.stage, cursor: position.key ?? '', times: [...times], filterCount: count },
       sections: { markFilter: bytes, markSeen: packFingerprints(this.#seen), markEdges: packFingerprints(ends) },
     };
   }
+
+  // The words in the filter's texts are stored as hashes: another word would no longer find what an earlier run has added.
 
   noteHint(digest: Digest, tag: Tag): void {
     this.#filter.add(`hint ${digest} ${tag}`);
@@ -117,17 +122,17 @@ export class Mark {
     this.#filter.add(`live ${subjectTag(digest)}`);
   }
 
-  /** Whether the manifest was there. */
+  /** Whether the listing had the manifest. */
   isLive(digest: Digest): boolean {
     return this.isLiveSubject(subjectTag(digest));
   }
 
-  /** The same of the manifest that a tag such as `sha256-<hex>` is about. */
+  /** The same for the subject of a tag such as `sha256-<hex>`. */
   isLiveSubject(subject: string): boolean {
     return this.#filter.has(`live ${subject}`);
   }
 
-  /** @throws {Failure} for what is no manifest */
+  /** @throws {Failure} for a manifest that cannot be parsed */
   noteTag(tag: Tag, cell: StoredCell): void {
     this.#filter.add(`tag ${cell.digest} ${tag}`);
     if (this.tracksKept) this.#keep(fingerprintOf(cell.digest));
@@ -138,7 +143,7 @@ export class Mark {
     return this.#filter.has(`tag ${digest} ${tag}`);
   }
 
-  /** @throws {Failure} for what is no manifest */
+  /** @throws {Failure} for a manifest that cannot be parsed */
   noteManifest({ digest, bytes, mediaType }: StoredCell): void {
     const self = fingerprintOf(digest);
     if (this.#seen.has(self)) return;
@@ -146,30 +151,30 @@ export class Mark {
     for (const reference of references) this.#filter.add(`named ${reference.digest}`);
     if (this.tracksKept) {
       const children = references.filter(({ kind }) => kind === 'child').map((each) => fingerprintOf(each.digest));
-      // Its subject may be tagged again before this repository's turn ends: what it names stays for as long as it does.
+      // The subject may be tagged again before the sweep ends. So a referrer's children stay as long as the referrer does.
       const from = subject === undefined ? self : undefined;
-      for (const child of children) this.#lead(from, child);
-      if (subject !== undefined) this.#lead(fingerprintOf(subject), self);
+      for (const child of children) this.#keepWith(from, child);
+      if (subject !== undefined) this.#keepWith(fingerprintOf(subject), self);
     }
     if (this.#seen.size < MAX_SEEN) this.#seen.add(self);
   }
 
-  /** False also for some that were read. */
+  /** Whether the manifest was read; beyond `MAX_SEEN` false for some that were. */
   isSeen(digest: Digest): boolean {
     return this.#seen.has(fingerprintOf(digest));
   }
 
-  /** Whether a manifest names it: a blob, or a child of an index. */
+  /** Whether a manifest references this blob, or this child of an index. */
   isNamed(digest: Digest): boolean {
     return this.#filter.has(`named ${digest}`);
   }
 
-  /** Whether a tag names it, an index that is kept, or its subject is kept. Only once all has been read. */
+  /** Whether a tag or a kept index names the manifest, or its subject is kept. Call this after `followEdges`. */
   isKept(digest: Digest): boolean {
     return this.#filter.has(`kept ${fingerprintOf(digest)}`);
   }
 
-  /** All has been read. */
+  /** Finds the manifests that kept ones need. Call this once, when all manifests are read. */
   followEdges(): void {
     for (let isNew = true; isNew;) {
       isNew = false;
@@ -186,8 +191,8 @@ export class Mark {
     this.#filter.add(`kept ${fingerprint}`);
   }
 
-  /** @param from - undefined: in any case */
-  #lead(from: string | undefined, to: string): void {
+  /** Keeps `to` if `from` is kept; in any case where `from` is undefined. */
+  #keepWith(from: string | undefined, to: string): void {
     if (from === undefined || this.#edgeCount === MAX_EDGES || this.#filter.has(`kept ${from}`)) this.#keep(to);
     else this.#addEdge(from, to);
   }

@@ -1,24 +1,30 @@
-/** What a run of collection did, or would do. */
+/** What a run of collection did, or would do. `--json` prints it and the hourly run logs it: the names of its fields stay. */
 export interface CollectionReport {
-  /** `done`: everything had its turn. `partial`: the budget ended first, and the next run goes on. `resting`: it is not yet time. */
+  /**
+   * `done`: all repositories were swept, and all objects looked at. `partial`: the budget was spent first; the next run
+   * continues. `resting`: the next round is not due yet.
+   */
   state: 'done' | 'partial' | 'resting';
+  /** Repositories that were swept. */
   repositories: number;
-  /** Tags that a retention rule gave up. */
+  /** Tags that a retention rule expired. */
   expiredTags: number;
   condemnedManifests: number;
+  /** Manifests that were deleted. */
   deadManifests: number;
   condemnedLinks: number;
+  /** Links that were deleted. */
   deadLinks: number;
-  /** Of the blobs of those links; another repository may need them. */
+  /** Of the blobs of those links, condemned or deleted. Other repositories may reference them. */
   unneededBytes: number;
-  /** Objects that no link holds, and which have not been seen so for long enough. */
+  /** Unreferenced objects that wait for another look. */
   unheldObjects: number;
   unheldBytes: number;
   deletedObjects: number;
   deletedBytes: number;
-  /** What crashes and deletes left: hints, entries of the catalog, referrers and tags of manifests that are gone. */
+  /** Leftovers of crashes and deletes that were repaired: hints, catalog entries, referrers, tags of deleted manifests. */
   tidied: number;
-  /** What could not be looked at, and why; nothing of it was touched. */
+  /** Repositories and links that could not be read, each with the reason. Nothing there was changed. */
   failures: string[];
 }
 

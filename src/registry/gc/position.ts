@@ -1,0 +1,5 @@
+/** How far work in stages has come: the stage, and the last key that is finished; undefined at the beginning of the stage. */
+export interface Position<Stage extends string> {
+  readonly stage: Stage;
+  readonly key: string | undefined;
+}

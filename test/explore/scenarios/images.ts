@@ -1,0 +1,47 @@
+import { type Digest, digestOf } from '../../../src/domain/digest.ts';
+import { bytesOf, imageManifest, OCI_IMAGE } from '../../support/api-client.ts';
+
+/** An image of a config alone: small, with all that an image needs. One has a layer with `urls` besides. */
+export interface Image {
+  readonly config: Uint8Array;
+  readonly configDigest: Digest;
+  readonly foreignLayer: Uint8Array | undefined;
+  readonly manifest: Uint8Array;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly subject: Digest | undefined;
+}
+
+function imageOf(text: string, subject?: Image, foreignLayer?: Uint8Array): Image {
+  const config = bytesOf(JSON.stringify({ text }));
+  const configDigest = digestOf(config);
+  const urls = ['https://example.com/layer'];
+  const layers = foreignLayer === undefined ? [] : [{ digest: digestOf(foreignLayer), size: foreignLayer.length, urls }];
+  const manifest = bytesOf(imageManifest(configDigest, config.length, layers, subject && { subject: descriptorOf(subject) }));
+  return {
+    config,
+    configDigest,
+    foreignLayer,
+    manifest,
+    digest: digestOf(manifest),
+    mediaType: OCI_IMAGE,
+    subject: subject?.digest,
+  };
+}
+
+function untyped(image: Image): Image {
+  const manifest = bytesOf(imageManifest(image.configDigest, image.config.length, [], { mediaType: undefined }));
+  return { ...image, manifest, digest: digestOf(manifest) };
+}
+
+const descriptorOf = ({ digest, manifest }: Image) => ({ mediaType: OCI_IMAGE, digest, size: manifest.length });
+
+export const ONE = imageOf('one');
+export const TWO = imageOf('two');
+export const SIGNATURE = imageOf('signature', ONE);
+const FOREIGN_BYTES = bytesOf('a layer from elsewhere');
+export const FOREIGN_LAYER = digestOf(FOREIGN_BYTES);
+/** The same bytes, which say nothing of their media type, as two of them. */
+export const UNTYPED = untyped(imageOf('untyped'));
+export const RETYPED: Image = { ...UNTYPED, mediaType: 'application/vnd.docker.distribution.manifest.v2+json' };
+export const WINDOWS = imageOf('windows', undefined, FOREIGN_BYTES);
