@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { KeyRing } from '../../src/domain/key-ring.ts';
 
-const ring = (secrets: readonly string[], purpose = 'tokens') => new KeyRing(async () => secrets, purpose);
+const ring = (secrets: readonly string[], purpose = 'tokens') => new KeyRing({ secrets: async () => secrets, purpose });
 
 test('seals with the first secret, and opens with each', async () => {
   const keys = ring(['new', 'old']);
@@ -29,7 +29,7 @@ test('has a key of its own for each purpose, with a name of 8 characters that do
 
 test('asks for the secrets once', async () => {
   let asked = 0;
-  const keys = new KeyRing(async () => [`secret ${(asked += 1)}`], 'tokens');
+  const keys = new KeyRing({ secrets: async () => [`secret ${(asked += 1)}`], purpose: 'tokens' });
   const { id } = await keys.first();
   expect(await keys.find(id)).toBeDefined();
   expect((await keys.first()).id).toBe(id);
