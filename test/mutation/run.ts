@@ -4,7 +4,7 @@
  */
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { createVitest } from 'vitest/node';
 import { type Mutant, mutate } from './mutants.ts';
 import { importDistances } from './import-distances.ts';
@@ -17,6 +17,8 @@ const MIN_SCORE = 0.9;
  * need not try.
  */
 const ROUNDS: readonly (readonly [pattern: string, maxDistance: number])[] = [
+  // The module's own tests, named as it is.
+  ['test/unit/**/*.test.ts', 0],
   ['test/unit/**/*.test.ts', 1],
   ['test/unit/**/*.test.ts', 2],
   ['test/fuzz/{parsing,ranges,positions}.test.ts', Infinity],
@@ -97,6 +99,7 @@ for (const [pattern, maxDistance] of ROUNDS) {
   const matching = new Set(globSync(pattern, { cwd: root }));
   const round = [...rest].filter(({ moduleId }) => {
     const name = relative(root, moduleId);
+    if (maxDistance === 0) return files.some((file) => basename(file, '.ts') === basename(name, '.test.ts'));
     const isNear = files.some((file) => (distances.get(name)!.get(join(root, file)) ?? Infinity) <= maxDistance);
     return isNear && matching.has(name);
   });
@@ -104,7 +107,7 @@ for (const [pattern, maxDistance] of ROUNDS) {
   if (round.length === 0 || remaining().length === 0) continue;
   const { testModules } = await vitest.runTestSpecifications(round);
   for (const module of testModules) if (!module.ok()) failing.add(relative(root, module.moduleId));
-  progress(`${pattern}, ${maxDistance} imports away at most`);
+  progress(`${pattern}, distance ${maxDistance}`);
 }
 if (failing.size > 0) console.log(`failing without any mutant, so used only where they passed: ${[...failing].join(', ')}`);
 
