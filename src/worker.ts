@@ -1,32 +1,34 @@
-import { type Bindings, compose, openPlatform, type Registry } from './wiring/compose.ts';
+/** The Workers entry: answers requests, and does the hourly work. */
 import { parseConfig } from './config/config.ts';
-import { ConfigError } from './config/error.ts';
+import { errorResponse } from './http/error-response.ts';
+import { createLog } from './lib/log.ts';
+import { compose, type Registry } from './wiring/compose.ts';
+import { type Bindings, createPlatform } from './wiring/platform.ts';
 
 /** One for the isolate's life: settings and bindings don't change within it. */
 let registry: Registry | undefined;
 
-function open(env: Bindings): Registry {
+/** @throws {ConfigError} */
+function registryOf(env: Bindings): Registry {
   if (registry !== undefined) return registry;
   const config = parseConfig(env as Readonly<Record<string, unknown>>);
-  registry = compose(config, openPlatform(config, env));
+  registry = compose(config, createPlatform(config, env));
   return registry;
 }
+
+/** For errors of the settings, which include those of the log. */
+const startLog = createLog({ level: 'error', formatter: 'json' }, () => new Date());
 
 export default {
   async fetch(request, env, context) {
     try {
-      return await open(env).app.fetch(request, env, context);
+      return await registryOf(env).app.fetch(request, env, context);
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      console.error(`Berth serves nothing: ${error.message}`);
-      return Response.json(
-        { errors: [{ code: 'UNAVAILABLE', message: 'the registry is misconfigured; its log says how' }] },
-        { status: 503 },
-      );
+      return errorResponse(error, startLog);
     }
   },
 
   async scheduled(_event, env) {
-    await open(env).maintain();
+    await registryOf(env).maintain();
   },
 } satisfies ExportedHandler<Bindings>;

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 
-/** What an `Authorization` header holds (RFC 7617, RFC 6750). */
+/** The content of an `Authorization` header: Basic (RFC 7617) or Bearer (RFC 6750). */
 export type Credentials =
   | { readonly kind: 'none' }
   | { readonly kind: 'basic'; readonly user: string; readonly password: string }
@@ -14,7 +14,7 @@ export function readCredentials(header: string | undefined): Credentials {
   if (scheme.toLowerCase() !== 'basic') return { kind: 'unreadable' };
   const text = Buffer.from(value, 'base64').toString();
   const colon = text.indexOf(':');
-  // Clients without a configured user send an empty name and password.
+  // Clients without a configured user send an empty name and an empty password.
   if (text === ':') return { kind: 'none' };
   return colon === -1 ? { kind: 'unreadable' } : { kind: 'basic', user: text.slice(0, colon), password: text.slice(colon + 1) };
 }

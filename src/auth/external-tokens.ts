@@ -12,18 +12,17 @@ import {
 } from 'jose';
 import { z } from 'zod';
 import { findCertificate, keyOfChain } from '../domain/certificate.ts';
-import { Failure } from '../domain/failure.ts';
-import type { Authenticator } from './authenticator.ts';
+import { type Authenticator, type Identification, INVALID_TOKEN, type Refusal } from './authenticator.ts';
 import { type Caller, externalCaller } from './caller.ts';
 import type { Credentials } from './credentials.ts';
 import { type KeySet, remoteKeySet } from './key-sets.ts';
 import { type VerifiedToken, VerifiedTokens } from './verified-tokens.ts';
 
 const ALGORITHMS = ['RS256', 'ES256'];
-/** As registry:2's. */
+/** The same as registry:2. */
 const CLOCK_TOLERANCE_SECONDS = 60;
 
-/** Token servers written in Go say `null` for an empty list. */
+/** Token servers written in Go encode an empty list as `null`. */
 const listOf = <T extends z.ZodType>(each: T) =>
   z
     .array(each)
@@ -40,11 +39,11 @@ type Claims = z.output<typeof claims>;
 
 const chain = z.array(z.string()).catch([]);
 
-/** By what another server's tokens are known. */
+/** The keys of a token server. */
 export interface TrustedKeys {
-  /** A key set (RFC 7517), or the URL of one. */
+  /** A JSON Web Key Set (RFC 7517), or its URL. */
   readonly jwks: JSONWebKeySet | URL | undefined;
-  /** PEM. A token may carry its own chain (`x5c`), which must lead to one of them. */
+  /** PEM. A token may carry a certificate chain (`x5c`, RFC 7515, section 4.1.6), which must lead to one of them. */
   readonly certificates: readonly string[];
 }
 
@@ -56,18 +55,21 @@ export interface ExternalTokensOptions {
   readonly clock: () => Date;
 }
 
-/** Tokens that another server gives, as with registry:2's `auth: token`: https://distribution.github.io/distribution/spec/auth/jwt/ */
+/**
+ * Authenticates by tokens of an external token server, like registry:2 with `auth: token`:
+ * https://distribution.github.io/distribution/spec/auth/jwt/
+ */
 export class ExternalTokens implements Authenticator {
   readonly #options: ExternalTokensOptions;
   readonly #certificates: readonly X509Certificate[];
-  /** The certificates' own, by algorithm: imported when first needed. */
-  readonly #ownKeys = new Map<string, readonly CryptoKey[]>();
+  /** The keys of the certificates, by algorithm; imported at first use. */
+  readonly #certificateKeys = new Map<string, readonly CryptoKey[]>();
   readonly #keySet: KeySet | undefined;
   readonly #tokens: VerifiedTokens<Claims>;
 
   constructor(options: ExternalTokensOptions) {
     this.#options = options;
-    this.#tokens = new VerifiedTokens(options.clock, (token) => this.#read(token));
+    this.#tokens = new VerifiedTokens({ clock: options.clock, verify: (token) => this.#read(token) });
     const { jwks, certificates } = options.keys;
     this.#certificates = certificates.map(findCertificate).filter((each) => each !== undefined);
     if (jwks !== undefined) this.#keySet = jwks instanceof URL ? remoteKeySet(jwks, options.clock) : createLocalJWKSet(jwks);
@@ -81,48 +83,46 @@ export class ExternalTokens implements Authenticator {
     return this.#options.service;
   }
 
-  async identify(credentials: Credentials): Promise<Caller> {
-    if (credentials.kind === 'none') return { user: undefined, decide: () => 'unknown', sees: () => false };
-    if (credentials.kind !== 'bearer') throw new Failure('password-wrong', 'this registry takes tokens, not passwords');
-    const { sub, access } = await this.#tokens.read(credentials.token);
-    return externalCaller(sub, access);
+  async identify(credentials: Credentials): Promise<Identification> {
+    if (credentials.kind === 'none') return { kind: 'caller', caller: ANONYMOUS };
+    if (credentials.kind !== 'bearer') return PASSWORD_NOT_ACCEPTED;
+    const found = await this.#tokens.read(credentials.token);
+    return found === undefined ? INVALID_TOKEN : { kind: 'caller', caller: externalCaller(found.sub, found.access) };
   }
 
-  /** @throws {Failure} token-invalid */
-  async #read(token: string): Promise<VerifiedToken<Claims>> {
+  async #read(token: string): Promise<VerifiedToken<Claims> | undefined> {
     const payload = await this.#verify(token);
     const read = claims.safeParse(payload);
-    if (!read.success) throw invalid();
-    return { claims: read.data, endsAtSeconds: payload.exp! };
+    return payload !== undefined && read.success ? { claims: read.data, endsAtSeconds: payload.exp! } : undefined;
   }
 
-  /** @throws {Failure} token-invalid */
-  async #verify(token: string): Promise<JWTPayload> {
-    const header = headerOf(token);
+  /** @returns undefined for an invalid token */
+  async #verify(token: string): Promise<JWTPayload | undefined> {
+    const header = findHeader(token);
+    if (header === undefined) return undefined;
     try {
       for await (const key of this.#keysFor(header)) {
         const payload = await this.#verifyBy(key, token);
         if (payload !== undefined) return payload;
       }
     } catch (error) {
-      if (error instanceof errors.JOSEError) throw invalid(error);
-      throw error;
+      if (!(error instanceof errors.JOSEError)) throw error;
     }
-    throw invalid();
+    return undefined;
   }
 
-  /** Those that may have signed a token, those that cost nothing to look for first. */
+  /** The keys that may have signed a token. The key set comes last, since it may have to be fetched. */
   async *#keysFor(header: JWTHeaderParameters): AsyncGenerator<CryptoKey> {
     if (!ALGORITHMS.includes(header.alg)) return;
     const leaf = keyOfChain(this.#certificates, chain.parse(header.x5c), this.#options.clock());
     if (leaf !== undefined) yield* await importKeys([leaf], header.alg);
-    const ownKeys = this.#certificates.map(({ publicKey }) => publicKey);
-    if (!this.#ownKeys.has(header.alg)) this.#ownKeys.set(header.alg, await importKeys(ownKeys, header.alg));
-    yield* this.#ownKeys.get(header.alg)!;
+    const publicKeys = this.#certificates.map(({ publicKey }) => publicKey);
+    if (!this.#certificateKeys.has(header.alg)) this.#certificateKeys.set(header.alg, await importKeys(publicKeys, header.alg));
+    yield* this.#certificateKeys.get(header.alg)!;
     if (this.#keySet !== undefined) yield* keysOf(this.#keySet, header);
   }
 
-  /** @returns undefined where the token is not signed by this key */
+  /** @returns undefined where this key did not sign the token */
   async #verifyBy(key: CryptoKey, token: string): Promise<JWTPayload | undefined> {
     const { issuer, service, clock } = this.#options;
     try {
@@ -136,31 +136,40 @@ export class ExternalTokens implements Authenticator {
       });
       return payload;
     } catch (error) {
-      // A key that is too short, say, is a TypeError.
+      // For example, a key that is too short gives a TypeError.
       if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof TypeError) return undefined;
       throw error;
     }
   }
 }
 
-function headerOf(token: string): JWTHeaderParameters {
+const ANONYMOUS: Caller = { user: undefined, decide: () => 'unknown', sees: () => false };
+
+const PASSWORD_NOT_ACCEPTED: Refusal = {
+  kind: 'refused',
+  reason: 'wrong-password',
+  message: 'this registry accepts tokens of its token server, not passwords',
+};
+
+function findHeader(token: string): JWTHeaderParameters | undefined {
   try {
     const { alg = '', ...others } = decodeProtectedHeader(token);
     return { alg, ...others };
-  } catch (cause) {
-    throw invalid(cause);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined; // The token is malformed.
+    throw error;
   }
 }
 
-/** Without those of another kind than the algorithm's. */
+/** Leaves out keys of another type than the algorithm needs. */
 async function importKeys(keys: readonly KeyObject[], algorithm: string): Promise<CryptoKey[]> {
-  // As PEM, for workerd gives no RSA key of a certificate as JWK.
+  // As PEM: workerd can't export the RSA key of a certificate as JWK.
   const texts = keys.map((key) => String(key.export({ format: 'pem', type: 'spki' })));
   const imported = await Promise.allSettled(texts.map((text) => importSPKI(text, algorithm)));
   return imported.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
 }
 
-/** One mostly; several for a token that doesn't say by which of them it is signed. */
+/** Usually one key. Several where the token's header does not name the key (`kid`). */
 async function* keysOf(keySet: KeySet, header: JWTHeaderParameters): AsyncGenerator<CryptoKey> {
   let candidates: AsyncIterable<CryptoKey>;
   try {
@@ -172,8 +181,4 @@ async function* keysOf(keySet: KeySet, header: JWTHeaderParameters): AsyncGenera
     candidates = error;
   }
   yield* candidates;
-}
-
-function invalid(cause?: unknown): Failure {
-  return new Failure('token-invalid', 'the token is not valid here, or no longer', { cause });
 }

@@ -1,46 +1,49 @@
 import { createLocalJWKSet, type CryptoKey, errors, type JWTHeaderParameters } from 'jose';
-import { Unavailable } from '../domain/unavailable.ts';
+import { DependencyUnavailable } from '../domain/dependency-unavailable.ts';
 
 /**
- * Finds the key that a token names in its header.
- * @throws {errors.JWKSNoMatchingKey} where there is none, {errors.JWKSMultipleMatchingKeys} where there are several
+ * Finds the key that signed a token, by the token's header.
+ *
+ * @throws {errors.JWKSNoMatchingKey} where no key fits the header
+ * @throws {errors.JWKSMultipleMatchingKeys} where several keys fit
+ * @throws {DependencyUnavailable} where the key set can't be fetched or used
  */
 export type KeySet = (header: JWTHeaderParameters) => Promise<CryptoKey>;
 
-/** A key that the token server has taken back is refused after so long. */
+/** After this time, a key that the token server removed is refused. */
 const MAX_AGE_MS = 10 * 60_000;
-/** Tokens with ids that nobody knows make for one request to the token server in so long, */
-const PAUSE_MS = 30_000;
-/** and one that fails is tried again after so long. */
-const PAUSE_AFTER_FAILURE_MS = 5_000;
-const TIMEOUT_MS = 5_000;
+/** The shortest time between two fetches for unknown key ids: any client can send tokens with such ids. */
+const FETCH_PAUSE_MS = 30_000;
+/** The shortest time after a fetch that failed. */
+const FETCH_PAUSE_AFTER_FAILURE_MS = 5_000;
+const FETCH_TIMEOUT_MS = 5_000;
 
 /**
- * The key set at a URL, fetched when it is first needed, when it is old, and for a key that is not in it. While the server
- * can't be reached, the keys known last go on.
+ * The key set at a URL. It is fetched at first use, when it is too old, and for a key that is not in it. While the token server
+ * can't be reached, the last known keys stay valid.
  */
 export function remoteKeySet(url: URL, clock: () => Date): KeySet {
   let known: { readonly keys: KeySet; readonly fetchedMs: number } | undefined;
-  let asked: { readonly atMs: number; readonly failure: unknown } | undefined;
+  let lastFetch: { readonly atMs: number; readonly failure: unknown } | undefined;
 
-  const mayAsk = () => {
-    const pauseMs = asked?.failure === undefined ? PAUSE_MS : PAUSE_AFTER_FAILURE_MS;
-    return asked === undefined || clock().getTime() - asked.atMs >= pauseMs;
+  const mayFetch = () => {
+    const pauseMs = lastFetch?.failure === undefined ? FETCH_PAUSE_MS : FETCH_PAUSE_AFTER_FAILURE_MS;
+    return lastFetch === undefined || clock().getTime() - lastFetch.atMs >= pauseMs;
   };
 
-  const ask = async () => {
+  const update = async () => {
     try {
       known = { keys: await fetchKeySet(url), fetchedMs: clock().getTime() };
-      asked = { atMs: known.fetchedMs, failure: undefined };
+      lastFetch = { atMs: known.fetchedMs, failure: undefined };
     } catch (failure) {
-      asked = { atMs: clock().getTime(), failure };
+      lastFetch = { atMs: clock().getTime(), failure };
     }
   };
 
-  const unavailable = (cause: unknown) =>
-    new Unavailable(`no keys from ${url.origin}${url.pathname}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+  const unavailable = (cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new DependencyUnavailable(`no keys from the token server at ${url.origin}${url.pathname}: ${reason}`, { cause });
+  };
 
   const find = async (header: JWTHeaderParameters): Promise<CryptoKey | undefined> => {
     try {
@@ -48,19 +51,19 @@ export function remoteKeySet(url: URL, clock: () => Date): KeySet {
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey) return undefined;
       if (error instanceof errors.JWKSMultipleMatchingKeys) throw error;
-      throw unavailable(error); // What the token server says is a key can't be used as one.
+      throw unavailable(error); // The token server sent a malformed key.
     }
   };
 
   return async (header) => {
     const isOld = known === undefined || clock().getTime() - known.fetchedMs >= MAX_AGE_MS;
-    if (isOld && mayAsk()) await ask();
+    if (isOld && mayFetch()) await update();
     const key = await find(header);
     if (key !== undefined) return key;
-    if (mayAsk()) await ask();
+    if (mayFetch()) await update();
     const newKey = await find(header);
     if (newKey !== undefined) return newKey;
-    if (asked?.failure !== undefined) throw unavailable(asked.failure);
+    if (lastFetch?.failure !== undefined) throw unavailable(lastFetch.failure);
     throw new errors.JWKSNoMatchingKey();
   };
 }
@@ -69,8 +72,8 @@ async function fetchKeySet(url: URL): Promise<KeySet> {
   const response = await fetch(url, {
     headers: { Accept: 'application/json, application/jwk-set+json' },
     redirect: 'manual',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
   });
-  if (response.status !== 200) throw new Error(`the answer was ${response.status}`);
+  if (response.status !== 200) throw new Error(`the token server answered ${response.status} instead of 200`);
   return createLocalJWKSet(await response.json());
 }

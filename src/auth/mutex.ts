@@ -1,41 +1,48 @@
-import { Unavailable } from '../domain/unavailable.ts';
+import { DependencyUnavailable } from '../domain/dependency-unavailable.ts';
 
 const LOOK_MS = 50;
-/** 20 s. After that the client is told to come again. */
+/** 20 s. After that the client gets 503 with Retry-After. */
 const MAX_LOOKS = 400;
-/** A turn that shows no sign of life for a second has been ended by the platform, as when its client goes away. */
-const MAX_STILL_LOOKS = 20;
+/** 1 s. A job that shows no sign of life for so long has ended: the platform ends a request when its client leaves. */
+const MAX_SILENT_LOOKS = 20;
+
+export interface MutexOptions {
+  readonly wait: (ms: number) => Promise<void>;
+}
 
 /**
  * Runs CPU-heavy jobs one at a time: parallelism gains nothing and starves other requests. Waiting jobs poll, because in
  * workerd a request must not await another request's promise.
  */
 export class Mutex {
-  readonly #wait: (ms: number) => Promise<void>;
-  #current: { signs: number } | undefined;
+  readonly #options: MutexOptions;
+  #current: { heartbeats: number } | undefined;
 
-  constructor(wait: (ms: number) => Promise<void>) {
-    this.#wait = wait;
+  constructor(options: MutexOptions) {
+    this.#options = options;
   }
 
   /**
-   * @param work - calls what it is given at least twice a second
-   * @throws {Unavailable} where the others take too long
+   * Runs a job when the jobs before it have ended.
+   *
+   * @param work - must call `heartbeat` at least twice a second
+   * @throws {DependencyUnavailable} after 20 s of waiting
    */
-  async run<T>(work: (stillThere: () => void) => Promise<T>): Promise<T> {
-    let [seen, signs, still] = [this.#current, this.#current?.signs, 0];
-    for (let looks = 0; this.#current !== undefined && still < MAX_STILL_LOOKS; looks += 1) {
-      if (looks === MAX_LOOKS) throw new Unavailable('too many passwords are being checked');
-      await this.#wait(LOOK_MS);
-      still = seen === this.#current && signs === this.#current?.signs ? still + 1 : 0;
-      [seen, signs] = [this.#current, this.#current?.signs];
+  async run<T>(work: (heartbeat: () => void) => Promise<T>): Promise<T> {
+    let [seen, heartbeats, silentLooks] = [this.#current, this.#current?.heartbeats, 0];
+    for (let looks = 0; this.#current !== undefined && silentLooks < MAX_SILENT_LOOKS; looks += 1) {
+      if (looks === MAX_LOOKS) throw new DependencyUnavailable('too many passwords are waiting to be checked');
+      await this.#options.wait(LOOK_MS);
+      const isSilent = seen === this.#current && heartbeats === this.#current?.heartbeats;
+      silentLooks = isSilent ? silentLooks + 1 : 0;
+      [seen, heartbeats] = [this.#current, this.#current?.heartbeats];
     }
-    const turn = { signs: 0 };
-    this.#current = turn;
+    const job = { heartbeats: 0 };
+    this.#current = job;
     try {
-      return await work(() => void (turn.signs += 1));
+      return await work(() => void (job.heartbeats += 1));
     } finally {
-      if (this.#current === turn) this.#current = undefined;
+      if (this.#current === job) this.#current = undefined;
     }
   }
 }

@@ -1,32 +1,32 @@
 import { Failure } from '../domain/failure.ts';
 import { RecentCache } from '../lib/recent-cache.ts';
 
-/** A wrong password is forgotten after so long. */
+/** Each count goes down by one in this time. */
 const FORGET_MS = 30_000;
-/** Wrong passwords for one user from one address. */
+/** The most wrong passwords for one user from one address. */
 const MAX_BY_USER_AND_ADDRESS = 10;
-/** Wrong passwords from one address, which a whole office may share. */
+/** The most wrong passwords from one address. A whole office may share one. */
 const MAX_BY_ADDRESS = 50;
 const MAX_DELAY_MS = 2000;
-/** Some five thousand names and addresses. */
+/** For about 5,000 names and addresses. */
 const MEMORY_BYTES = 4 * 1024 * 1024;
 
 interface Failures {
   readonly count: number;
-  /** When the count was true. */
+  /** When the count was set. */
   readonly atMs: number;
 }
 
 export interface ThrottleOptions {
   readonly clock: () => Date;
   readonly wait: (ms: number) => Promise<void>;
-  /** Cloudflare's rate limit, where one is bound: it counts across isolates. Gives false where there were too many. */
+  /** Cloudflare's rate limit, where one is bound. It counts across isolates, and gives false above its limit. */
   readonly limit: ((key: string) => Promise<boolean>) | undefined;
 }
 
 /**
  * Slows down password guessing, then refuses it. Guesses from one address never lock out a user at another address. Each
- * isolate counts for itself, so the platform's own limit is asked as well.
+ * isolate keeps its own counts, so the platform's rate limit is used too.
  */
 export class Throttle {
   readonly #options: ThrottleOptions;
@@ -34,11 +34,15 @@ export class Throttle {
 
   constructor(options: ThrottleOptions) {
     this.#options = options;
-    this.#failures = new RecentCache(options.clock, (FORGET_MS / 1000) * MAX_BY_ADDRESS, MEMORY_BYTES);
+    this.#failures = new RecentCache({
+      clock: options.clock,
+      maxAgeSeconds: (FORGET_MS / 1000) * MAX_BY_ADDRESS,
+      maxBytes: MEMORY_BYTES,
+    });
   }
 
   /**
-   * Must be called first. Once throttled, a correct password gets the same answer as a wrong one.
+   * Every password check must call this first. Once throttled, a correct password gets the same answer as a wrong one.
    * @throws {Failure} attempts-too-many
    */
   check(user: string, address: string): void {
@@ -50,18 +54,18 @@ export class Throttle {
   }
 
   /**
-   * Each call counts at the platform, so it is only for passwords that must be compared. A refusal counts as a wrong password
-   * here too.
+   * Counts one attempt at the platform. Call it only for passwords that must be compared: remembered ones are free. A refusal
+   * counts here as a wrong password.
    * @throws {Failure} attempts-too-many
    */
-  async askPlatform(user: string, address: string): Promise<void> {
+  async checkPlatformLimit(user: string, address: string): Promise<void> {
     if ((await this.#options.limit?.(pairKey(user, address))) !== false) return;
     this.#add(pairKey(user, address), 1);
     throw tooMany(60);
   }
 
   /**
-   * An attempt counts as wrong until it turns out right, since many may be made at once.
+   * Counts the attempt as wrong until `succeeded`: a client may send many at once.
    * @throws {Failure} attempts-too-many
    */
   begin(user: string, address: string): void {
@@ -75,7 +79,7 @@ export class Throttle {
     this.#failures.delete(pairKey(user, address));
   }
 
-  /** The password was wrong. Waits longer each time. */
+  /** The password was wrong: waits, longer each time. */
   async failed(user: string, address: string): Promise<void> {
     const count = Math.max(...keysOf(user, address).map((key) => this.#count(key)));
     await this.#options.wait(Math.min(100 * 2 ** (count - 1), MAX_DELAY_MS));
@@ -87,7 +91,7 @@ export class Throttle {
     else this.#failures.set(key, { count, atMs: this.#options.clock().getTime() }, 0);
   }
 
-  /** What was counted less what is forgotten since. */
+  /** The count, less one for each FORGET_MS since it was set. */
   #count(key: string): number {
     const failures = this.#failures.get(key);
     if (failures === undefined) return 0;
@@ -101,7 +105,7 @@ const userKey = (user: string) => `user ${user.slice(0, 100)}`;
 const keysOf = (user: string, address: string) => [pairKey(user, address), addressKey(address), userKey(user)];
 
 function tooMany(seconds: number): Failure {
-  return new Failure('attempts-too-many', 'too many wrong passwords from this address: try again later', {
+  return new Failure('attempts-too-many', `too many wrong passwords from this address: try again in ${Math.ceil(seconds)} s`, {
     headers: { 'Retry-After': String(Math.ceil(seconds)) },
   });
 }

@@ -1,11 +1,10 @@
-import { errors, jwtVerify, SignJWT } from 'jose';
-import { Failure } from '../domain/failure.ts';
+import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose';
 import type { KeyRing } from '../domain/key-ring.ts';
 import type { Grant } from '../domain/scope.ts';
 import { type VerifiedToken, VerifiedTokens } from './verified-tokens.ts';
 
 const ISSUER = 'berth';
-/** Clocks of one edge and another. */
+/** How far the clocks of two edge locations may differ. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 const REFRESH_LIFETIME_SECONDS = 30 * 86_400;
 
@@ -13,10 +12,11 @@ export interface TokensOptions {
   readonly accessKeys: KeyRing;
   readonly refreshKeys: KeyRing;
   readonly clock: () => Date;
-  /** The registry's name, as clients are told it: a token for another is worth nothing here. */
+  readonly randomId: () => string;
+  /** The registry's name, the audience of its tokens. A token for another audience is invalid. */
   readonly service: string;
   readonly lifetimeSeconds: number;
-  /** Raising it ends every token that was given before. */
+  /** Raising it makes all earlier tokens invalid. */
   readonly generation: number;
 }
 
@@ -26,20 +26,26 @@ export interface AccessToken {
   readonly expiresInSeconds: number;
 }
 
-/** Who a token is for, and what it allows; undefined for an anonymous caller. */
 export interface TokenHolder {
+  /** Undefined for an anonymous caller. */
   readonly user: string | undefined;
   readonly grants: readonly Grant[];
 }
 
-/** The registry's own tokens: JWT, HS256, with keys of their own for access and for refresh. */
+export interface RefreshTokenHolder {
+  readonly user: string;
+  /** The user's fingerprint when the token was issued: `Users.fingerprintOf`. */
+  readonly fingerprint: string;
+}
+
+/** Issues and verifies the registry's own tokens: JWT (RFC 7519), HS256. Access and refresh tokens have separate keys. */
 export class Tokens {
   readonly #options: TokensOptions;
   readonly #access: VerifiedTokens<TokenHolder>;
 
   constructor(options: TokensOptions) {
     this.#options = options;
-    this.#access = new VerifiedTokens(options.clock, (token) => this.#verifyAccess(token));
+    this.#access = new VerifiedTokens({ clock: options.clock, verify: (token) => this.#verifyAccess(token) });
   }
 
   get service(): string {
@@ -53,30 +59,32 @@ export class Tokens {
     return { token, issuedAt, expiresInSeconds: lifetimeSeconds };
   }
 
-  /** @throws {Failure} token-invalid */
-  readAccess(token: string): Promise<TokenHolder> {
+  /** @returns undefined for an invalid token */
+  readAccess(token: string): Promise<TokenHolder | undefined> {
     return this.#access.read(token);
   }
 
-  /** @param fingerprint - without which the token is worth nothing any more */
+  /** @param fingerprint - of the user now; the caller compares it when the token is used */
   issueRefresh(user: string, fingerprint: string): Promise<string> {
     return this.#sign(this.#options.refreshKeys, { user, fingerprint }, REFRESH_LIFETIME_SECONDS);
   }
 
-  /** @throws {Failure} token-invalid */
-  async readRefresh(token: string): Promise<{ readonly user: string; readonly fingerprint: string }> {
-    const { user, fingerprint } = await this.#verify(this.#options.refreshKeys, token);
-    return { user: user as string, fingerprint: fingerprint as string };
+  /** @returns undefined for an invalid token */
+  async readRefresh(token: string): Promise<RefreshTokenHolder | undefined> {
+    const payload = await this.#verify(this.#options.refreshKeys, token);
+    return payload && { user: payload['user'] as string, fingerprint: payload['fingerprint'] as string };
   }
 
-  async #verifyAccess(token: string): Promise<VerifiedToken<TokenHolder>> {
-    const { user, access, exp } = await this.#verify(this.#options.accessKeys, token);
-    // Authentic, so of the form it was given.
-    return { claims: { user: user as string | undefined, grants: access as Grant[] }, endsAtSeconds: exp as number };
+  async #verifyAccess(token: string): Promise<VerifiedToken<TokenHolder> | undefined> {
+    const payload = await this.#verify(this.#options.accessKeys, token);
+    if (payload === undefined) return undefined;
+    // The signature is ours, so the claims have the form that issueAccess gave them.
+    const claims = { user: payload['user'] as string | undefined, grants: payload['access'] as Grant[] };
+    return { claims, endsAtSeconds: payload['exp'] as number };
   }
 
   async #sign(keys: KeyRing, claims: Record<string, unknown>, lifetimeSeconds: number): Promise<string> {
-    const { clock, service, generation } = this.#options;
+    const { clock, randomId, service, generation } = this.#options;
     const { id, key } = await keys.first();
     const now = Math.floor(clock().getTime() / 1000);
     return new SignJWT({ ...claims, generation })
@@ -86,38 +94,30 @@ export class Tokens {
       .setIssuedAt(now)
       .setNotBefore(now)
       .setExpirationTime(now + lifetimeSeconds)
-      .setJti(crypto.randomUUID())
+      .setJti(randomId())
       .sign(key);
   }
 
-  async #verify(keys: KeyRing, token: string): Promise<Record<string, unknown>> {
+  async #verify(keys: KeyRing, token: string): Promise<Record<string, unknown> | undefined> {
     const { clock, service, generation } = this.#options;
+    const keyFor = async ({ kid }: JWTHeaderParameters) => {
+      const key = await keys.find(kid);
+      if (key === undefined) throw new errors.JWKSNoMatchingKey();
+      return key;
+    };
     try {
-      const { payload } = await jwtVerify(
-        token,
-        async ({ kid }) => (await keys.find(kid)) ?? fail(new errors.JWKSNoMatchingKey()),
-        {
-          algorithms: ['HS256'],
-          issuer: ISSUER,
-          audience: service,
-          currentDate: clock(),
-          clockTolerance: CLOCK_TOLERANCE_SECONDS,
-          requiredClaims: ['exp', 'nbf'],
-        },
-      );
-      if (payload['generation'] === generation) return payload;
-    } catch (cause) {
-      if (!(cause instanceof errors.JOSEError)) throw cause;
-      throw invalid(cause);
+      const { payload } = await jwtVerify(token, keyFor, {
+        algorithms: ['HS256'],
+        issuer: ISSUER,
+        audience: service,
+        currentDate: clock(),
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        requiredClaims: ['exp', 'nbf'],
+      });
+      return payload['generation'] === generation ? payload : undefined;
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return undefined;
+      throw error;
     }
-    throw invalid();
   }
-}
-
-function invalid(cause?: unknown): Failure {
-  return new Failure('token-invalid', 'the token is not valid here, or no longer', { cause });
-}
-
-function fail(error: Error): never {
-  throw error;
 }

@@ -1,14 +1,20 @@
 import { HtpasswdError, parseHtpasswd, type UserFile } from '../domain/htpasswd.ts';
-import { Unavailable } from '../domain/unavailable.ts';
+import { DependencyUnavailable } from '../domain/dependency-unavailable.ts';
 
-/** A changed user works, and a removed one no longer does, within this time. */
+/** A change of the file takes effect within this time. */
 const MAX_AGE_MS = 60_000;
 
+export interface UserObjectOptions {
+  /** Reads the object's text; gives undefined where the object is absent. */
+  readonly read: () => Promise<string | undefined>;
+  readonly clock: () => Date;
+}
+
 /**
- * Users kept in an object, read again when what is known of them is too old. While the file is missing or malformed, all logins fail.
- * @param read - undefined where there is no such object
+ * Gives the users in an object of the bucket, and reads it again when they are too old. While the object is missing or
+ * malformed, all logins fail with `DependencyUnavailable`.
  */
-export function userObject(read: () => Promise<string | undefined>, clock: () => Date): () => Promise<UserFile> {
+export function userObject({ read, clock }: UserObjectOptions): () => Promise<UserFile> {
   let known: { readonly file: UserFile; readonly readMs: number } | undefined;
   return async () => {
     const nowMs = clock().getTime();
@@ -18,13 +24,13 @@ export function userObject(read: () => Promise<string | undefined>, clock: () =>
   };
 }
 
-/** @throws {Unavailable} */
+/** @throws {DependencyUnavailable} */
 function parse(text: string | undefined): UserFile {
-  if (text === undefined) throw new Unavailable('REGISTRY_AUTH_HTPASSWD_OBJECT: there is no such object in the bucket');
+  if (text === undefined) throw new DependencyUnavailable('REGISTRY_AUTH_HTPASSWD_OBJECT: the bucket has no such object');
   try {
     return parseHtpasswd(text);
   } catch (error) {
     if (!(error instanceof HtpasswdError)) throw error;
-    throw new Unavailable(`REGISTRY_AUTH_HTPASSWD_OBJECT ${error.message}`);
+    throw new DependencyUnavailable(`REGISTRY_AUTH_HTPASSWD_OBJECT ${error.message}`);
   }
 }

@@ -6,9 +6,9 @@ import { RecentCache } from '../lib/recent-cache.ts';
 import type { Throttle } from './throttle.ts';
 import type { Mutex } from './mutex.ts';
 
-/** bcrypt takes a tenth of a second of CPU by design: once in a while is enough. */
+/** bcrypt needs a tenth of a second of CPU by design, so a right password is remembered. */
 const REMEMBERED_SECONDS = 5 * 60;
-/** Some fifteen hundred passwords. */
+/** For about 1,500 passwords. */
 const MEMORY_BYTES = 1024 * 1024;
 
 export interface UsersOptions {
@@ -18,21 +18,22 @@ export interface UsersOptions {
   readonly clock: () => Date;
 }
 
-/** Those of an htpasswd file, and whether a password is theirs. */
+/** Checks passwords against an htpasswd file. */
 export class Users {
   readonly #options: UsersOptions;
-  /** By a keyed hash of user, password and bcrypt hash: no password stays in memory, and a changed one is another. */
+  /** By a keyed hash of user, password and bcrypt hash. No password stays in memory; a changed one has another key. */
   readonly #remembered: RecentCache<true>;
   readonly #memoryKey = randomBytes(32).toString('base64');
 
   constructor(options: UsersOptions) {
     this.#options = options;
-    this.#remembered = new RecentCache(options.clock, REMEMBERED_SECONDS, MEMORY_BYTES);
+    this.#remembered = new RecentCache({ clock: options.clock, maxAgeSeconds: REMEMBERED_SECONDS, maxBytes: MEMORY_BYTES });
   }
 
   /**
-   * @param address - the client's, by which guessing is slowed down
+   * @param address - the client's, for the throttle
    * @throws {Failure} attempts-too-many
+   * @throws {DependencyUnavailable} where the users can't be read, or too many passwords wait
    */
   async isPasswordOf(user: string, password: string, address: string): Promise<boolean> {
     const { hashes, highestCost } = await this.#options.load();
@@ -42,11 +43,11 @@ export class Users {
     const { throttle, mutex } = this.#options;
     throttle.check(user, address);
     if (isRemembered()) return true;
-    await throttle.askPlatform(user, address);
-    const isRight = await mutex.run(async (stillThere) => {
-      if (isRemembered()) return true; // Whoever came before has asked the same.
+    await throttle.checkPlatformLimit(user, address);
+    const isRight = await mutex.run(async (heartbeat) => {
+      if (isRemembered()) return true; // An earlier job had the same password.
       throttle.begin(user, address);
-      if (!(await matches(password, hash, highestCost, stillThere))) return false;
+      if (!(await matches(password, hash, highestCost, heartbeat))) return false;
       throttle.succeeded(user, address);
       this.#remembered.set(key, true, 0);
       return true;
@@ -55,7 +56,7 @@ export class Users {
     return isRight;
   }
 
-  /** Changes with the password, and is undefined for nobody: what a refresh token is bound to. */
+  /** Changes with the password. Refresh tokens are bound to it. Undefined for an unknown user. */
   async fingerprintOf(user: string): Promise<string | undefined> {
     const hash = (await this.#options.load()).hashes.get(user);
     return hash && createHash('sha256').update(`${user}:${hash}`).digest('base64url');
@@ -69,31 +70,26 @@ export class Users {
 }
 
 /**
- * Whether the user exists must not be told by the time it takes: a wrong password costs as much as the file's slowest one,
- * whoever is named. bcrypt goes 2^cost rounds, so 2^8 rounds and 2^8 more are 2^9.
+ * Compares a password. The time of the answer must not tell whether the user exists, so a wrong password always costs as much
+ * as the slowest hash of the file. bcrypt runs 2^cost rounds, so 2^8 rounds and 2^8 more are 2^9.
  */
-async function matches(
-  password: string,
-  hash: string | undefined,
-  highestCost: number,
-  stillThere: () => void,
-): Promise<boolean> {
+async function matches(password: string, hash: string | undefined, highestCost: number, heartbeat: () => void): Promise<boolean> {
   const isTooLong = Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
   const compared = hash ?? dummyHash(highestCost);
-  const isRight = await slowCompare(password, compared, stillThere);
+  const isRight = await slowCompare(password, compared, heartbeat);
   if (isRight && hash !== undefined && !isTooLong) return true;
-  for (let cost = getRounds(compared); cost < highestCost; cost += 1) await slowCompare('', dummyHash(cost), stillThere);
+  for (let cost = getRounds(compared); cost < highestCost; cost += 1) await slowCompare('', dummyHash(cost), heartbeat);
   return false;
 }
 
-/** @param onSlice - called every 100 ms, when others have their turn; not where the clock stands still meanwhile, as at the edge */
+/** @param onSlice - called every 100 ms, between which other tasks run; never at the edge, where the clock stands still */
 function slowCompare(password: string, hash: string, onSlice: () => void): Promise<boolean> {
   return new Promise((resolve, reject) => {
     compare(password, hash, (error, isRight) => (error ? reject(error) : resolve(isRight === true)), onSlice);
   });
 }
 
-/** A bcrypt hash of nothing that anybody knows. */
+/** A bcrypt hash that no known password has. */
 function dummyHash(cost: number): string {
   return `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(21)}e${'.'.repeat(31)}`;
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { RecentCache } from '../lib/recent-cache.ts';
 
-/** A key that is taken out of a key set is relied on for so long at most. */
+/** A key that was removed from a key set is trusted for this time at most. */
 const REMEMBERED_SECONDS = 60;
 const MEMORY_BYTES = 1024 * 1024;
-/** What claims take, by what the token has of characters: 3.2 at most in Node 24, for grants of nothing (November 2026). */
+/** Memory of the claims for each character of the token: at most 3.2 in Node 24, for grants without actions (November 2026). */
 const BYTES_PER_CHARACTER = 4;
 
 export interface VerifiedToken<T> {
@@ -13,26 +13,35 @@ export interface VerifiedToken<T> {
   readonly endsAtSeconds: number;
 }
 
-/** The claims of tokens whose signature was verified: a client sends the same token with each request. */
+export interface VerifiedTokensOptions<T> {
+  readonly clock: () => Date;
+  /** Gives undefined for an invalid token. */
+  readonly verify: (token: string) => Promise<VerifiedToken<T> | undefined>;
+}
+
+/** Remembers the claims of verified tokens: a client sends the same token with each request. */
 export class VerifiedTokens<T> {
-  readonly #clock: () => Date;
-  readonly #verify: (token: string) => Promise<VerifiedToken<T>>;
-  /** By their hash: none stays in memory itself. */
+  readonly #options: VerifiedTokensOptions<T>;
+  /** By the token's hash: no token stays in memory. */
   readonly #remembered: RecentCache<VerifiedToken<T>>;
 
-  /** @param verify - throws where the token is worth nothing */
-  constructor(clock: () => Date, verify: (token: string) => Promise<VerifiedToken<T>>) {
-    this.#clock = clock;
-    this.#verify = verify;
-    this.#remembered = new RecentCache(clock, REMEMBERED_SECONDS, MEMORY_BYTES);
+  constructor(options: VerifiedTokensOptions<T>) {
+    this.#options = options;
+    this.#remembered = new RecentCache({
+      clock: options.clock,
+      maxAgeSeconds: REMEMBERED_SECONDS,
+      maxBytes: MEMORY_BYTES,
+    });
   }
 
-  async read(token: string): Promise<T> {
+  /** @returns undefined for an invalid token; that is not remembered */
+  async read(token: string): Promise<T | undefined> {
+    const { clock, verify } = this.#options;
     const key = createHash('sha256').update(token).digest('base64url');
     const known = this.#remembered.get(key);
-    if (known !== undefined && this.#clock().getTime() < known.endsAtSeconds * 1000) return known.claims;
-    const verified = await this.#verify(token);
-    this.#remembered.set(key, verified, token.length * BYTES_PER_CHARACTER);
-    return verified.claims;
+    if (known !== undefined && clock().getTime() < known.endsAtSeconds * 1000) return known.claims;
+    const verified = await verify(token);
+    if (verified !== undefined) this.#remembered.set(key, verified, token.length * BYTES_PER_CHARACTER);
+    return verified?.claims;
   }
 }

@@ -1,21 +1,22 @@
-/** The registry as commands have it: in this process, on the bucket itself or on the embedded store. */
+/** The registry for a command: in this process, on the bucket or on the embedded store. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compose, openPlatform, type Platform, platformOn, type Registry } from '../wiring/compose.ts';
 import type { Config } from '../config/config.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { compose, type Registry } from '../wiring/compose.ts';
+import { createPlatform } from '../wiring/platform.ts';
+import type { Progress } from './commands/progress.ts';
+import { LaunchError } from './launch-error.ts';
 import { findAccess, forgetAccess } from './launcher/access-file.ts';
 import { tryToHoldDataFolder } from './launcher/data-folder.ts';
 import { storagePlace } from './launcher/greeting.ts';
-import { LaunchError } from './launch-error.ts';
 import { type LocalSetup, projectFolder } from './launcher/local-setup.ts';
 import { LocalWorker } from './launcher/local-worker.ts';
-import type { Progress } from './commands/progress.ts';
-import { RemoteStore } from './remote-store.ts';
 import { whenInterrupted } from './launcher/stop-signals.ts';
+import { RemoteStore } from './remote-store.ts';
 
 export interface OpenedRegistry {
   readonly registry: Registry;
-  /** The registry's own: its keys are those of keys.ts. */
+  /** The registry's store: keys.ts builds its keys. */
   readonly store: ObjectStore;
   readonly config: Config;
   /** For a person: `bucket images at host`, `data in .berth/`. */
@@ -23,12 +24,12 @@ export interface OpenedRegistry {
 }
 
 /**
- * Opens the registry, works, and leaves nothing running, also when interrupted.
+ * Opens the registry, works, and leaves no process running, also when interrupted.
  *
- * The embedded store has one owner. Where that is a running launcher, its worker is asked to do each operation; where it is
- * nobody, a worker is started for as long as the work takes.
+ * Only one process can open the embedded store. Where a launcher has opened it, its worker does each storage operation for the
+ * command. Otherwise a worker is started for the time of the work.
  *
- * @throws {LaunchError}
+ * @throws {LaunchError} where the embedded store can't be opened
  */
 export async function withRegistry<T>(
   setup: LocalSetup,
@@ -39,54 +40,55 @@ export async function withRegistry<T>(
   let close = async () => {};
   whenInterrupted((exitCode) => void close().finally(() => process.exit(exitCode)));
   const place = storagePlace(options, config, projectFolder);
-  const platform = async (): Promise<Platform> => {
-    if (config.storage.kind === 's3') return openPlatform(config, {});
-    const embedded = await openEmbeddedStore(setup, (closing) => {
-      close = closing;
-    });
-    return platformOn(embedded, 'r2', config, {});
+  const openEmbedded = async () => {
+    const store = await openEmbeddedStore(setup, (closing) => (close = closing));
+    return { store, storeName: 'r2', presign: undefined };
   };
   try {
-    const opened = await platform();
-    return await work({ registry: compose(config, opened), store: opened.store, config, place });
+    const platform = createPlatform(config, {}, config.storage.isEmbedded ? await openEmbedded() : undefined);
+    return await work({ registry: compose(config, platform), store: platform.store, config, place });
   } finally {
     progress.end();
     await close();
   }
 }
 
-const OTHERS_READY_WITHIN_MS = 20_000;
+const RETRY_MS = 100;
+/** 20 seconds: a launcher may just be starting or stopping. */
+const MAX_TRIES = 200;
 
 async function openEmbeddedStore(setup: LocalSetup, onStart: (close: () => Promise<void>) => void): Promise<ObjectStore> {
   const { dataFolder } = setup.options;
-  // A launcher may have begun a moment ago, or be ending.
-  for (const deadline = Date.now() + OTHERS_READY_WITHIN_MS; !tryToHoldDataFolder(dataFolder); await sleep(100)) {
+  for (let tries = 1; !tryToHoldDataFolder(dataFolder); tries += 1) {
     const access = findAccess(dataFolder);
     if (access !== undefined) return new RemoteStore(access);
-    if (Date.now() > deadline)
-      throw new LaunchError(`the data folder ${dataFolder} is in use by another berth command (see BERTH_DATA)`);
+    if (tries === MAX_TRIES)
+      throw new LaunchError(
+        `the data folder ${dataFolder} is in use by another berth command: wait for it to end (see BERTH_DATA)`,
+      );
+    await sleep(RETRY_MS);
   }
   forgetAccess(dataFolder);
-  return startedStore(setup, onStart);
+  return startWorkerStore(setup, onStart);
 }
 
-async function startedStore(setup: LocalSetup, onStart: (close: () => Promise<void>) => void): Promise<ObjectStore> {
-  let told = '';
-  const worker = new LocalWorker(
-    { ...setup, options: { ...setup.options, host: '127.0.0.1', port: 0 } },
-    { worker: () => {}, wrangler: (line) => (told ||= line) },
-  );
+async function startWorkerStore(setup: LocalSetup, onStart: (close: () => Promise<void>) => void): Promise<ObjectStore> {
+  let firstError = '';
+  const worker = new LocalWorker({
+    setup: { ...setup, options: { ...setup.options, host: '127.0.0.1', port: 0 } },
+    output: { worker: () => {}, wrangler: (line) => (firstError ||= line) },
+  });
   let isClosing = false;
   onStart(async () => {
     isClosing = true;
     await worker.stop();
   });
   const failed = worker.exited.then(() => {
-    const why = told === '' ? '' : `: ${told}`;
-    if (!isClosing) throw new LaunchError(`the embedded store could not be opened${why}`);
+    const reason = firstError === '' ? '' : `: ${firstError}`;
+    if (!isClosing) throw new LaunchError(`the embedded store could not be opened${reason}`);
     return new Promise<never>(() => {});
   });
-  // It may also end later, when the store's own operations tell of it.
+  // Once the store is open, its own operations report that the worker has ended.
   failed.catch(() => {});
   return new RemoteStore(await Promise.race([worker.ready(), failed]));
 }

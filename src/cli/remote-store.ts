@@ -3,6 +3,7 @@ import type { ByteRange } from '../domain/byte-range.ts';
 import { OBJECT_HEADER, STORE_PATH } from '../http/routes/store-access.ts';
 import { inTime } from '../lib/in-time.ts';
 import {
+  type ExpectedBody,
   type ListOptions,
   type ListPage,
   MAX_KEYS,
@@ -15,31 +16,31 @@ import {
   type Written,
 } from '../storage/object-store.ts';
 
-/** How a worker on this machine lets commands at its store. */
+/** Where and with which key commands reach the store of a worker on this machine. */
 export interface StoreAccess {
   readonly url: string;
   readonly key: string;
 }
 
-const facts = z.object({
+const metadata = z.object({
   size: z.number(),
   etag: z.string(),
   lastModified: z.iso.datetime().transform((text) => new Date(text)),
 });
-const page = z.object({ objects: z.array(facts.extend({ key: z.string() })), truncated: z.boolean() });
+const page = z.object({ objects: z.array(metadata.extend({ key: z.string() })), truncated: z.boolean() });
 const written = z.object({ etag: z.string() });
+const multipart = z.object({ multipartId: z.string() });
+const uploadedPart = z.object({ number: z.number(), etag: z.string() });
 const KINDS = ['unavailable', 'busy', 'misconfigured', 'checksum', 'multipart-unknown', 'unexpected'] as const;
 const failure = z.object({ kind: z.enum(KINDS), message: z.string() });
 
-/** Longer than the worker itself tries anything but a body. */
+type Query = Readonly<Record<string, string>>;
+type Body = Uint8Array | ReadableStream<Uint8Array> | string;
+
+/** Longer than the worker itself tries any operation, apart from those that pass a body on. */
 const ANSWER_WITHIN_MS = 120_000;
 
-/**
- * The embedded store, through the worker that owns it (src/http/routes/store-access.ts).
- *
- * It begins and feeds no multipart upload and hands no body on: only a push does that, and a push goes to the registry. All
- * that a command does with what it finds is to read it, to write small objects, to delete, and to abort what others began.
- */
+/** The embedded store, through the worker that has opened it (src/http/routes/store-access.ts): one request for each operation. */
 export class RemoteStore implements ObjectStore {
   readonly #access: StoreAccess;
 
@@ -51,13 +52,13 @@ export class RemoteStore implements ObjectStore {
     const part = range && { offset: String(range.offset), length: String(range.length) };
     const response = await this.#call('GET', 'object', { key, ...part });
     if (response.status === 204) return undefined;
-    const object = facts.parse(JSON.parse(response.headers.get(OBJECT_HEADER)!));
+    const object = metadata.parse(JSON.parse(response.headers.get(OBJECT_HEADER)!));
     return { key, ...object, body: response.body ?? new ReadableStream({ start: (controller) => controller.close() }) };
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {
     const response = await this.#call('GET', 'info', { key });
-    return response.status === 204 ? undefined : { key, ...facts.parse(await response.json()) };
+    return response.status === 204 ? undefined : { key, ...metadata.parse(await response.json()) };
   }
 
   async list({ prefix, startAfter, limit = MAX_KEYS }: ListOptions): Promise<ListPage> {
@@ -70,54 +71,77 @@ export class RemoteStore implements ObjectStore {
   }
 
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined> {
-    const headers = condition && (condition.kind === 'absent' ? { 'If-None-Match': '*' } : { 'If-Match': condition.etag });
-    const response = await this.#call('PUT', 'object', { key }, { body: bytes as Uint8Array<ArrayBuffer>, headers });
-    return response.status === 412 ? undefined : written.parse(await response.json());
+    return this.#put('object', { key }, bytes, condition);
   }
 
-  async putVerified(): Promise<never> {
-    throw new StoreError('unexpected', 'a command hands no body on to the embedded store');
+  async putVerified(
+    key: string,
+    body: ReadableStream<Uint8Array>,
+    { length, sha256 }: ExpectedBody,
+    condition?: PutCondition,
+  ): Promise<Written | undefined> {
+    return this.#put('verified', { key, length: String(length), sha256 }, body, condition);
+  }
+
+  async #put(path: string, query: Query, body: Body, condition: PutCondition | undefined): Promise<Written | undefined> {
+    const headers = condition && (condition.kind === 'absent' ? { 'If-None-Match': '*' } : { 'If-Match': condition.etag });
+    const response = await this.#call('PUT', path, query, { body, headers });
+    return response.status === 412 ? undefined : written.parse(await response.json());
   }
 
   async delete(keys: readonly string[]): Promise<void> {
     await this.#call('POST', 'delete', {}, { body: JSON.stringify(keys) });
   }
 
-  async createMultipart(): Promise<MultipartUpload> {
-    throw new StoreError('unexpected', 'a command begins no multipart upload on the embedded store');
+  async createMultipart(key: string): Promise<MultipartUpload> {
+    const response = await this.#call('POST', 'multipart', { key });
+    return this.resumeMultipart(key, multipart.parse(await response.json()).multipartId);
   }
 
   resumeMultipart(key: string, multipartId: string): MultipartUpload {
-    const refuse = async () => {
-      throw new StoreError('unexpected', 'a command feeds no multipart upload on the embedded store');
+    const upload = { key, multipartId };
+    return {
+      multipartId,
+      uploadPart: async (number, bytes) => {
+        const response = await this.#call('PUT', 'part', { ...upload, number: String(number) }, { body: bytes });
+        return uploadedPart.parse(await response.json());
+      },
+      complete: async (parts) => void (await this.#call('POST', 'complete', upload, { body: JSON.stringify(parts) })),
+      abort: async () => void (await this.#call('POST', 'abort', upload)),
     };
-    const abort = async () => void (await this.#call('POST', 'abort', { key, multipartId }));
-    return { multipartId, uploadPart: refuse, complete: refuse, abort };
   }
 
   async #call(
     method: string,
     path: string,
-    query: Record<string, string>,
-    { body = null, headers }: { readonly body?: BodyInit | null; readonly headers?: Record<string, string> | undefined } = {},
+    query: Query,
+    { body, headers }: { readonly body?: Body; readonly headers?: Record<string, string> | undefined } = {},
   ): Promise<Response> {
     const response = await this.#fetch(`${path}?${new URLSearchParams(query)}`, {
       method,
-      body,
-      // The worker's runtime would compress what is read, and unpack it here.
+      body: (body ?? null) as BodyInit | null,
+      ...(body instanceof ReadableStream && { duplex: 'half' }),
+      // Without it, the worker's runtime would compress the answer.
       headers: { ...headers, Authorization: `Bearer ${this.#access.key}`, 'Accept-Encoding': 'identity' },
     });
     if (response.ok || response.status === 412) return response;
-    const told = failure.safeParse(await response.json().catch(() => undefined));
-    if (told.success) throw new StoreError(told.data.kind, told.data.message);
-    throw new StoreError('misconfigured', `the worker answers ${response.status} where its store should be`);
+    const reported = failure.safeParse(await response.json().catch(() => undefined));
+    if (reported.success) throw new StoreError(reported.data.kind, reported.data.message);
+    throw new StoreError(
+      'misconfigured',
+      `the worker at ${this.#access.url} answered ${response.status} instead of a storage operation: is it another version of Berth?`,
+    );
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
     try {
       return await inTime(fetch(`${this.#access.url}${STORE_PATH}/${path}`, init), ANSWER_WITHIN_MS);
     } catch (cause) {
-      throw new StoreError('unavailable', `the worker at ${this.#access.url} doesn't answer: ${(cause as Error).message}`, cause);
+      throw new StoreError(
+        'unavailable',
+        `the worker at ${this.#access.url} does not answer: ${(cause as Error).message}`,
+        cause,
+      );
     }
   }
 }

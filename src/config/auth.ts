@@ -1,45 +1,25 @@
 /** The settings of authentication and authorization. */
-import type { TrustedKeys } from '../auth/external-tokens.ts';
+import { DEFAULT_RULES } from '../domain/access-rules.ts';
+import type { DeepReadonly } from './deep-readonly.ts';
 import { ConfigError } from './error.ts';
-import { type AccessRule, DEFAULT_RULES } from '../domain/access-rules.ts';
-import type { UserFile } from '../domain/htpasswd.ts';
-import type { Settings } from './config.ts';
+import type { Settings } from './settings.ts';
 
-export type AuthConfig =
-  | { readonly kind: 'none' }
-  | HtpasswdConfig
-  | {
-      readonly kind: 'token';
-      /** The URL of the server that gives tokens. */
-      readonly realm: string;
-      readonly service: string;
-      readonly issuer: string;
-      readonly keys: TrustedKeys;
-    };
-
-export interface HtpasswdConfig {
-  readonly kind: 'htpasswd';
-  readonly realm: string;
-  /** The users, or the key of the object that holds them. */
-  readonly users: UserFile | { readonly object: string };
-  readonly rules: readonly AccessRule[];
-  readonly tokenLifetimeSeconds: number;
-  readonly generation: number;
-}
+export type AuthConfig = DeepReadonly<ReturnType<typeof authConfig>>;
+export type HtpasswdConfig = Extract<AuthConfig, { readonly kind: 'htpasswd' }>;
 
 /**
- * @param given - the names that were set: one that belongs to another kind would be passed over in silence
+ * @param given - the names of the settings that were set; a setting of another kind of authentication would have no effect
  * @throws {ConfigError}
  */
-export function authConfig(settings: Settings, given: readonly string[]): AuthConfig {
+export function authConfig(settings: Settings, given: readonly string[]) {
   const kind = settings.REGISTRY_AUTH ?? 'none';
   for (const name of given) {
     const owner = ownerOf(name);
-    if (owner !== undefined && owner !== kind) throw new ConfigError(`${name} needs REGISTRY_AUTH=${owner} beside it`);
+    if (owner !== undefined && owner !== kind) throw new ConfigError(`${name} has no effect without REGISTRY_AUTH=${owner}`);
   }
   if (kind === 'htpasswd') return htpasswdConfig(settings);
   if (kind === 'token') return tokenConfig(settings);
-  return { kind };
+  return { kind } as const;
 }
 
 function ownerOf(name: string): 'htpasswd' | 'token' | undefined {
@@ -47,13 +27,16 @@ function ownerOf(name: string): 'htpasswd' | 'token' | undefined {
   return name.startsWith('REGISTRY_AUTH_HTPASSWD') || name === 'REGISTRY_ACCESS' ? 'htpasswd' : undefined;
 }
 
-function htpasswdConfig(settings: Settings): AuthConfig {
+function htpasswdConfig(settings: Settings) {
   const { REGISTRY_AUTH_HTPASSWD: users, REGISTRY_AUTH_HTPASSWD_OBJECT: object } = settings;
   if ((users === undefined) === (object === undefined))
-    throw new ConfigError('REGISTRY_AUTH=htpasswd needs either REGISTRY_AUTH_HTPASSWD or REGISTRY_AUTH_HTPASSWD_OBJECT');
+    throw new ConfigError(
+      'REGISTRY_AUTH=htpasswd needs one of REGISTRY_AUTH_HTPASSWD and REGISTRY_AUTH_HTPASSWD_OBJECT, and not both',
+    );
   return {
-    kind: 'htpasswd',
+    kind: 'htpasswd' as const,
     realm: settings.REGISTRY_AUTH_HTPASSWD_REALM,
+    /** The users, or the key of the object with the users. */
     users: users ?? { object: object! },
     rules: settings.REGISTRY_ACCESS ?? DEFAULT_RULES,
     tokenLifetimeSeconds: settings.REGISTRY_AUTH_HTPASSWD_TOKENLIFETIME,
@@ -61,7 +44,7 @@ function htpasswdConfig(settings: Settings): AuthConfig {
   };
 }
 
-function tokenConfig(settings: Settings): AuthConfig {
+function tokenConfig(settings: Settings) {
   const required = (name: 'REALM' | 'SERVICE' | 'ISSUER') => {
     const value = settings[`REGISTRY_AUTH_TOKEN_${name}`];
     if (value === undefined) throw new ConfigError(`REGISTRY_AUTH=token needs REGISTRY_AUTH_TOKEN_${name}`);
@@ -71,7 +54,8 @@ function tokenConfig(settings: Settings): AuthConfig {
   if (jwks === undefined && certificates.length === 0)
     throw new ConfigError('REGISTRY_AUTH=token needs REGISTRY_AUTH_TOKEN_JWKS or REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE');
   return {
-    kind: 'token',
+    kind: 'token' as const,
+    /** The URL of the server that issues tokens. */
     realm: required('REALM'),
     service: required('SERVICE'),
     issuer: required('ISSUER'),

@@ -1,4 +1,4 @@
-/** The kinds of values that settings have: from an environment's text to what it stands for. */
+/** The types of settings. Each turns the text of an environment variable into a value, or reports what is wrong with it. */
 import { z } from 'zod';
 import { findCertificate } from '../domain/certificate.ts';
 import { excerpt } from '../domain/excerpt.ts';
@@ -17,37 +17,40 @@ export const wholeNumber = (min: number, max: number) =>
 
 export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .refine((url) => /^[\x21-\x7e]+$/.test(url), 'must be an http or https URL in ASCII, for headers')
+  .refine((url) => /^[\x21-\x7e]+$/.test(url), 'must be an http or https URL in ASCII: it is sent in headers')
   .transform((url) => url.replace(/\/+$/, ''));
 
 export const text = z.string().trim().min(1, 'must not be empty');
 
-/** What a parser found wrong becomes the setting's own error. */
-export const parsedBy = <T>(parse: (text: string) => T, isItsError: (error: unknown) => error is Error) =>
+/** Reports the errors of a parser as errors of the setting. */
+export const parsedBy = <T>(parse: (text: string) => T, isParserError: (error: unknown) => error is Error) =>
   z.string().transform((text, context) => {
     try {
       return parse(text);
     } catch (error) {
-      if (!isItsError(error)) throw error;
+      if (!isParserError(error)) throw error;
       context.addIssue({ code: 'custom', message: error.message });
       return z.NEVER;
     }
   });
 
-/** JSON is YAML too. */
+/** YAML, or JSON, which is YAML too. */
 export const yaml = parsedBy(parseYaml, (error) => error instanceof YamlError);
 
-/** Separated by commas. A port makes no difference. */
+/** Host names, separated by commas. A port is allowed, and ignored. */
 export const hostNames = text.transform((list, context) =>
   list.split(',').map((entry) => {
     const name = findHostName(entry.trim());
     if (name !== undefined) return name;
-    context.addIssue({ code: 'custom', message: `must be host names, separated by commas: "${excerpt(entry.trim())}" is none` });
+    context.addIssue({
+      code: 'custom',
+      message: `must be host names, separated by commas: "${excerpt(entry.trim())}" is not a host name`,
+    });
     return z.NEVER;
   }),
 );
 
-/** For a quoted string of a header. */
+/** Text that can stand in a quoted string of a header. */
 export const plainText = text.regex(/^[\x20-\x7e]+$/, 'must be printable ASCII');
 
 /** A key set in JSON, or the URL of one. */
@@ -61,11 +64,11 @@ export const jwks = text.transform((value, context) => {
 });
 
 function problemOf(keys: readonly { readonly kty: string }[]): string | undefined {
-  if (keys.some(isSecretKey)) return 'must hold public keys only: whoever has a private one can make tokens';
+  if (keys.some(isSecretKey)) return 'must hold public keys only: with a private key, anyone can issue tokens';
   return keys.some(isVerifyingKey) ? undefined : 'must hold a key for RS256 or ES256';
 }
 
-/** Certificates, each by itself. */
+/** A list of certificates, each in PEM. */
 export const pem = text
   .transform((value) => value.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
   .refine((certificates) => certificates.length > 0, 'must hold certificates in PEM')

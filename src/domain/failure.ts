@@ -1,4 +1,4 @@
-/** What a client can do wrong, or ask for and not find. http/error-response.ts gives each kind its code and status. */
+/** The mistakes of clients, and what they may not find. http/error-response.ts gives each kind its code and status. */
 export type FailureKind =
   | 'attempts-too-many'
   | 'blob-unknown'
@@ -14,14 +14,12 @@ export type FailureKind =
   | 'name-invalid'
   | 'name-unknown'
   | 'page-invalid'
-  | 'password-wrong'
   | 'range-not-satisfiable'
   | 'route-unknown'
   | 'method-unsupported'
   | 'size-mismatch'
   | 'tag-immutable'
   | 'tags-too-many'
-  | 'token-invalid'
   | 'token-request-invalid'
   | 'token-request-too-slow'
   | 'unauthorized'
@@ -32,14 +30,14 @@ export type FailureKind =
   | 'upload-unknown';
 
 export interface FailureOptions {
-  /** Goes to the client as the error's `detail`. */
+  /** The `detail` of the error in the answer. */
   readonly detail?: unknown;
-  /** Headers the answer must carry, such as where an upload goes on. */
+  /** More headers of the answer, such as the `Location` of an upload. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
-/** The client's mistake, or something that is not there: always a 4xx, never logged as an error. */
+/** A client's mistake, or something that was not found. Always a 4xx, never logged as an error. */
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly kind: FailureKind;

@@ -5,29 +5,35 @@ export interface NamedKey {
   readonly key: Uint8Array;
 }
 
-/** Keys of 256 bits for one purpose, derived (HKDF, RFC 5869) from the registry's secrets, so that these can be rotated. */
+export interface KeyRingOptions {
+  /** The first secret is for new tokens and seals. Those of the others are still accepted, so that secrets can be rotated. */
+  readonly secrets: () => Promise<readonly string[]>;
+  /** Each purpose has its own keys. */
+  readonly purpose: string;
+}
+
+/** Keys of 256 bits for one purpose, derived from the registry's secrets (HKDF, RFC 5869). */
 export class KeyRing {
-  readonly #secrets: () => Promise<readonly string[]>;
-  readonly #purpose: string;
+  readonly #options: KeyRingOptions;
   #keys: readonly NamedKey[] | undefined;
 
-  /** @param secrets - the first makes, all are accepted */
-  constructor(secrets: () => Promise<readonly string[]>, purpose: string) {
-    this.#secrets = secrets;
-    this.#purpose = purpose;
+  constructor(options: KeyRingOptions) {
+    this.#options = options;
   }
 
+  /** The key for new tokens and seals. */
   async first(): Promise<NamedKey> {
-    return (await this.#open())[0]!;
+    return (await this.#derive())[0]!;
   }
 
   async find(id: string | undefined): Promise<Uint8Array | undefined> {
-    return (await this.#open()).find((each) => each.id === id)?.key;
+    return (await this.#derive()).find((each) => each.id === id)?.key;
   }
 
-  async #open(): Promise<readonly NamedKey[]> {
-    this.#keys ??= (await this.#secrets()).map((secret) => {
-      const key = new Uint8Array(hkdfSync('sha256', secret, '', this.#purpose, 32));
+  async #derive(): Promise<readonly NamedKey[]> {
+    const { secrets, purpose } = this.#options;
+    this.#keys ??= (await secrets()).map((secret) => {
+      const key = new Uint8Array(hkdfSync('sha256', secret, '', purpose, 32));
       return { id: createHash('sha256').update(key).digest('base64url').slice(0, 8), key };
     });
     return this.#keys;

@@ -1,8 +1,8 @@
 import type { MiddlewareHandler } from 'hono';
 import type { Log } from '../lib/log.ts';
-import type { AppEnv } from './context.ts';
+import type { AppEnv } from './env.ts';
 
-/** One line a request. The path goes without its query, which holds sealed upload states. */
+/** Writes one line for each request. The path is logged without its query, which holds sealed upload states. */
 export function accessLog(log: Log, clock: () => Date): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const start = clock().getTime();

@@ -3,23 +3,32 @@ import { Failure } from '../domain/failure.ts';
 import { accessLog } from './access-log.ts';
 import { blobRoutes } from './routes/blobs.ts';
 import { configuredHeaders } from './configured-headers.ts';
-import type { AppEnv, Services } from './context.ts';
-import { refuseForeignHosts, refuseForeignPages } from './cross-site.ts';
+import { refuseCrossOriginWrites, refuseUnknownHosts } from './cross-site.ts';
+import type { AppEnv } from './env.ts';
 import { errorResponse } from './error-response.ts';
-import { listingRoutes } from './routes/listings.ts';
+import { catalogRoutes } from './routes/catalog.ts';
 import { manifestRoutes } from './routes/manifests.ts';
 import { referrerRoutes } from './routes/referrers.ts';
 import { STORE_PATH } from './routes/store-access.ts';
+import { tagRoutes } from './routes/tags.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import type { Services } from './services.ts';
 import { dropUnread } from './unread-body.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 
+export interface AppOptions {
+  readonly services: Services;
+  readonly clock: () => Date;
+  /** Serves the store itself to commands on this machine; undefined: nothing does. */
+  readonly storeAccess: MiddlewareHandler | undefined;
+}
+
 /** The registry as a Hono app. */
-export function createApp(services: Services, clock: () => Date, storeAccess?: MiddlewareHandler): Hono<AppEnv> {
-  const { config, log, requireAccess, accounts, addressOf, originOf, intake, isOnLoopback } = services;
-  // Docker asks for `/v2/`, others for `/v2`: a slash at the end makes no difference, and routes are written without it.
+export function createApp({ services, clock, storeAccess }: AppOptions): Hono<AppEnv> {
+  const { config, log, guard, htpasswd, addressOf, originOf, intake, isOnLoopback } = services;
+  // Docker requests `/v2/`, other clients `/v2`. Both match: routes are written without the slash at the end.
   const app = new Hono<AppEnv>({ strict: false });
-  // Ahead of the access log, whose lines are of registry clients.
+  // Before the access log, which is for registry clients only.
   if (storeAccess !== undefined) app.use(`${STORE_PATH}/*`, storeAccess);
   if (config.log.accessLog) app.use(accessLog(log, clock));
   app.use(async (c, next) => {
@@ -27,22 +36,24 @@ export function createApp(services: Services, clock: () => Date, storeAccess?: M
     c.header('Docker-Distribution-Api-Version', 'registry/2.0');
   });
   app.use(configuredHeaders(config.http.headers));
-  if (isOnLoopback && config.auth.kind === 'none') app.use(refuseForeignHosts(config.http));
-  app.use(refuseForeignPages(config.http, originOf));
+  if (isOnLoopback && config.auth.kind === 'none') app.use(refuseUnknownHosts(config.http));
+  app.use(refuseCrossOriginWrites(config.http, originOf));
 
   app.route('/', refusingOtherMethods(rootRoutes()));
-  app.route('/', refusingOtherMethods(new Hono<AppEnv>().get('/v2', requireAccess('base'), (c) => c.json({}))));
-  if (accounts !== undefined) app.route('/', refusingOtherMethods(tokenRoutes(accounts, addressOf, intake)));
-  // Uploads first: their last segments would pass for a blob's.
-  for (const routesOf of [uploadRoutes, blobRoutes, manifestRoutes, referrerRoutes, listingRoutes])
+  app.route('/', refusingOtherMethods(new Hono<AppEnv>().get('/v2', guard.requireAccess('base'), (c) => c.json({}))));
+  if (htpasswd !== undefined) app.route('/', refusingOtherMethods(tokenRoutes({ htpasswd, addressOf, intake })));
+  // Uploads first: `uploads` would match as a blob's digest.
+  for (const routesOf of [uploadRoutes, blobRoutes, manifestRoutes, referrerRoutes, tagRoutes, catalogRoutes])
     app.route('/', refusingOtherMethods(routesOf(services)));
 
-  app.notFound((c) => errorResponse(new Failure('route-unknown', `nothing is at ${c.req.method} ${c.req.path}`), log));
+  app.notFound((c) =>
+    errorResponse(new Failure('route-unknown', `${c.req.method} ${c.req.path} is not a route of this registry`), log),
+  );
   app.onError(answerError(services));
   return app;
 }
 
-/** For load balancers and Helm charts, which ask whether somebody is there; for browsers there is nothing. */
+/** The root answers health checks of load balancers and Helm charts. Browsers get 404: there is no page. */
 function rootRoutes(): Hono<AppEnv> {
   return new Hono<AppEnv>().get('/', (c) => {
     if (c.req.header('Accept')?.includes('text/html')) return c.notFound();
@@ -51,8 +62,8 @@ function rootRoutes(): Hono<AppEnv> {
 }
 
 /**
- * 405 with `Allow` (RFC 9110, section 15.5.6) where the path is right and the method is not. OPTIONS is always right, also for
- * anonymous users: a browser asks so before it sends another page's request, and never with a password.
+ * Answers 405 with `Allow` (RFC 9110, section 15.5.6) where a path exists but not for this method. OPTIONS is always allowed,
+ * also for anonymous users: a browser sends it before the request of another origin's page, without a password.
  */
 function refusingOtherMethods<E extends Env>(app: Hono<E>): Hono<E> {
   const routes = [...app.routes];
@@ -61,7 +72,9 @@ function refusingOtherMethods<E extends Env>(app: Hono<E>): Hono<E> {
     const headers = { Allow: [...new Set(methods)].join(', ') };
     app.options(path, (c) => c.body(null, 204, headers));
     app.all(path, (c) => {
-      throw new Failure('method-unsupported', `${c.req.method} is not supported here`, { headers });
+      throw new Failure('method-unsupported', `${c.req.method} is not supported for ${c.req.path}: use ${headers.Allow}`, {
+        headers,
+      });
     });
   }
   return app;
@@ -72,6 +85,6 @@ function answerError({ log }: Services): ErrorHandler {
     await dropUnread(c.req.raw);
     if (!c.req.raw.signal.aborted) return errorResponse(error, log);
     log('info', 'the client went away', { path: c.req.path });
-    return new Response(null, { status: 499 }); // Nobody reads it; nginx's number tells the log's reader.
+    return new Response(null, { status: 499 }); // Only for the access log: nginx's status for a client that left.
   };
 }

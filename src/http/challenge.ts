@@ -1,11 +1,11 @@
-/** How to authenticate, in `WWW-Authenticate` (RFC 9110, section 11.6.1). */
+/** Challenges: the `WWW-Authenticate` header tells a client how to authenticate (RFC 9110, section 11.6.1). */
 
 export function basicChallenge(realm: string): Record<string, string> {
   return { 'WWW-Authenticate': `Basic realm=${quoted(realm)}` };
 }
 
 export interface BearerParameters {
-  /** The URL that gives tokens. */
+  /** The URL of the token server. */
   readonly realm: string;
   readonly service: string;
   readonly scope?: string | undefined;
@@ -14,11 +14,11 @@ export interface BearerParameters {
 
 /** https://distribution.github.io/distribution/spec/auth/token/ and RFC 6750, section 3 */
 export function bearerChallenge(parameters: BearerParameters): Record<string, string> {
-  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
-  return { 'WWW-Authenticate': `Bearer ${given.map(([name, value]) => `${name}=${quoted(String(value))}`).join(',')}` };
+  const present = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  return { 'WWW-Authenticate': `Bearer ${present.map(([name, value]) => `${name}=${quoted(String(value))}`).join(',')}` };
 }
 
-/** A quoted-string (RFC 9110, section 5.6.4). */
+/** Writes a quoted-string (RFC 9110, section 5.6.4). */
 function quoted(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -1,11 +1,11 @@
-import { readForwarded } from './forwarded.ts';
+import { readForwarded } from './forwarded-header.ts';
 
-/** The client's address, for slowing down password guessing. */
+/** Gives the client's address, by which password guessing is slowed down. */
 export type AddressOf = (request: Request) => string;
 
 /**
- * Cloudflare's edge sets CF-Connecting-IP itself and drops a client's. Under its emulator our own listener does, to the
- * address of the connection. Where that is a proxy's, the proxy adds the client's as the last of X-Forwarded-For, or of Forwarded.
+ * Cloudflare's edge sets CF-Connecting-IP and drops a client's own. Under the emulator our listener does so, with the address
+ * of the connection. If that is a proxy's, the proxy adds the client's address as the last of X-Forwarded-For or Forwarded.
  */
 export function createAddressOf(isEmulated: boolean): AddressOf {
   return ({ headers }) => {
@@ -19,9 +19,9 @@ function forwardedFor(headers: Headers): string | undefined {
   return list === null ? readForwarded(headers.get('Forwarded'), 'last').get('for') : list.split(',').at(-1)?.trim();
 }
 
-/** An IPv6 host picks among 2^64 addresses as it likes: what it can't change is the first half (RFC 4291, section 2.5.1). */
+/** An IPv6 host may use any of 2^64 addresses, which share their first half (RFC 4291, section 2.5.1): all count as one. */
 function networkOf(text: string): string {
-  // Some proxies add the port, and an IPv4 address may come as an IPv6 one.
+  // Some proxies add the port, and some write an IPv4 address as an IPv6 one.
   const address = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? text;
   const v4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/i.exec(address)?.[1];
   if (v4 !== undefined || !address.includes(':')) return v4 ?? address;

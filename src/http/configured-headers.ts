@@ -4,7 +4,7 @@ import { findWebOrigin } from './web-origin.ts';
 
 const ALLOW_ORIGIN = 'Access-Control-Allow-Origin';
 
-/** The origins whose pages the settings let in, and `*` where they let in every page that sends no credentials. */
+/** The origins that the settings allow, and `*` where they allow every page without credentials. */
 export function allowedOrigins(headers: Config['http']['headers']): readonly string[] {
   const listed = Object.entries(headers).filter(isAllowOrigin);
   const entries = listed.flatMap(([, value]) => value.split(',').map((entry) => entry.trim()));
@@ -12,8 +12,8 @@ export function allowedOrigins(headers: Config['http']['headers']): readonly str
 }
 
 /**
- * Adds the headers of the settings to every answer, errors too. A browser takes one origin only: where several may come, the
- * answer names the one that asks.
+ * Adds the headers of the settings to every answer, errors too. A browser accepts only one origin in Access-Control-Allow-Origin.
+ * Where the settings list several, the answer names the origin of the request.
  */
 export function configuredHeaders(headers: Config['http']['headers']): MiddlewareHandler {
   const origins = allowedOrigins(headers);
@@ -25,9 +25,9 @@ export function configuredHeaders(headers: Config['http']['headers']): Middlewar
     await next();
     for (const [name, value] of fixed) c.header(name, value);
     if (hasList) {
-      const asking = findWebOrigin(c.req.header('Origin') ?? '');
-      const named = origins.find((each) => each === asking) ?? origins.find((each) => each === '*');
-      if (named !== undefined) c.header(ALLOW_ORIGIN, named);
+      const requesting = findWebOrigin(c.req.header('Origin') ?? '');
+      const answered = origins.find((each) => each === requesting) ?? origins.find((each) => each === '*');
+      if (answered !== undefined) c.header(ALLOW_ORIGIN, answered);
       c.header('Vary', 'Origin', { append: true });
     }
   };

@@ -1,6 +1,7 @@
+import { ConfigError } from '../config/error.ts';
+import { DependencyUnavailable } from '../domain/dependency-unavailable.ts';
 import { Failure, type FailureKind } from '../domain/failure.ts';
-import { Unavailable } from '../domain/unavailable.ts';
-import { Unfinished } from '../domain/unfinished.ts';
+import { RepeatRequest } from '../domain/repeat-request.ts';
 import { StoreError, type StoreErrorKind } from '../storage/object-store.ts';
 import type { Log } from '../lib/log.ts';
 
@@ -10,8 +11,8 @@ interface Wire {
 }
 
 /**
- * What goes out for each kind of failure: codes of the specification's list, which knows no others for a client's mistake.
- * What is not the client's fault is `UNKNOWN`, as with registry:2:
+ * The code and status for each kind of failure. All codes are on the specification's list. Errors that are not the client's
+ * fault have the code `UNKNOWN`, as with registry:2:
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
  */
 const WIRE = {
@@ -30,13 +31,11 @@ const WIRE = {
   'name-invalid': { code: 'NAME_INVALID', status: 400 },
   'name-unknown': { code: 'NAME_UNKNOWN', status: 404 },
   'page-invalid': { code: 'UNSUPPORTED', status: 400 },
-  'password-wrong': { code: 'UNAUTHORIZED', status: 401 },
   'range-not-satisfiable': { code: 'UNSUPPORTED', status: 416 },
   'route-unknown': { code: 'UNSUPPORTED', status: 404 },
   'size-mismatch': { code: 'SIZE_INVALID', status: 400 },
   'tag-immutable': { code: 'DENIED', status: 409 },
   'tags-too-many': { code: 'UNSUPPORTED', status: 414 },
-  'token-invalid': { code: 'UNAUTHORIZED', status: 401 },
   'token-request-invalid': { code: 'UNSUPPORTED', status: 400 },
   'token-request-too-slow': { code: 'UNSUPPORTED', status: 408 },
   unauthorized: { code: 'UNAUTHORIZED', status: 401 },
@@ -48,36 +47,40 @@ const WIRE = {
 } as const satisfies Record<FailureKind, Wire>;
 
 const RETRY_AFTER = { 'Retry-After': '5' };
-/** Where nothing is wrong, and the same request goes on. */
-const GOES_ON_AFTER = { 'Retry-After': '1' };
+/** For requests that continue when they are repeated. */
+const CONTINUE_AFTER = { 'Retry-After': '1' };
 
 const STORE_MESSAGES = {
-  unavailable: 'the storage is not available',
-  misconfigured: 'the storage is not available',
-  checksum: 'the storage is not available',
-  'multipart-unknown': 'the storage is not available',
+  unavailable: 'the storage is not available: try again later',
+  misconfigured: 'the storage is not available: try again later',
+  checksum: 'the storage is not available: try again later',
+  'multipart-unknown': 'the storage is not available: try again later',
   busy: 'the storage is busy: repeat the request',
-  contended: 'other requests keep changing the same thing: repeat the request',
+  contended: 'other requests keep changing the same data: repeat the request',
 } as const satisfies Record<Exclude<StoreErrorKind, 'unexpected'>, string>;
 
-/** The answer to a request that went wrong. What the storage said goes to the log alone. */
+/** The answer to a request that failed. Messages of the storage go only to the log. */
 export function errorResponse(error: unknown, log: Log): Response {
   if (error instanceof Failure) {
     const { code, status } = WIRE[error.kind];
     return errorBody(status, code, error.message, error.detail, error.headers);
   }
-  if (error instanceof Unavailable) {
-    log('error', 'not usable now', { error: error.message });
-    return errorBody(503, 'UNKNOWN', 'the registry is not available', undefined, RETRY_AFTER);
+  if (error instanceof ConfigError) {
+    log('error', 'invalid settings: all requests are refused', { error: error.message });
+    return errorBody(503, 'UNAVAILABLE', 'the registry is misconfigured; its log says how', undefined, {});
   }
-  if (error instanceof Unfinished) {
-    log('info', 'a request goes on when it is repeated', { reason: error.message });
-    return errorBody(503, 'UNKNOWN', error.message, undefined, GOES_ON_AFTER);
+  if (error instanceof DependencyUnavailable) {
+    log('error', 'a dependency is unavailable', { error: error.message });
+    return errorBody(503, 'UNKNOWN', 'the registry is not available: try again later', undefined, RETRY_AFTER);
+  }
+  if (error instanceof RepeatRequest) {
+    log('info', 'the client must repeat a request to continue it', { reason: error.message });
+    return errorBody(503, 'UNKNOWN', error.message, undefined, CONTINUE_AFTER);
   }
   log('error', error instanceof StoreError ? 'storage failed' : 'unexpected error', describe(error));
   if (error instanceof StoreError && error.kind !== 'unexpected')
     return errorBody(503, 'UNKNOWN', STORE_MESSAGES[error.kind], undefined, RETRY_AFTER);
-  return errorBody(500, 'UNKNOWN', 'an unexpected error happened; the log has it', undefined, {});
+  return errorBody(500, 'UNKNOWN', 'an unexpected error happened; the log of the registry has the details', undefined, {});
 }
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes */

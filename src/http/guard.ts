@@ -1,78 +1,100 @@
 import type { Context, MiddlewareHandler } from 'hono';
-import type { Authenticator } from '../auth/authenticator.ts';
+import type { Authenticator, Refusal } from '../auth/authenticator.ts';
 import type { Caller } from '../auth/caller.ts';
 import { readCredentials } from '../auth/credentials.ts';
 import { Failure } from '../domain/failure.ts';
 import { parseRepositoryName } from '../domain/reference.ts';
-import { type Action, type Access, scopeOf } from '../domain/scope.ts';
+import { type Access, type Action, scopeOf } from '../domain/scope.ts';
 import { basicChallenge, bearerChallenge } from './challenge.ts';
 import type { AddressOf } from './client-address.ts';
-import type { AppEnv } from './context.ts';
-import type { OriginOf } from './location.ts';
-
-/** What the route requireAccess: to be known at all, the catalog, or an action on the repository in its path. */
-export type RouteNeed = 'base' | 'catalog' | Action;
-
-/** The middleware that authorizes a route's requests. */
-export type RequireAccess = (need: RouteNeed) => MiddlewareHandler<AppEnv>;
+import type { AppEnv, RepositoryEnv } from './env.ts';
+import type { OriginOf } from './public-url.ts';
 
 export const TOKEN_PATH = '/v2/_token';
 
-export function createGuard(authenticator: Authenticator, originOf: OriginOf, addressOf: AddressOf): RequireAccess {
-  const { service, realm } = authenticator;
+export interface GuardOptions {
+  readonly authenticator: Authenticator;
+  readonly originOf: OriginOf;
+  readonly addressOf: AddressOf;
+}
 
-  /** How the client may authenticate. */
-  const challenge = (c: Context, need: Access, error?: string) => {
-    // A browser has a box for a name and a password, and none for tokens.
-    if (realm === undefined && c.req.header('Accept')?.includes('text/html')) return basicChallenge(service);
-    const tokens = realm ?? `${originOf(c.req.raw)}${TOKEN_PATH}`;
-    return bearerChallenge({ realm: tokens, service, scope: scopeOf(need), error });
-  };
+/** Makes the middleware that authorizes requests. Each route names the access that it requires. */
+export class Guard {
+  readonly #options: GuardOptions;
 
-  const refuse = (c: Context, need: Access, message: string, error?: string) =>
-    new Failure('unauthorized', message, { headers: challenge(c, need, error) });
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
 
-  const knownCaller = async (c: Context, need: Access): Promise<Caller> => {
-    try {
-      return await authenticator.identify(readCredentials(c.req.header('Authorization')), addressOf(c.req.raw));
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      if (error.kind === 'password-wrong') throw refuse(c, need, error.message);
-      if (error.kind === 'token-invalid') throw refuse(c, need, error.message, 'invalid_token');
-      throw error;
-    }
-  };
+  /** For routes without a repository. */
+  requireAccess(kind: 'base' | 'catalog'): MiddlewareHandler<AppEnv> {
+    const access: Access = { kind };
+    return async (c, next) => {
+      const caller = await this.#identify(c, access);
+      c.set('caller', caller);
+      this.#check(c, caller, access);
+      await next();
+    };
+  }
 
-  const check = (c: Context, caller: Caller, need: Access) => {
-    switch (caller.decide(need)) {
+  /** For routes with a repository's `:name` in their path. Parses it once; routes read it as `repository`. */
+  requireRepositoryAccess(action: Action): MiddlewareHandler<RepositoryEnv> {
+    return async (c, next) => {
+      const name = parseRepositoryName(c.req.param('name') ?? '');
+      const access: Access = { kind: 'repository', name, action };
+      const caller = await this.#identify(c, access);
+      c.set('caller', caller);
+      c.set('repository', name);
+      this.#check(c, caller, access);
+      await next();
+    };
+  }
+
+  async #identify(c: Context, access: Access): Promise<Caller> {
+    const { authenticator, addressOf } = this.#options;
+    const credentials = readCredentials(c.req.header('Authorization'));
+    const identified = await authenticator.identify(credentials, addressOf(c.req.raw));
+    if (identified.kind === 'caller') return identified.caller;
+    throw this.#unauthorized(c, access, identified.message, ERROR_CODES[identified.reason]);
+  }
+
+  #check(c: Context, caller: Caller, access: Access): void {
+    switch (caller.decide(access)) {
       case 'granted':
         return;
       case 'unknown':
-        throw refuse(c, need, 'sign in first');
+        throw this.#unauthorized(c, access, `sign in to ${describe(access)}`);
       case 'insufficient':
-        throw refuse(c, need, 'the token is for something else', 'insufficient_scope');
+        throw this.#unauthorized(c, access, `the token does not allow you to ${describe(access)}`, 'insufficient_scope');
       case 'denied':
-        throw new Failure('denied', `you are not allowed to ${deedOf(need)}`);
+        throw new Failure('denied', `you are not allowed to ${describe(access)}`);
     }
-  };
+  }
 
-  return (routeNeed) => async (c, next) => {
-    const need = needOf(c, routeNeed);
-    const caller = await knownCaller(c, need);
-    c.set('caller', caller);
-    check(c, caller, need);
-    await next();
-  };
+  /** @param error - the challenge's error code */
+  #unauthorized(c: Context, access: Access, message: string, error?: string): Failure {
+    return new Failure('unauthorized', message, { headers: this.#challenge(c, access, error) });
+  }
+
+  #challenge(c: Context, access: Access, error: string | undefined): Record<string, string> {
+    const { authenticator, originOf } = this.#options;
+    const { service, realm } = authenticator;
+    // A browser can show a dialog for a name and a password, and can't get a token.
+    if (realm === undefined && c.req.header('Accept')?.includes('text/html')) return basicChallenge(service);
+    const tokenUrl = realm ?? `${originOf(c.req.raw)}${TOKEN_PATH}`;
+    return bearerChallenge({ realm: tokenUrl, service, scope: scopeOf(access), error });
+  }
 }
 
-function deedOf(need: Access): string {
-  if (need.kind === 'base') return 'use this registry';
-  return need.kind === 'catalog' ? 'list the repositories' : `${DEEDS[need.action]} ${need.name}`;
+/** RFC 6750, section 3.1. */
+const ERROR_CODES = { 'wrong-password': undefined, 'invalid-token': 'invalid_token' } as const satisfies Record<
+  Refusal['reason'],
+  string | undefined
+>;
+
+function describe(access: Access): string {
+  if (access.kind === 'base') return 'use this registry';
+  return access.kind === 'catalog' ? 'list the repositories' : `${ACTION_PHRASES[access.action]} ${access.name}`;
 }
 
-const DEEDS = { pull: 'pull from', push: 'push to', delete: 'delete from' } as const satisfies Record<Action, string>;
-
-function needOf(c: Context, routeNeed: RouteNeed): Access {
-  if (routeNeed === 'base' || routeNeed === 'catalog') return { kind: routeNeed };
-  return { kind: 'repository', name: parseRepositoryName(c.req.param('name') ?? ''), action: routeNeed };
-}
+const ACTION_PHRASES = { pull: 'pull from', push: 'push to', delete: 'delete from' } as const satisfies Record<Action, string>;

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 
 /**
- * Tells the client's user what they may not expect, although the request succeeded:
+ * Adds a warning to the answer of a request that succeeded. Clients show it to their user:
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#warnings
  */
 export function warn(c: Context, text: string): void {

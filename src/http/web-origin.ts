@@ -1,14 +1,15 @@
-// A URL's parser takes more: users, paths, blanks, backslashes.
+// URL.canParse accepts more: users, paths, spaces, backslashes.
 const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^\s,/?#@\\]+$/i;
 
 /**
- * The origin of a web page as browsers write it (RFC 6454, section 6.2): in lower case, and without a default port.
+ * Parses the origin of a web page into the form that browsers send (RFC 6454, section 6.2): in lower case, without a default
+ * port.
  *
- * @returns undefined for a text that is not an origin, and for `null`, which every page can have
+ * @returns undefined for a text that is not an origin, and for `null`: any page can have that origin
  */
 export function findWebOrigin(text: string): string | undefined {
   if (!ORIGIN.test(text) || !URL.canParse(text)) return undefined;
   const { origin } = new URL(text);
-  // Of the schemes that programs with pages inside have, such as tauri://localhost, a URL tells no origin.
+  // URL gives no origin for the schemes of desktop apps, such as tauri://localhost.
   return origin === 'null' ? text.toLowerCase() : origin;
 }

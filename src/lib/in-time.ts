@@ -1,8 +1,11 @@
-/** Waits for a promise with a time limit. The work behind it goes on: the caller must end it. */
+/**
+ * Waits for a promise with a time limit. The limit doesn't stop the work: the caller must do that.
+ * @throws {Error} once the time is over
+ */
 export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeUp = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing came for ${ms} ms`)), ms);
+    timer = setTimeout(() => reject(new Error(`no result within ${ms} ms`)), ms);
   });
   try {
     return await Promise.race([work, timeUp]);

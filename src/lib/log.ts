@@ -4,7 +4,7 @@ export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface LogOptions {
-  /** Events of a lower level are left out. */
+  /** Events of a lower level are not logged. */
   readonly level: LogLevel;
   readonly formatter: 'text' | 'json';
 }
@@ -12,14 +12,14 @@ export interface LogOptions {
 type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 export type Log = (level: LogLevel, message: string, fields?: LogFields) => void;
 
-/** Characters of one field. Clients choose paths and agents, which may have tens of thousands. */
+/** Characters of one field. Clients choose paths and user agents, which may have tens of thousands. */
 const MAX_CHARACTERS = 1000;
-/** A stack names some twenty places. */
+/** Enough for some twenty places of a stack. */
 const MAX_STACK_CHARACTERS = 4000;
 
 /**
- * One line an event, on the console, which `wrangler dev`, `wrangler tail` and Workers Logs all show. In JSON and in text,
- * no character of a field steers a terminal or can't be seen, and no field is longer than its bound.
+ * Logs one line for each event to the console, which `wrangler dev`, `wrangler tail` and Workers Logs all show. Long fields
+ * are cut, and characters that control a terminal or are invisible are escaped.
  */
 export function createLog({ level: threshold, formatter }: LogOptions, clock: () => Date): Log {
   const format = formatter === 'json' ? JSON.stringify : formatText;

@@ -1,7 +1,7 @@
-/** What a Worker's request may have open at once; further calls would only wait, with their time limits running. */
+/** Connections that a Worker's request may have open at once. Further calls would wait while their time limits run. */
 export const CONNECTIONS = 6;
 
-/** Like `Promise.all` over a `map`, with at most `limit` calls under way, and none begun once one has failed. */
+/** Like `Promise.all` over a `map`, with at most `limit` calls at once. After a failure no further call starts. */
 export async function mapConcurrently<T, R>(items: readonly T[], limit: number, call: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   await callConcurrently(items, limit, async (item, index) => {
@@ -11,7 +11,7 @@ export async function mapConcurrently<T, R>(items: readonly T[], limit: number, 
   return results;
 }
 
-/** Like `find`, with at most `limit` calls under way, and none begun once an item is found or a call has failed. */
+/** Like `find`, with at most `limit` calls at once. After a match or a failure no further call starts. */
 export async function findConcurrently<T>(
   items: readonly T[],
   limit: number,
@@ -25,7 +25,7 @@ export async function findConcurrently<T>(
   return items[found];
 }
 
-/** @param call - whether to go on */
+/** @param call - resolves to whether further calls may start */
 async function callConcurrently<T>(
   items: readonly T[],
   limit: number,

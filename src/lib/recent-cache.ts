@@ -1,6 +1,6 @@
 /**
- * What an entry takes besides its key and what `set` is told: its share of the map, the objects around the value, their
- * digest and media type. In Node 24 that was 560 bytes of a manifest, 340 of a link, 400 of others (November 2026).
+ * Memory of an entry besides its key and the bytes that `set` is given: its share of the map, the objects around the value,
+ * their digest and media type. In Node 24 this was 560 bytes for a manifest, 340 for a link, 400 for others (November 2026).
  */
 export const ENTRY_BYTES = 640;
 
@@ -10,23 +10,26 @@ interface Entry<T> {
   readonly readMs: number;
 }
 
+export interface RecentCacheOptions {
+  readonly clock: () => Date;
+  /** 0: nothing is remembered. */
+  readonly maxAgeSeconds: number;
+  /** Of memory for all entries together, with everything that belongs to them. */
+  readonly maxBytes: number;
+}
+
 /**
- * Immutable things that this isolate has lately read or written: links, and manifests by digest.
- * Bounded in memory, and in age, because another isolate may delete them.
+ * Values that this isolate has read or written lately, such as links and manifests by digest. Their number is bounded by
+ * memory. Their age is bounded because another isolate may delete what they stand for.
  */
 export class RecentCache<T> {
-  readonly #clock: () => Date;
-  readonly #maxAgeMs: number;
-  readonly #maxBytes: number;
+  readonly #options: RecentCacheOptions;
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry<T>>();
   #bytes = 0;
 
-  /** @param maxBytes - of memory that all entries take together, with all that belongs to them */
-  constructor(clock: () => Date, maxAgeSeconds: number, maxBytes: number) {
-    this.#clock = clock;
-    this.#maxAgeMs = maxAgeSeconds * 1000;
-    this.#maxBytes = maxBytes;
+  constructor(options: RecentCacheOptions) {
+    this.#options = options;
   }
 
   get(key: string): T | undefined {
@@ -34,26 +37,31 @@ export class RecentCache<T> {
     const entry = this.#entries.get(own);
     if (entry === undefined) return undefined;
     this.#remove(own);
-    if (this.#clock().getTime() - entry.readMs >= this.#maxAgeMs) return undefined;
+    if (this.#nowMs() - entry.readMs >= this.#options.maxAgeSeconds * 1000) return undefined;
     this.#keep(own, entry);
     return entry.value;
   }
 
-  /** @param valueBytes - of what the value holds that may be long: a manifest's bytes, say */
+  /** @param valueBytes - memory of the value's long parts, such as a manifest's bytes */
   set(key: string, value: T, valueBytes: number): void {
     const own = copied(key);
     this.#remove(own);
     const bytes = ENTRY_BYTES + own.length + valueBytes;
-    if (bytes > this.#maxBytes || this.#maxAgeMs === 0) return;
-    this.#keep(own, { value, bytes, readMs: this.#clock().getTime() });
+    const { maxBytes, maxAgeSeconds } = this.#options;
+    if (bytes > maxBytes || maxAgeSeconds === 0) return;
+    this.#keep(own, { value, bytes, readMs: this.#nowMs() });
     for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.#maxBytes) return;
+      if (this.#bytes <= maxBytes) return;
       this.#remove(oldest);
     }
   }
 
   delete(key: string): void {
     this.#remove(copied(key));
+  }
+
+  #nowMs(): number {
+    return this.#options.clock().getTime();
   }
 
   #remove(key: string): void {
@@ -67,7 +75,7 @@ export class RecentCache<T> {
   }
 }
 
-/** For a text that was cut out of another, or put together, holds on to what it was made of: a request's whole header, say. */
+/** A string that was cut out of a longer one keeps the longer one in memory, such as a request's whole header. A copy doesn't. */
 function copied(key: string): string {
   return new TextDecoder().decode(new TextEncoder().encode(key));
 }

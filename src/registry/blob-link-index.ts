@@ -3,24 +3,24 @@ import { algorithmOf, type Digest, hexOf } from '../domain/digest.ts';
 import type { RepositoryName } from '../domain/reference.ts';
 import { GrowableArray } from './growable-array.ts';
 
-/** Bytes of a digest that are kept. Two digests that begin alike are taken as one, so that each keeps what is the other's. */
+/** Only so many bytes of a digest are kept. Digests that begin with the same bytes count as one, which only keeps more. */
 const PREFIX_BYTES = 8;
 const NONE = -1;
 
 /**
- * Which repositories have links to which blobs, as one listing tells it: about eighty bytes for each blob and eight for each
- * link, in columns rather than objects.
+ * Tells which repositories link a blob, from one listing. It takes some eighty bytes for each blob and eight for each link, since
+ * it is made of columns and not of objects.
  */
 export class BlobLinkIndex {
   readonly #names: RepositoryName[] = [];
   readonly #rows = new Map<string, number>();
-  /** Of a blob: its last link. */
+  /** For each blob, its last link. */
   readonly #lastLink = new GrowableArray(Int32Array);
-  /** Of a link: whose it is, and the link before it to the same blob. */
+  /** For each link, its repository and the link before it to the same blob. */
   readonly #repository = new GrowableArray(Uint32Array);
   readonly #linkBefore = new GrowableArray(Int32Array);
 
-  /** Must be called in the order of repositories. */
+  /** All links of one repository must be added one after the other. */
   add(name: RepositoryName, digest: Digest): void {
     if (this.#names.at(-1) !== name) this.#names.push(name);
     const row = this.#rowOf(digest) ?? this.#newRow(digest);
@@ -49,7 +49,7 @@ export class BlobLinkIndex {
   }
 }
 
-/** A character a byte: the engine keeps such a string in as many bytes. */
+/** A string with one character for each byte. JavaScript engines keep it in as many bytes. */
 function compact(digest: Digest): string {
   const bytes = Buffer.from(hexOf(digest).slice(0, PREFIX_BYTES * 2), 'hex').toString('latin1');
   return algorithmOf(digest) === 'sha256' ? bytes : `${bytes}!`;

@@ -14,107 +14,101 @@ import type { RecentCache } from '../lib/recent-cache.ts';
 export interface BlobLink {
   readonly digest: Digest;
   readonly size: number;
-  /** Key of the bytes. */
-  readonly object: string;
+  /** Of the object with the bytes. */
+  readonly objectKey: string;
 }
 
-/** A link whose bytes are gone. */
-export interface BrokenLink extends Pick<BlobLink, 'digest' | 'object'> {
+/** A link whose object is missing. */
+export interface BrokenLink extends Pick<BlobLink, 'digest' | 'objectKey'> {
   readonly repository: RepositoryName;
 }
 
+export interface BlobsOptions {
+  readonly store: ObjectStore;
+  readonly pace: Pace;
+  readonly bucket: BucketInfo;
+  readonly liveness: Liveness;
+  readonly presign: PresignGet | undefined;
+  readonly recent: RecentCache<BlobLink>;
+  readonly isReadOnly: boolean;
+  /** Called for each link whose object is found missing. */
+  readonly onBroken: (link: BrokenLink) => void;
+}
+
 /**
- * Which blobs a repository has. A repository sees only its own links: knowing a digest is not enough to read it.
+ * The blobs of each repository. A repository sees only its own links: knowing a digest is not enough to read a blob.
  *
- * Clients ask for a blob before they push it, and do not push what they find. So a link whose bytes are found missing is
- * removed: the next push brings them back.
+ * Clients ask for a blob before they push it, and do not push a blob that exists. So a link whose object is found missing is
+ * deleted, and the next push brings the bytes back.
  */
 export class Blobs {
-  readonly #store: ObjectStore;
-  readonly #pace: Pace;
-  readonly #bucket: BucketInfo;
-  readonly #liveness: Liveness;
-  readonly #presign: PresignGet | undefined;
-  readonly #recent: RecentCache<BlobLink>;
-  readonly #isReadOnly: boolean;
-  readonly #onBroken: (link: BrokenLink) => void;
+  readonly #options: BlobsOptions;
 
-  constructor(options: {
-    store: ObjectStore;
-    pace: Pace;
-    bucket: BucketInfo;
-    liveness: Liveness;
-    presign: PresignGet | undefined;
-    recent: RecentCache<BlobLink>;
-    isReadOnly: boolean;
-    /** Told of each link whose bytes are found missing. */
-    onBroken: (link: BrokenLink) => void;
-  }) {
-    this.#store = options.store;
-    this.#pace = options.pace;
-    this.#bucket = options.bucket;
-    this.#liveness = options.liveness;
-    this.#presign = options.presign;
-    this.#recent = options.recent;
-    this.#isReadOnly = options.isReadOnly;
-    this.#onBroken = options.onBroken;
+  constructor(options: BlobsOptions) {
+    this.#options = options;
   }
 
   /** @throws {Failure} blob-unknown */
   async resolve(name: RepositoryName, digest: Digest): Promise<BlobLink> {
+    const { store, recent } = this.#options;
     const key = blobKey(name, digest);
-    const recent = this.#recent.get(key);
-    if (recent !== undefined) return recent;
-    const cell = await readCell(this.#store, key);
+    const remembered = recent.get(key);
+    if (remembered !== undefined) return remembered;
+    const cell = await readCell(store, key);
     if (cell?.object === undefined) throw unknownBlob(digest);
-    const link = { digest: cell.digest, size: cell.size, object: cell.object };
-    this.#recent.set(key, link, link.object.length);
+    const link = { digest: cell.digest, size: cell.size, objectKey: cell.object };
+    recent.set(key, link, link.objectKey.length);
     return link;
   }
 
-  /** Whether the repository has the blob, bytes and all: two operations. */
+  /** Whether the repository has both the link and the bytes. Two operations. */
   async has(name: RepositoryName, digest: Digest): Promise<boolean> {
-    const cell = await readCell(this.#store, blobKey(name, digest));
-    return cell?.object !== undefined && this.#hasBytes(name, { digest, object: cell.object });
+    const cell = await readCell(this.#options.store, blobKey(name, digest));
+    return cell?.object !== undefined && this.#hasBytes(name, { digest, objectKey: cell.object });
   }
 
-  /** Where a client can read the bytes itself; undefined where they must pass through here. */
+  /** The URL at which a client can read the bytes from the storage; undefined if the app must send them. */
   async redirectUrl(link: BlobLink): Promise<string | undefined> {
-    return this.#presign?.(link.object);
+    return this.#options.presign?.(link.objectKey);
   }
 
-  /** @throws {Failure} blob-unknown where the bytes are gone */
-  async open(name: RepositoryName, link: BlobLink, range: ByteRange | undefined): Promise<ReadableStream<Uint8Array>> {
-    const opened = await this.#store.get(link.object, range);
-    if (opened !== undefined) return opened.body;
-    await this.#dropBroken(name, link);
-    // What was remembered may be older than a push that brought the bytes back.
-    const { object } = await this.resolve(name, link.digest);
-    const other = object === link.object ? undefined : await this.#store.get(object, range);
+  /** @throws {Failure} blob-unknown if the bytes are missing */
+  async read(name: RepositoryName, link: BlobLink, range: ByteRange | undefined): Promise<ReadableStream<Uint8Array>> {
+    const { store } = this.#options;
+    const stored = await store.get(link.objectKey, range);
+    if (stored !== undefined) return stored.body;
+    await this.#deleteBroken(name, link);
+    // The link may have been remembered, and a push may have brought the bytes back since.
+    const { objectKey } = await this.resolve(name, link.digest);
+    const other = objectKey === link.objectKey ? undefined : await store.get(objectKey, range);
     if (other === undefined) throw unknownBlob(link.digest);
     return other.body;
   }
 
   /**
-   * Makes verified bytes a blob of the repository. Where it has the blob already, with its bytes, that one stays. What stands
-   * is remembered: many clients look at once for what they have pushed.
+   * Links verified bytes to the repository. If the repository has the blob already, with its bytes, that link stays. The link
+   * that now stands is remembered, since many clients look for a blob as soon as they have pushed it.
    */
-  async link(name: RepositoryName, { digest, size, object }: BlobLink): Promise<void> {
+  async link(name: RepositoryName, { digest, size, objectKey }: BlobLink): Promise<void> {
+    const { liveness, recent } = this.#options;
     const key = blobKey(name, digest);
-    const own = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
-    const {
-      standing: { object: standing },
-    } = await this.#liveness.putRenewed(key, own);
-    const linked = standing === undefined || standing === object ? object : await this.#replaceBroken(name, own, standing);
-    this.#recent.set(key, { digest, size, object: linked }, linked.length);
+    const own = { digest, size, object: objectKey, mediaType: OCTET_STREAM, bytes: NO_BYTES };
+    const { standing } = await liveness.putOrRenew(key, own);
+    const other = standing.object === objectKey ? undefined : standing.object;
+    const linked = other === undefined ? objectKey : await this.#replaceBroken(name, own, other);
+    recent.set(key, { digest, size, objectKey: linked }, linked.length);
   }
 
-  /** @returns the object that is linked now */
-  async #replaceBroken(name: RepositoryName, own: Omit<Cell, 'state'> & BlobLink, standing: string): Promise<string> {
-    if ((await this.#store.head(standing)) !== undefined) return standing;
-    this.#onBroken({ repository: name, digest: own.digest, object: standing });
+  /**
+   * @param standing - the key of the object that is linked
+   * @returns the key of the object that is linked now
+   */
+  async #replaceBroken(name: RepositoryName, own: Omit<Cell, 'state'> & { object: string }, standing: string): Promise<string> {
+    const { store, pace, onBroken } = this.#options;
+    if ((await store.head(standing)) !== undefined) return standing;
+    onBroken({ repository: name, digest: own.digest, objectKey: standing });
     let linked = own.object;
-    await updateCell(this.#store, this.#pace, blobKey(name, own.digest), (current) => {
+    await updateCell(store, pace, blobKey(name, own.digest), (current) => {
       const isBroken = current?.object === undefined || current.object === standing;
       linked = isBroken ? own.object : current.object;
       return isBroken ? { ...own, state: 'live' } : undefined;
@@ -122,38 +116,44 @@ export class Blobs {
     return linked;
   }
 
-  async #hasBytes(name: RepositoryName, link: Pick<BlobLink, 'digest' | 'object'>): Promise<boolean> {
-    if ((await this.#store.head(link.object)) !== undefined) return true;
-    await this.#dropBroken(name, link);
+  async #hasBytes(name: RepositoryName, link: Pick<BlobLink, 'digest' | 'objectKey'>): Promise<boolean> {
+    if ((await this.#options.store.head(link.objectKey)) !== undefined) return true;
+    await this.#deleteBroken(name, link);
     return false;
   }
 
-  /** Objects never come back, so a link to one that is missing is of no use. A link to another stands. */
-  async #dropBroken(name: RepositoryName, { digest, object }: Pick<BlobLink, 'digest' | 'object'>): Promise<void> {
+  /** Deletes the link, unless it names another object by now. A missing object never comes back: its name is not used again. */
+  async #deleteBroken(name: RepositoryName, { digest, objectKey }: Pick<BlobLink, 'digest' | 'objectKey'>): Promise<void> {
+    const { store, pace, recent, isReadOnly, onBroken } = this.#options;
     const key = blobKey(name, digest);
-    this.#recent.delete(key);
-    if (this.#isReadOnly) return;
-    const isDropped = await deleteCell(this.#store, this.#pace, key, async (cell) => cell.object === object);
-    if (isDropped) this.#onBroken({ repository: name, digest, object });
+    recent.delete(key);
+    if (isReadOnly) return;
+    const isDeleted = await deleteCell(store, pace, key, async (cell) => cell.object === objectKey);
+    if (isDeleted) onBroken({ repository: name, digest, objectKey });
   }
 
   /**
-   * Takes the blob from the repository; its bytes are left to collection, since other repositories may hold them.
+   * Deletes the repository's link. The bytes are left to garbage collection, since other repositories may link them.
    * @throws {Failure} blob-unknown
    */
   async delete(name: RepositoryName, digest: Digest): Promise<void> {
     const key = blobKey(name, digest);
-    const wasThere = await deleteCell(this.#store, this.#pace, key, async () => true);
-    this.#recent.delete(key);
+    const { store, pace, recent } = this.#options;
+    const wasThere = await deleteCell(store, pace, key, async () => true);
+    recent.delete(key);
     if (!wasThere) throw unknownBlob(digest);
   }
 
-  /** Makes another repository's blob one of this repository's too. False where the other does not have it, bytes and all. */
+  /**
+   * Links another repository's blob to this repository too.
+   * @returns false if the other repository does not have the blob with its bytes
+   */
   async mount(name: RepositoryName, digest: Digest, from: RepositoryName): Promise<boolean> {
-    await this.#bucket.capabilities();
-    const source = await this.#liveness.renew(blobKey(from, digest));
-    if (source?.object === undefined || !(await this.#hasBytes(from, { digest, object: source.object }))) return false;
-    await this.link(name, { digest, size: source.size, object: source.object });
+    const { bucket, liveness } = this.#options;
+    await bucket.capabilities();
+    const source = await liveness.renew(blobKey(from, digest));
+    if (source?.object === undefined || !(await this.#hasBytes(from, { digest, objectKey: source.object }))) return false;
+    await this.link(name, { digest, size: source.size, objectKey: source.object });
     return true;
   }
 }

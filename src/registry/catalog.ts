@@ -1,47 +1,54 @@
 import type { RepositoryName } from '../domain/reference.ts';
 import { CATALOG_PREFIX, catalogKey, manifestsPrefix, nameOfCatalogKey } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
-import { createMarker, type Pace } from '../storage/pace.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
+import { ensureMarker, type Pace } from '../storage/pace.ts';
 import { listNames, type NamePage, type PageRequest } from './name-page.ts';
 
-/** Which repositories there are: those that have been given a manifest. */
-export class Catalog {
-  readonly #store: ObjectStore;
-  readonly #pace: Pace;
+export interface CatalogOptions {
+  readonly store: SmallObjects;
+  readonly pace: Pace;
+}
 
-  constructor(store: ObjectStore, pace: Pace) {
-    this.#store = store;
-    this.#pace = pace;
+/** The list of all repositories. A repository's first manifest adds it. */
+export class Catalog {
+  readonly #options: CatalogOptions;
+
+  constructor(options: CatalogOptions) {
+    this.#options = options;
   }
 
   /**
-   * @param isVisible - names that it refuses are left out, and the page filled with those that follow; undefined: none are
-   * @throws {Unfinished} where so many in a row are left out that none was found
+   * A page of names, in ASCII order.
+   *
+   * @param isVisible - names that it refuses are left out, and the names behind them fill the page; undefined: all are visible
+   * @throws {RepeatRequest} if too many names in a row are left out
    */
   list(page: PageRequest, isVisible: ((name: RepositoryName) => boolean) | undefined): Promise<NamePage> {
-    return listNames(this.#store, CATALOG_PREFIX, page, {
+    return listNames(this.#options.store, CATALOG_PREFIX, page, {
       keyOf: (name) => catalogKey(name as RepositoryName),
       nameOf: nameOfCatalogKey,
       isShown: ({ key }) => isVisible === undefined || isVisible(nameOfCatalogKey(key)),
-      tellsOfOthers: isVisible === undefined,
+      mayRevealHidden: isVisible === undefined,
     });
   }
 
   async has(name: RepositoryName): Promise<boolean> {
-    return (await this.#store.head(catalogKey(name))) !== undefined;
+    return (await this.#options.store.head(catalogKey(name))) !== undefined;
   }
 
-  /** Looks first: R2 takes about one write a second to one key. */
-  async keep(name: RepositoryName): Promise<void> {
-    if (!(await this.has(name))) await createMarker(this.#store, this.#pace, catalogKey(name));
+  /** Lists the repository if it is not listed yet. */
+  async ensureEntry(name: RepositoryName): Promise<void> {
+    const { store, pace } = this.#options;
+    await ensureMarker(store, pace, catalogKey(name));
   }
 
   /**
-   * Takes off a repository that was seen without manifests. A push that came in between has its manifest there by now,
-   * or else looks for its entry after this.
+   * Takes a repository without manifests off the list, and adds it again if it has one now. A push in between has either
+   * stored its manifest by then, or looks for the catalog's entry after this delete.
    */
-  async drop(name: RepositoryName): Promise<void> {
-    await this.#store.delete([catalogKey(name)]);
-    for await (const { size } of listAll(this.#store, manifestsPrefix(name))) if (size > 0) return this.keep(name);
+  async deleteEntry(name: RepositoryName): Promise<void> {
+    const { store } = this.#options;
+    await store.delete([catalogKey(name)]);
+    for await (const { size } of listAll(store, manifestsPrefix(name))) if (size > 0) return this.ensureEntry(name);
   }
 }

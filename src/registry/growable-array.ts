@@ -11,7 +11,7 @@ export class GrowableArray {
     this.#values = new type(1024);
   }
 
-  /** @returns its row */
+  /** @returns the index of the value */
   push(value: number): number {
     if (this.#length === this.#values.length) {
       const larger = new this.#type(Math.ceil(this.#length * 1.5));
@@ -23,11 +23,11 @@ export class GrowableArray {
     return this.#length - 1;
   }
 
-  get(row: number): number {
-    return this.#values[row]!;
+  get(index: number): number {
+    return this.#values[index]!;
   }
 
-  set(row: number, value: number): void {
-    this.#values[row] = value;
+  set(index: number, value: number): void {
+    this.#values[index] = value;
   }
 }

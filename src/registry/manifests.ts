@@ -3,17 +3,18 @@ import { Failure } from '../domain/failure.ts';
 import { type Manifest, type ManifestReference, parseManifest, parseStoredManifest } from '../domain/manifest.ts';
 import type { Reference, RepositoryName, Tag } from '../domain/reference.ts';
 import { describeReferrer, subjectOf } from '../domain/referrer.ts';
-import { Unfinished } from '../domain/unfinished.ts';
+import { RepeatRequest } from '../domain/repeat-request.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
 import { type Cell, deleteCell, readCell, type StoredCell } from '../storage/cell.ts';
 import { blobKey, manifestKey } from '../storage/keys.ts';
-import { type ObjectStore, StoreError } from '../storage/object-store.ts';
+import { type SmallObjects, StoreError } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 import type { Catalog } from './catalog.ts';
 import type { Liveness } from './liveness.ts';
 import { CONNECTIONS, findConcurrently, mapConcurrently } from '../lib/map-concurrently.ts';
 import type { RecentCache } from '../lib/recent-cache.ts';
 import type { Referrers } from './referrers.ts';
+import type { TagMove } from './tag-move.ts';
 import type { Tags } from './tags.ts';
 
 export interface StoredManifest {
@@ -23,72 +24,63 @@ export interface StoredManifest {
 }
 
 export interface PutTarget {
-  /** What the client says the digest is; undefined where it pushes by tag. */
+  /** The digest that the client gave; undefined if it pushes by tag. */
   readonly digest?: Digest;
   readonly tags: readonly Tag[];
 }
 
 export interface PutManifest extends Manifest {
   readonly digest: Digest;
-  /** Whether it names layers with `urls` that are not in the repository. */
+  /** Whether the manifest names layers with `urls` that are not in the repository. */
   readonly lacksForeignLayers: boolean;
 }
 
-/** Manifests: what is put is live in its repository with all that it names, and with all that names it. */
-export class Manifests {
-  readonly #store: ObjectStore;
-  readonly #pace: Pace;
-  readonly #bucket: BucketInfo;
-  readonly #liveness: Liveness;
-  readonly #catalog: Catalog;
-  readonly #tags: Tags;
-  readonly #referrers: Referrers;
-  readonly #recent: RecentCache<StoredManifest>;
+export interface ManifestsOptions {
+  readonly store: SmallObjects;
+  readonly pace: Pace;
+  readonly bucket: BucketInfo;
+  readonly liveness: Liveness;
+  readonly catalog: Catalog;
+  readonly tags: Tags;
+  readonly referrers: Referrers;
+  readonly recent: RecentCache<StoredManifest>;
+}
 
-  constructor(options: {
-    store: ObjectStore;
-    pace: Pace;
-    bucket: BucketInfo;
-    liveness: Liveness;
-    catalog: Catalog;
-    tags: Tags;
-    referrers: Referrers;
-    recent: RecentCache<StoredManifest>;
-  }) {
-    this.#store = options.store;
-    this.#pace = options.pace;
-    this.#bucket = options.bucket;
-    this.#liveness = options.liveness;
-    this.#catalog = options.catalog;
-    this.#tags = options.tags;
-    this.#referrers = options.referrers;
-    this.#recent = options.recent;
+/** Manifests. A manifest is stored only once all the blobs and manifests that it requires are live in its repository. */
+export class Manifests {
+  readonly #options: ManifestsOptions;
+
+  constructor(options: ManifestsOptions) {
+    this.#options = options;
   }
 
   /** @throws {Failure} manifest-unknown */
   async resolve(name: RepositoryName, reference: Reference): Promise<StoredManifest> {
     const manifest =
-      reference.kind === 'tag' ? await this.#tags.read(name, reference.tag) : await this.#byDigest(name, reference.digest);
+      reference.kind === 'tag'
+        ? await this.#options.tags.read(name, reference.tag)
+        : await this.#byDigest(name, reference.digest);
     if (manifest !== undefined) return manifest;
     throw unknownManifest(name, reference);
   }
 
   async #byDigest(name: RepositoryName, digest: Digest): Promise<StoredManifest | undefined> {
+    const { store, recent } = this.#options;
     const key = manifestKey(name, digest);
-    const recent = this.#recent.get(key);
-    if (recent !== undefined) return recent;
-    const cell = await readCell(this.#store, key);
+    const remembered = recent.get(key);
+    if (remembered !== undefined) return remembered;
+    const cell = await readCell(store, key);
     if (cell === undefined) return undefined;
-    // Of the cell only what is asked for, and a copy: its bytes are a part of all that was read.
+    // A copy, since the cell's bytes are a view of the whole object.
     const manifest = { digest: cell.digest, mediaType: cell.mediaType, bytes: cell.bytes.slice() };
-    this.#recent.set(key, manifest, manifest.bytes.length);
+    recent.set(key, manifest, manifest.bytes.length);
     return manifest;
   }
 
   /**
-   * Stores a manifest once everything it names is live here, then lets the tags name it.
+   * Stores a manifest once everything it requires is live here, then moves the tags to it.
    *
-   * @param contentType - without parameters; undefined where the client sent none
+   * @param contentType - without parameters; undefined if the client sent none
    * @throws {Failure} manifest-invalid, manifest-blob-unknown, digest-mismatch, tag-immutable
    */
   put(name: RepositoryName, target: PutTarget, bytes: Uint8Array, contentType: string | undefined): Promise<PutManifest> {
@@ -105,23 +97,26 @@ export class Manifests {
     const digest = digestOf(bytes, target.digest === undefined ? 'sha256' : algorithmOf(target.digest));
     if (target.digest !== undefined && target.digest !== digest)
       throw new Failure('digest-mismatch', `the manifest's digest is ${digest}`, { detail: { digest: target.digest } });
-    await this.#bucket.capabilities();
-    for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      // What it names was made sure of a moment ago, and stays for half a grace period.
-      const references = round === 0 ? manifest.references : [];
+    await this.#options.bucket.capabilities();
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      // The first attempt has renewed the references: they stay for half a grace period.
+      const references = attempt === 0 ? manifest.references : [];
       const { isLive, hasAll } = await this.#putOnce(name, target.tags, digest, bytes, { ...manifest, references }, isBack);
-      this.#recent.delete(manifestKey(name, digest)); // What is remembered may have another media type.
+      this.#options.recent.delete(manifestKey(name, digest)); // The remembered manifest may have another media type.
       if (isLive) return { ...manifest, digest, lacksForeignLayers: !hasAll };
     }
-    throw new StoreError('contended', `${digest} was deleted ${MAX_ROUNDS} times while it was pushed`);
+    throw new StoreError('contended', `${digest} was deleted ${MAX_ATTEMPTS} times while it was pushed: push it again`);
   }
 
   /**
-   * Four rounds of storage operations, each side by side. The hints and the manifest come before the tags and before the
-   * subject's list, the catalog last: a crash in between leaves nothing that a reader could see half of. What collection
-   * may have taken before the manifest was there is looked for after it: the repository in the catalog, and old hints.
+   * Four rounds of storage operations. Those of one round run side by side. What a crash leaves:
    *
-   * @param isBack - true where a refused delete restores it, also over a manifest that was stored meanwhile
+   * 1. looks: links that were renewed.
+   * 2. hints and the manifest: hints that match no tag, and a manifest that no tag names.
+   * 3. tags and the subject's list: a complete push, except that a new repository is not in the catalog yet.
+   * 4. the catalog, and hints once more: garbage collection may have deleted both before the manifest was there.
+   *
+   * @param isBack - whether a refused delete restores it, also over a manifest that was stored meanwhile
    * @returns whether it is still there, and whether all that it names is, layers with `urls` too
    */
   async #putOnce(
@@ -132,106 +127,96 @@ export class Manifests {
     manifest: Manifest,
     isBack: boolean,
   ): Promise<{ isLive: boolean; hasAll: boolean }> {
+    const { liveness, catalog, referrers } = this.#options;
     const { mediaType, subject } = manifest;
+    const key = manifestKey(name, digest);
     const cell: Cell = { state: 'live', digest, mediaType, size: bytes.length, bytes };
-    const forEachTag = <T, R>(each: readonly T[], does: (one: T) => Promise<R>) => mapConcurrently(each, CONNECTIONS, does);
-    const looking = forEachTag(tags, async (tag) => ({ tag, seen: await this.#tags.lookBeforeMove(name, tag, cell) }));
-    // By itself, since even relying on a link may write it anew: a push that is refused leaves nothing behind.
-    const hasImmutable = this.#tags.hasImmutable(name, tags);
-    if (hasImmutable) await looking;
-    const [looks, hasAll] = await Promise.all([looking, this.#requireAll(name, manifest.references)]);
-    const mayRetype = isBack || this.#tags.areKeeping(name, looks, cell);
+    const hasImmutable = this.#options.tags.hasImmutable(name, tags);
+    const moves = tags.map((tag) => this.#options.tags.moveTo(name, tag, cell));
+    const eachMove = (step: (move: TagMove) => Promise<void>) => mapConcurrently(moves, CONNECTIONS, step);
     const checkType = (current: Cell | undefined) => {
-      if (!mayRetype) this.#tags.checkMediaType(name, cell, current);
+      const mayChange = isBack || moves.some((move) => move.isKeeping);
+      if (!mayChange) this.#options.tags.checkMediaType(name, cell, current);
     };
-    const [announced, established] = await Promise.all([
-      forEachTag(looks, async (look) => ({ ...look, isNew: await this.#tags.writeHint(name, look.tag, digest, look.seen) })),
-      this.#liveness.putRenewed(manifestKey(name, digest), cell, checkType),
-    ]);
-    const [moved] = await Promise.all([
-      forEachTag(announced, async ({ tag, seen, isNew }) => {
-        const moved = await this.#tags.move(name, tag, cell, seen);
-        // Several who tidy hints may be late: a hint left just now is safe from them where the tag or the manifest is new too.
-        const isOwn = isNew && (established.isNew || seen.etag === undefined);
-        const stoodWithHint = moved === 'as seen' && (isOwn || seen.cell?.digest === digest);
-        // One that names something else by now needs none.
-        return { tag, isHintSafe: stoodWithHint || moved === 'overwritten' };
-      }),
-      subject && this.#referrers.add(name, subject, describeReferrer(manifest, digest, bytes.length)),
-    ]);
-    const doubtful = moved.filter(({ isHintSafe }) => !isHintSafe);
-    const [isLive] = await Promise.all([
-      // Deleted meanwhile, it may have been stored as another type before the tag was there to keep its own.
-      hasImmutable ? this.#isThereAs(manifestKey(name, digest), mediaType) : this.#isThere(manifestKey(name, digest)),
-      this.#catalog.keep(name),
-      forEachTag(doubtful, ({ tag }) => this.#tags.ensureHint(name, tag, digest)),
-    ]);
+
+    const looking = eachMove((move) => move.look());
+    // A refused push must leave nothing behind, and a reference that is required may be renewed.
+    if (hasImmutable) await looking;
+    const [, hasAll] = await Promise.all([looking, this.#requireAll(name, manifest.references)]);
+    const [, { isNew }] = await Promise.all([eachMove((move) => move.writeHint()), liveness.putOrRenew(key, cell, checkType)]);
+    const describe = () => describeReferrer(manifest, digest, bytes.length);
+    await Promise.all([eachMove((move) => move.write(isNew)), subject && referrers.add(name, subject, describe())]);
+    const checking = hasImmutable ? this.#isThereAs(key, mediaType) : this.#isThere(key);
+    const [isLive] = await Promise.all([checking, catalog.ensureEntry(name), eachMove((move) => move.ensureHint())]);
     return { isLive, hasAll };
   }
 
   async #isThere(key: string): Promise<boolean> {
-    const object = await this.#store.head(key);
+    const object = await this.#options.store.head(key);
     return object !== undefined && object.size > 0;
   }
 
+  /** For immutable tags, which keep the media type: after a delete, another push may have stored the manifest as another type. */
   async #isThereAs(key: string, mediaType: string): Promise<boolean> {
-    return (await readCell(this.#store, key))?.mediaType === mediaType;
+    return (await readCell(this.#options.store, key))?.mediaType === mediaType;
   }
 
   /**
-   * A tag's delete takes the tag alone. A digest's takes the manifest, and then those tags that still name it.
+   * Deletes a tag alone; by digest, the manifest and then the tags that still name it.
    *
    * @throws {Failure} manifest-unknown, tag-immutable
-   * @throws {Unfinished} where it has so many tags that the same call has to be made again
+   * @throws {RepeatRequest} if the manifest has too many tags for one call: the same call must be made again
    */
   async delete(name: RepositoryName, reference: Reference): Promise<void> {
     const wasThere =
       reference.kind === 'tag'
-        ? await this.#tags.delete(name, reference.tag)
+        ? await this.#options.tags.delete(name, reference.tag)
         : await this.#deleteManifest(name, reference.digest);
     if (!wasThere) throw unknownManifest(name, reference);
   }
 
   /**
-   * It leaves its subject's list before it goes, and is looked for there once more afterwards: somebody may have pushed
-   * it just before, and whoever pushes it again meanwhile keeps it all.
+   * The manifest is taken off its subject's list before it is deleted, and once more afterwards: a push may have added it
+   * just before. A push of the same manifest in the meantime keeps the list's entry and the tags.
    *
-   * @returns false where there was neither the manifest nor any tag that an earlier call has left
+   * @returns false if there was neither the manifest nor a tag that an earlier call has left
    */
   async #deleteManifest(name: RepositoryName, digest: Digest): Promise<boolean> {
-    const isDead = async () => !(await this.#isThere(manifestKey(name, digest)));
-    const gone = await this.#deleteUnlessKept(name, digest);
-    const subject = gone && subjectOf(gone.bytes);
-    if (subject !== undefined) await this.#referrers.remove(name, subject, digest, isDead);
-    const hadTags = await this.#tags.deleteThoseOf(name, digest, isDead);
-    return gone !== undefined || hadTags;
+    const { referrers, tags } = this.#options;
+    const isGone = async () => !(await this.#isThere(manifestKey(name, digest)));
+    const deleted = await this.#deleteUnlessKept(name, digest);
+    const subject = deleted && subjectOf(deleted.bytes);
+    if (subject !== undefined) await referrers.remove(name, subject, digest, isGone);
+    const hadTags = await tags.deleteThoseOf(name, digest, isGone);
+    return deleted !== undefined || hadTags;
   }
 
   /**
-   * Immutable tags are looked for before the manifest goes and once more after: one that was given to it meanwhile
-   * brings it back, with whatever of it has gone.
+   * Deletes a manifest that no immutable tag names. Such tags are looked for before the delete and once more after it. If one
+   * was moved to the manifest in between, the manifest is pushed again, with its entry in the subject's list.
    *
-   * @returns the manifest that is gone now; undefined where there was none
+   * @returns the deleted manifest; undefined if there was none
    * @throws {Failure} tag-immutable
-   * @throws {Unfinished} where it is there still, and has too many such tags for one look
+   * @throws {RepeatRequest} if the manifest is still there, and has too many such tags for one call
    */
   async #deleteUnlessKept(name: RepositoryName, digest: Digest): Promise<StoredCell | undefined> {
+    const { store, pace, tags, referrers, recent } = this.#options;
     const key = manifestKey(name, digest);
     let met: StoredCell | undefined;
     try {
-      await deleteCell(this.#store, this.#pace, key, async (cell) => {
-        // Once, however often others write the manifest meanwhile: the look after it has gone is what counts.
-        if (met === undefined) await this.#tags.checkNotKept(name, digest);
+      await deleteCell(store, pace, key, async (cell) => {
+        // Only once, even if others write the manifest meanwhile: the check after the delete is the one that decides.
+        if (met === undefined) await tags.checkNotKept(name, digest);
         met = cell;
         const subject = subjectOf(cell.bytes);
-        if (subject !== undefined) await this.#referrers.remove(name, subject, digest, async () => true);
+        if (subject !== undefined) await referrers.remove(name, subject, digest, async () => true);
         return true;
       });
-      this.#recent.delete(key);
-      if (met !== undefined) await this.#tags.checkNotKept(name, digest);
+      recent.delete(key);
+      if (met !== undefined) await tags.checkNotKept(name, digest);
       return met;
     } catch (error) {
-      const isKept = error instanceof Failure || error instanceof Unfinished;
+      const isKept = error instanceof Failure || error instanceof RepeatRequest;
       if (met !== undefined && isKept)
         await this.#put(name, { digest, tags: [] }, met.bytes, parseStoredManifest(met.bytes, met.mediaType), true);
       throw error;
@@ -239,9 +224,9 @@ export class Manifests {
   }
 
   /**
-   * Makes sure of what is here, whether or not it must be. It stops at the first that must be here and is not.
+   * Renews all references that are here, required or not. It stops at the first required one that is missing.
    *
-   * @returns whether all of it is here
+   * @returns whether all of them are here
    * @throws {Failure} manifest-blob-unknown
    */
   async #requireAll(name: RepositoryName, references: readonly ManifestReference[]): Promise<boolean> {
@@ -261,19 +246,19 @@ export class Manifests {
     };
     const missing = await findConcurrently(references, CONNECTIONS, isMissing);
     if (missing !== undefined)
-      throw new Failure('manifest-blob-unknown', `${missing.digest} is not in the repository`, {
+      throw new Failure('manifest-blob-unknown', `${missing.digest} is not in the repository: push it before the manifest`, {
         detail: { digest: missing.digest },
       });
     return hasAll;
   }
 
   async #isLive(key: string): Promise<boolean> {
-    return (await this.#liveness.renew(key)) !== undefined;
+    return (await this.#options.liveness.renew(key)) !== undefined;
   }
 }
 
-const MAX_ROUNDS = 3;
-/** Children of one index that are looked for as a blob where their descriptor says manifest, or the other way round. */
+const MAX_ATTEMPTS = 3;
+/** How many children of one index are looked for as a blob although their descriptor says manifest, or the other way round. */
 const MAX_SECOND_LOOKS = 25;
 
 function unknownManifest(name: RepositoryName, reference: Reference): Failure {

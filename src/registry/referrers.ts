@@ -11,20 +11,20 @@ import {
   referrerPrefix,
   referrersPrefix,
 } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 import type { Pace } from '../storage/pace.ts';
 import { CONNECTIONS } from '../lib/map-concurrently.ts';
 
-/** A page is an index of 4 MiB, as large as manifests are: some clients (cosign) read no second one. */
+/** A page is an index of up to 4 MiB, as large as manifests may be, since some clients (cosign) read only the first page. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024 - 1024;
-/** So many storage operations at most for one page: a filter that nothing passes must end too. */
+/** The most storage operations for one page. It bounds a filter that nothing passes. */
 const MAX_OPERATIONS = 1000;
-/** What is read counts as one operation more for each so many bytes. */
+/** A read of a cell counts as one more operation for each so many bytes. */
 const OPERATION_BYTES = 64 * 1024;
 
 export interface ReferrerPage {
   readonly referrers: readonly Referrer[];
-  /** The referrer behind which the next page begins; undefined where this is the last. */
+  /** The referrer behind which the next page begins; undefined on the last page. */
   readonly next: Digest | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface ReferrerQuery {
 
 interface Entry extends ReferrerKey {
   readonly key: string;
-  /** Of its cell, in bytes; 0 of a tombstone. */
+  /** Of its cell, in bytes; 0 for a tombstone. */
   readonly size: number;
   /** Whether its cell has to be read. */
   readonly isRead: boolean;
@@ -44,7 +44,7 @@ interface Entry extends ReferrerKey {
 
 interface Listed {
   readonly digest: Digest;
-  /** Undefined where it is deleted, or not of the type that is asked for. */
+  /** Undefined if it is deleted, or of another artifact type than the query's. */
   readonly referrer: Referrer | undefined;
 }
 
@@ -53,41 +53,49 @@ interface Batch {
   readonly operations: number;
 }
 
-/** Which manifests name another as their subject: a cell for each, most of them read from the listing alone. */
-export class Referrers {
-  readonly #store: ObjectStore;
-  readonly #pace: Pace;
+export interface ReferrersOptions {
+  readonly store: SmallObjects;
+  readonly pace: Pace;
+}
 
-  constructor(store: ObjectStore, pace: Pace) {
-    this.#store = store;
-    this.#pace = pace;
+/** The manifests that name another as their subject. Each has a cell, and the listing alone describes most of them. */
+export class Referrers {
+  readonly #options: ReferrersOptions;
+
+  constructor(options: ReferrersOptions) {
+    this.#options = options;
   }
 
   /**
-   * Must be called after the referrer was stored. Always writes, also where the entry stands already, so that a concurrent
+   * Must be called after the referrer was stored. It always writes, even if the entry exists, so that a concurrent
    * delete of the referrer sees a new ETag.
    */
   async add(name: RepositoryName, subject: Digest, referrer: Referrer): Promise<void> {
+    const { store, pace } = this.#options;
     const { digest, mediaType, size } = referrer;
     const description = encodeReferrer(referrer);
     const bytes = new TextEncoder().encode(description);
     const key = referrerKey(name, subject, digest, description, referrer.artifactType);
-    await placeCell(this.#store, this.#pace, key, { state: 'live', digest, mediaType, size, bytes }, {});
+    await placeCell(store, pace, key, { state: 'live', digest, mediaType, size, bytes }, {});
   }
 
-  /** @param stillWanted - asked of each cell just before it goes */
+  /**
+   * Deletes the cells of one referrer.
+   * @param stillWanted - asked about each cell just before it is deleted
+   */
   async remove(name: RepositoryName, subject: Digest, digest: Digest, stillWanted: () => Promise<boolean>): Promise<void> {
-    for await (const { key, size } of listAll(this.#store, referrerPrefix(name, subject, digest)))
-      if (size > 0) await deleteCell(this.#store, this.#pace, key, stillWanted);
+    const { store, pace } = this.#options;
+    for await (const { key, size } of listAll(store, referrerPrefix(name, subject, digest)))
+      if (size > 0) await deleteCell(store, pace, key, stillWanted);
   }
 
-  /** As many as fill a page, in the order of their digests. */
+  /** One page, in the order of digests. */
   async list(name: RepositoryName, subject: Digest, query: ReferrerQuery): Promise<ReferrerPage> {
     const referrers: Referrer[] = [];
     let [bytes, operations, seen] = [0, 0, query.last];
     for await (const batch of this.#batches(name, subject, query)) {
       for (const { digest, referrer } of batch.listed) {
-        // A manifest that was pushed under two media types has two entries.
+        // A manifest that was pushed as two media types has two entries.
         if (referrer !== undefined && digest !== referrers.at(-1)?.digest) {
           bytes += bytesOf(referrer);
           if (bytes > MAX_PAGE_BYTES && referrers.length > 0) return { referrers, next: seen };
@@ -101,13 +109,13 @@ export class Referrers {
     return { referrers, next: undefined };
   }
 
-  /** All that are behind `last`, few at a time, with the number of storage operations that each batch took. */
+  /** All entries behind `last`, a few at a time, with the number of storage operations that each batch took. */
   async *#batches(name: RepositoryName, subject: Digest, { artifactType, last }: ReferrerQuery): AsyncGenerator<Batch> {
     const prefix = referrersPrefix(name, subject);
     const wantedHash = artifactType && artifactTypeHash(artifactType);
     let startAfter = last && behindReferrer(name, subject, last);
     for (let truncated = true; truncated;) {
-      const page = await this.#store.list({ prefix, startAfter });
+      const page = await this.#options.store.list({ prefix, startAfter });
       yield { listed: [], operations: 1 };
       const entries = page.objects.map(({ key, size }) => entryOf(prefix, key, size, wantedHash));
       for (const batch of batchesOf(entries)) {
@@ -121,7 +129,7 @@ export class Referrers {
 
   async #describe({ key, size, digest, description, isRead }: Entry, artifactType: string | undefined): Promise<Listed> {
     if (size === 0) return { digest, referrer: undefined };
-    const cell = isRead ? await readCell(this.#store, key) : undefined;
+    const cell = isRead ? await readCell(this.#options.store, key) : undefined;
     const text = cell === undefined ? description : new TextDecoder().decode(cell.bytes);
     const referrer = text === undefined ? undefined : decodeReferrer(digest, text);
     const isWanted = artifactType === undefined || referrer?.artifactType === artifactType;
@@ -135,7 +143,7 @@ function entryOf(prefix: string, key: string, size: number, wantedHash: string |
   return { ...parsed, key, size, isRead: size > 0 && parsed.description === undefined && !isOther };
 }
 
-/** So many as are read side by side, and no more of them in memory than a page has, or one. */
+/** Batches of entries to read concurrently. The bytes to read of one batch fit into a page, or are those of one entry. */
 function* batchesOf(entries: readonly Entry[]): Generator<readonly Entry[]> {
   let [batch, bytes]: [Entry[], number] = [[], 0];
   for (const entry of entries) {

@@ -1,9 +1,9 @@
 import type { Digest } from '../domain/digest.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
 import { findRepositoryKey, REPOSITORIES_PREFIX } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 
-/** The cells of one repository, as a listing tells them, without tombstones. */
+/** The cells of one repository, without tombstones. */
 export interface ListedRepository {
   readonly name: RepositoryName;
   readonly blobs: Digest[];
@@ -11,8 +11,8 @@ export interface ListedRepository {
   readonly tags: Tag[];
 }
 
-/** Every repository, from the bucket itself rather than the catalog: one listing a thousand keys. */
-export async function* listRepositories(store: ObjectStore): AsyncGenerator<ListedRepository> {
+/** Every repository, read from its cells' keys and not from the catalog. One listing for a thousand keys. */
+export async function* listRepositories(store: SmallObjects): AsyncGenerator<ListedRepository> {
   let current: ListedRepository | undefined;
   for await (const { key, size } of listAll(store, REPOSITORIES_PREFIX)) {
     const found = findRepositoryKey(key);

@@ -1,7 +1,7 @@
 import type { Digest } from '../domain/digest.ts';
 import type { RepositoryName } from '../domain/reference.ts';
 import { OBJECTS_PREFIX, parseObjectKey } from '../storage/keys.ts';
-import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../storage/object-store.ts';
 import { listRepositories } from './repository-listing.ts';
 
 export interface RepositoryUsage {
@@ -9,19 +9,19 @@ export interface RepositoryUsage {
   readonly tags: number;
   readonly manifests: number;
   readonly blobs: number;
-  /** Of those blobs, also where other repositories have them too. */
+  /** Of those blobs, including blobs that other repositories share. */
   readonly bytes: number;
 }
 
 export interface Usage {
   readonly repositories: readonly RepositoryUsage[];
-  /** All that is stored, each once, whoever has it, and whether or not anybody does. */
+  /** All stored objects, each counted once, referenced or not. */
   readonly objects: number;
   readonly bytes: number;
 }
 
-/** What is stored, as listings alone tell it: one for a thousand keys. */
-export async function measureUsage(store: ObjectStore): Promise<Usage> {
+/** Measures from listings alone: one operation for a thousand keys. */
+export async function measureUsage(store: SmallObjects): Promise<Usage> {
   const sizes = new Map<Digest, number>();
   let [objects, bytes, size] = [0, 0, 0];
   for await (const listed of listAll(store, OBJECTS_PREFIX)) {
@@ -31,7 +31,7 @@ export async function measureUsage(store: ObjectStore): Promise<Usage> {
       objects += 1;
       bytes += size;
     }
-    // A marker stands behind its object.
+    // A marker is listed behind its object, so it gets that object's size.
     if (digest !== undefined) sizes.set(digest, size);
   }
   const repositories: RepositoryUsage[] = [];

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { type Digest, findDigest } from '../domain/digest.ts';
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
-import { isStoreError, type ObjectStore, type PutCondition, readAll, StoreError } from './object-store.ts';
+import { isStoreError, type SmallObjects, type PutCondition, readAll, StoreError } from './object-store.ts';
 import { type Pace, Patience, tryPut } from './pace.ts';
 
 const header = z.object({
@@ -47,7 +47,7 @@ export interface Look {
   readonly etag?: string;
 }
 
-export async function lookAt(store: ObjectStore, key: string): Promise<Look> {
+export async function lookAt(store: SmallObjects, key: string): Promise<Look> {
   const object = await store.get(key);
   if (object === undefined) return {};
   const content = await readAll(object.body);
@@ -56,7 +56,7 @@ export async function lookAt(store: ObjectStore, key: string): Promise<Look> {
   return { nonce, etag: object.etag, cell: { ...cell, etag: object.etag, lastModified: object.lastModified } };
 }
 
-export async function readCell(store: ObjectStore, key: string): Promise<StoredCell | undefined> {
+export async function readCell(store: SmallObjects, key: string): Promise<StoredCell | undefined> {
   return (await lookAt(store, key)).cell;
 }
 
@@ -69,7 +69,7 @@ export type Change = (current: StoredCell | undefined) => Cell | undefined;
  * @param seen - what stood there a moment ago, where the caller has looked already
  * @throws {StoreError} contended
  */
-export async function updateCell(store: ObjectStore, pace: Pace, key: string, change: Change, seen?: Look): Promise<void> {
+export async function updateCell(store: SmallObjects, pace: Pace, key: string, change: Change, seen?: Look): Promise<void> {
   const patience = new Patience(pace);
   let look = seen ?? (await lookAt(store, key));
   let ownNonce: string | undefined;
@@ -109,7 +109,7 @@ export interface Placing {
  * @throws {StoreError} contended
  */
 export async function placeCell(
-  store: ObjectStore,
+  store: SmallObjects,
   pace: Pace,
   key: string,
   cell: Cell,
@@ -138,7 +138,7 @@ export async function placeCell(
  * @throws {StoreError} contended
  */
 export async function deleteCell(
-  store: ObjectStore,
+  store: SmallObjects,
   pace: Pace,
   key: string,
   stillWanted: (cell: StoredCell) => Promise<boolean>,
@@ -157,7 +157,7 @@ export async function deleteCell(
 }
 
 /** Writes a cell that is most likely not there yet: one operation then. Where one stands, `change` decides. */
-export function createCell(store: ObjectStore, pace: Pace, key: string, change: Change): Promise<void> {
+export function createCell(store: SmallObjects, pace: Pace, key: string, change: Change): Promise<void> {
   return updateCell(store, pace, key, change, {});
 }
 
@@ -169,7 +169,7 @@ export function createCell(store: ObjectStore, pace: Pace, key: string, change: 
  * @returns whether it was written
  */
 export async function restoreCell(
-  store: ObjectStore,
+  store: SmallObjects,
   key: string,
   cell: Cell | undefined,
   isWrong: (current: StoredCell | undefined) => boolean,

@@ -2,22 +2,33 @@ import type { ByteRange } from '../domain/byte-range.ts';
 import { inTime } from '../lib/in-time.ts';
 
 /**
- * What Berth asks of object storage: the common ground of S3 and R2, and no more. Every implementation passes
- * test/contract. An absent object is `undefined`; everything that goes wrong is a `StoreError`.
+ * Objects whose bytes are held whole in memory: cells, markers, records of uploads, and blobs of at most one part.
+ *
+ * Both interfaces share one space of keys. `head`, `list` and `delete` reach blob objects too, so garbage collection needs
+ * only this interface. An absent object is `undefined`; every failure is a `StoreError`.
  */
-export interface ObjectStore {
-  get(key: string, range?: ByteRange): Promise<StoredObject | undefined>;
+export interface SmallObjects {
+  get(key: string): Promise<StoredObject | undefined>;
   head(key: string): Promise<ObjectInfo | undefined>;
 
-  /** Objects in the order of their keys' bytes. A page may hold fewer than `limit` although more follow: only `truncated` tells. */
+  /** Lists objects in the byte order of their keys. Only `truncated` tells whether more follow: a page may be short. */
   list(options: ListOptions): Promise<ListPage>;
 
-  /** Writes a small object. Undefined: the condition did not hold, and nothing was written. */
+  /** Writes an object. Returns undefined if the condition did not hold: nothing was written then. */
   put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined>;
 
+  /** Deletes any number of objects. Absent objects count as deleted. */
+  delete(keys: readonly string[]): Promise<void>;
+}
+
+/** Objects of any size, whose bytes pass as a stream or in parts: the bytes of blobs. */
+export interface BlobObjects {
+  /** @param range - must lie within the object; without it, all bytes are read */
+  get(key: string, range?: ByteRange): Promise<StoredObject | undefined>;
+
   /**
-   * Hands a body of known length on as it is, without touching its bytes; the storage itself refuses any that don't
-   * have the SHA-256 (hex), with nothing written. Undefined: the condition did not hold, and nothing was written.
+   * Passes a body of known length to the storage without looking at its bytes. The storage refuses a body that does not have
+   * the SHA-256. Returns undefined if the condition did not hold. In both cases nothing was written.
    * @throws {StoreError} checksum
    */
   putVerified(
@@ -27,12 +38,14 @@ export interface ObjectStore {
     condition?: PutCondition,
   ): Promise<Written | undefined>;
 
-  /** Deletes any number of objects; those that aren't there count as deleted. */
-  delete(keys: readonly string[]): Promise<void>;
-
   createMultipart(key: string): Promise<MultipartUpload>;
-  /** Takes up a multipart upload that an earlier request began. No call is made. */
+  /** Resumes a multipart upload that an earlier request began. Makes no call to the storage. */
   resumeMultipart(key: string, multipartId: string): MultipartUpload;
+}
+
+/** What Berth needs of a storage: what S3 and R2 have in common. Every implementation passes test/contract. */
+export interface ObjectStore extends SmallObjects, BlobObjects {
+  get(key: string, range?: ByteRange): Promise<StoredObject | undefined>;
 }
 
 /** A multipart upload under way. All parts but the last must have one size (R2), 5 MiB at least. */
@@ -145,7 +158,11 @@ export async function readAll(body: ReadableStream<Uint8Array>, timeoutMs = READ
 }
 
 /** Every object under a prefix, page by page. */
-export async function* listAll(store: ObjectStore, prefix: string, startAfter?: string): AsyncGenerator<ObjectInfo> {
+export async function* listAll(
+  store: Pick<SmallObjects, 'list'>,
+  prefix: string,
+  startAfter?: string,
+): AsyncGenerator<ObjectInfo> {
   let last = startAfter;
   for (;;) {
     const page = await store.list({ prefix, startAfter: last });

@@ -1,4 +1,4 @@
-import { isStoreError, type ObjectStore, type PutCondition, StoreError } from './object-store.ts';
+import { isStoreError, type SmallObjects, type PutCondition, StoreError } from './object-store.ts';
 
 /** How writers of one key wait for each other. Passed in: tests let no time pass. */
 export interface Pace {
@@ -41,7 +41,7 @@ export class Patience {
 
 /** One write and its outcome; `busy`: the storage refused a further write of this key for now, and wrote nothing. */
 export async function tryPut(
-  store: ObjectStore,
+  store: SmallObjects,
   key: string,
   bytes: Uint8Array,
   condition: PutCondition,
@@ -76,7 +76,7 @@ export async function onceNotBusy<T>(pace: Pace, key: string, call: () => Promis
  * @returns false where one stands there already
  * @throws {StoreError} contended
  */
-export async function createMarker(store: ObjectStore, pace: Pace, key: string): Promise<boolean> {
+export async function createMarker(store: SmallObjects, pace: Pace, key: string): Promise<boolean> {
   const patience = new Patience(pace);
   for (;;) {
     const outcome = await tryPut(store, key, new Uint8Array(0), { kind: 'absent' });
@@ -84,4 +84,12 @@ export async function createMarker(store: ObjectStore, pace: Pace, key: string):
     await patience.wait(key);
     if ((await store.head(key)) !== undefined) return false;
   }
+}
+
+/**
+ * Leaves an empty object at a key, and looks first: most often it is there, and R2 takes about one write a second to a key.
+ * @throws {StoreError} contended
+ */
+export async function ensureMarker(store: SmallObjects, pace: Pace, key: string): Promise<void> {
+  if ((await store.head(key)) === undefined) await createMarker(store, pace, key);
 }

@@ -1,26 +1,21 @@
 import type { ObjectInfo, ObjectStore, PresignGet } from './object-store.ts';
 
-/** A part of a bucket as a store of its own: everything below `root`, which is not seen in its keys. */
+/** The part of a store below `root`, as a store of its own. Its keys do not show the root. */
 export function prefixedStore(store: ObjectStore, root: string): ObjectStore {
   if (root === '') return store;
   const full = (key: string) => `${root}/${key}`;
-  const withoutPrefix = <T extends ObjectInfo>(object: T): T => ({ ...object, key: object.key.slice(root.length + 1) });
+  const withoutRoot = <T extends ObjectInfo>(object: T): T => ({ ...object, key: object.key.slice(root.length + 1) });
+  const ifPresent = <T extends ObjectInfo>(object: T | undefined) => object && withoutRoot(object);
   return {
-    get: async (key, range) => {
-      const object = await store.get(full(key), range);
-      return object && withoutPrefix(object);
+    get: async (key, range) => ifPresent(await store.get(full(key), range)),
+    head: async (key) => ifPresent(await store.head(full(key))),
+    list: async ({ prefix, startAfter, ...options }) => {
+      const behind = startAfter === undefined ? undefined : full(startAfter);
+      const page = await store.list({ ...options, prefix: full(prefix), startAfter: behind });
+      return { ...page, objects: page.objects.map(withoutRoot) };
     },
-    head: async (key) => {
-      const object = await store.head(full(key));
-      return object && withoutPrefix(object);
-    },
-    list: async (options) => {
-      const startAfter = options.startAfter === undefined ? undefined : full(options.startAfter);
-      const page = await store.list({ ...options, prefix: full(options.prefix), startAfter });
-      return { ...page, objects: page.objects.map(withoutPrefix) };
-    },
-    put: (key, bytes, condition) => store.put(full(key), bytes, condition),
-    putVerified: (key, body, expected, condition) => store.putVerified(full(key), body, expected, condition),
+    put: (key, ...rest) => store.put(full(key), ...rest),
+    putVerified: (key, ...rest) => store.putVerified(full(key), ...rest),
     delete: (keys) => store.delete(keys.map(full)),
     createMultipart: (key) => store.createMultipart(full(key)),
     resumeMultipart: (key, multipartId) => store.resumeMultipart(full(key), multipartId),

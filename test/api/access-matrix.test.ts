@@ -1,7 +1,6 @@
-/** Every endpoint, by every kind of caller: one table of endpoints, one of callers, and the status of each pair follows. */
+/** Calls every endpoint as every kind of caller. Two tables, of endpoints and of callers, give the expected status of each pair. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { RouteNeed } from '../../src/http/guard.ts';
-import type { Grant } from '../../src/domain/scope.ts';
+import type { Action, Grant } from '../../src/domain/scope.ts';
 import { bytesOf, digestOf } from '../support/api-client.ts';
 import { memoryRegistry } from '../support/memory-registry.ts';
 import { basic, forgeToken, htpasswd, SECRET, tamper } from '../support/users.ts';
@@ -23,15 +22,22 @@ const { client, registry, store } = memoryRegistry({
 const ABSENT = digestOf(bytesOf('absent'));
 const IN = '/v2/team/app';
 
+type RequiredAccess = 'base' | 'catalog' | Action;
+
 interface Endpoint {
   readonly route: string;
   readonly path: string;
-  readonly need: RouteNeed;
-  /** For those who may. */
+  readonly requires: RequiredAccess;
+  /** For callers with this access. */
   readonly status: number;
 }
 
-const endpoint = (route: string, path: string, need: RouteNeed, status: number): Endpoint => ({ route, path, need, status });
+const endpoint = (route: string, path: string, requires: RequiredAccess, status: number): Endpoint => ({
+  route,
+  path,
+  requires,
+  status,
+});
 
 const ENDPOINTS: readonly Endpoint[] = [
   endpoint('GET /v2', '/v2/', 'base', 200),
@@ -50,17 +56,17 @@ const ENDPOINTS: readonly Endpoint[] = [
   endpoint('DELETE /v2/:name{.+}/blobs/uploads/:session', `${IN}/blobs/uploads/x`, 'push', 404),
 ];
 
-/** They give tokens, and are told who asks by themselves: tokens.test.ts. */
+/** They check credentials themselves: htpasswd-tokens.test.ts tests them. */
 const TOKEN_ENDPOINTS = ['GET /v2/_token', 'POST /v2/_token'];
 
-/** The same for every caller: web-pages.ts tests it. */
-const OPEN_ENDPOINTS = ['GET /'];
+/** The same for every caller: suites/web-pages.ts tests it. */
+const PUBLIC_ENDPOINTS = ['GET /'];
 
 interface Caller {
   readonly name: string;
   readonly authorization: () => string | undefined | Promise<string | undefined>;
-  readonly may: readonly RouteNeed[];
-  /** To what they may not. */
+  readonly allowed: readonly RequiredAccess[];
+  /** The status of endpoints that require other access. */
   readonly refused: 401 | 403;
 }
 
@@ -70,70 +76,80 @@ const bearer =
   (user: string, access: readonly Grant[], forgery: Parameters<typeof forgeToken>[2] = {}) =>
   async () =>
     `Bearer ${await forgeToken(user, access, forgery)}`;
-const worthless = (name: string, authorization: Caller['authorization']): Caller => ({
+const invalid = (name: string, authorization: Caller['authorization']): Caller => ({
   name,
   authorization,
-  may: [],
+  allowed: [],
   refused: 401,
 });
 
 const CALLERS: readonly Caller[] = [
-  worthless('nobody', () => undefined),
-  worthless('a wrong password', () => basic('admin', 'wrong')),
-  worthless('an unknown user', () => basic('nobody', 'a')),
-  worthless('neither Basic nor Bearer', () => 'Digest username="admin"'),
-  worthless('a Basic header of nonsense', () => 'Basic %%%'),
-  { name: 'a puller', authorization: () => basic('puller', 'c'), may: ['base', 'pull'], refused: 403 },
-  { name: 'a pusher', authorization: () => basic('pusher', 'b'), may: ['base', 'pull', 'push'], refused: 403 },
+  invalid('an anonymous caller', () => undefined),
+  invalid('a wrong password', () => basic('admin', 'wrong')),
+  invalid('an unknown user', () => basic('nobody', 'a')),
+  invalid('neither Basic nor Bearer', () => 'Digest username="admin"'),
+  invalid('an unreadable Basic header', () => 'Basic %%%'),
+  { name: 'a puller', authorization: () => basic('puller', 'c'), allowed: ['base', 'pull'], refused: 403 },
+  { name: 'a pusher', authorization: () => basic('pusher', 'b'), allowed: ['base', 'pull', 'push'], refused: 403 },
   {
     name: 'an admin',
     authorization: () => basic('admin', 'a'),
-    may: ['base', 'pull', 'push', 'delete', 'catalog'],
+    allowed: ['base', 'pull', 'push', 'delete', 'catalog'],
     refused: 403,
   },
-  { name: "another repository's user", authorization: () => basic('outsider', 'd'), may: ['base'], refused: 403 },
+  { name: 'a user of another repository', authorization: () => basic('outsider', 'd'), allowed: ['base'], refused: 403 },
   {
     name: 'a token for all',
     authorization: bearer('admin', ALL),
-    may: ['base', 'pull', 'push', 'delete', 'catalog'],
+    allowed: ['base', 'pull', 'push', 'delete', 'catalog'],
     refused: 403,
   },
-  { name: 'a token for pulling', authorization: bearer('admin', [on('team/app', 'pull')]), may: ['base', 'pull'], refused: 401 },
+  {
+    name: 'a token for pulling',
+    authorization: bearer('admin', [on('team/app', 'pull')]),
+    allowed: ['base', 'pull'],
+    refused: 401,
+  },
   {
     name: 'a token for another repository',
     authorization: bearer('admin', [on('team/app2', 'pull')]),
-    may: ['base'],
+    allowed: ['base'],
     refused: 401,
   },
-  { name: 'a token that says more than the rules', authorization: bearer('puller', ALL), may: ['base', 'pull'], refused: 403 },
-  worthless('an expired token', bearer('admin', ALL, { expires: -10 })),
-  worthless('a token of the future', bearer('admin', ALL, { notBefore: 60 })),
-  worthless("another registry's token", bearer('admin', ALL, { audience: 'Other' })),
-  worthless("another issuer's token", bearer('admin', ALL, { issuer: 'somebody' })),
-  worthless("another key's token", bearer('admin', ALL, { secret: 'another secret of someone' })),
-  worthless('a refresh token', bearer('admin', ALL, { purpose: 'berth refresh token' })),
-  worthless("an upload session's key", bearer('admin', ALL, { purpose: 'berth upload session' })),
-  worthless('a token of an earlier generation', bearer('admin', ALL, { claims: { generation: -1 } })),
-  worthless(
+  {
+    name: 'a token that grants more than the rules',
+    authorization: bearer('puller', ALL),
+    allowed: ['base', 'pull'],
+    refused: 403,
+  },
+  invalid('an expired token', bearer('admin', ALL, { expires: -10 })),
+  invalid('a token that is not valid yet', bearer('admin', ALL, { notBefore: 60 })),
+  invalid('a token of another registry', bearer('admin', ALL, { audience: 'Other' })),
+  invalid('a token of another issuer', bearer('admin', ALL, { issuer: 'somebody' })),
+  invalid('a token signed by another key', bearer('admin', ALL, { secret: 'another secret of someone' })),
+  invalid('a refresh token', bearer('admin', ALL, { purpose: 'berth refresh token' })),
+  invalid('a token signed by the key of upload sessions', bearer('admin', ALL, { purpose: 'berth upload session' })),
+  invalid('a token of an earlier generation', bearer('admin', ALL, { claims: { generation: -1 } })),
+  invalid(
     'an unsigned token',
     async () => `Bearer ${tamper((await bearer('admin', ALL)()).slice(7), (claims) => claims, 'none')}`,
   ),
-  worthless(
-    'a token with its scope changed',
+  invalid(
+    'a token with changed grants',
     async () => `Bearer ${tamper((await bearer('admin', [])()).slice(7), (claims) => ({ ...claims, access: ALL }))}`,
   ),
-  worthless('a token of nonsense', () => 'Bearer x.y.z'),
+  invalid('a malformed token', () => 'Bearer x.y.z'),
 ];
 
-// As the same bucket looks to a registry without users.
+// Through a registry without users on the same bucket.
 beforeAll(async () => void (await memoryRegistry({}, { store }).client.pushImage('team/app', 'latest')));
 
 describe('the table of endpoints', () => {
   const routesBy = (isMeant: (method: string) => boolean) => registry.app.routes.filter(({ method }) => isMeant(method));
 
-  test('names every route there is', () => {
+  test('has every route', () => {
     const routes = routesBy((method) => !['ALL', 'OPTIONS'].includes(method)).map(({ method, path }) => `${method} ${path}`);
-    const named = [...ENDPOINTS.map(({ route }) => route), ...TOKEN_ENDPOINTS, ...OPEN_ENDPOINTS];
+    const named = [...ENDPOINTS.map(({ route }) => route), ...TOKEN_ENDPOINTS, ...PUBLIC_ENDPOINTS];
     expect([...new Set(routes)].sort()).toEqual(named.sort());
   });
 
@@ -145,7 +161,7 @@ describe('the table of endpoints', () => {
 
 let address = 0;
 
-describe.each(CALLERS)('$name', ({ authorization, may, refused }) => {
+describe.each(CALLERS)('$name', ({ authorization, allowed, refused }) => {
   let headers: Record<string, string>;
 
   beforeAll(async () => {
@@ -153,14 +169,14 @@ describe.each(CALLERS)('$name', ({ authorization, may, refused }) => {
     headers = value === undefined ? {} : { Authorization: value };
   });
 
-  test.each(ENDPOINTS)('$route', async ({ route, path, need, status }) => {
+  test.each(ENDPOINTS)('$route', async ({ route, path, requires, status }) => {
     const method = route.split(' ')[0]!;
-    // From an address of its own, as nobody else's wrong passwords are to count.
+    // Each request has its own address, so that the throttle never refuses one.
     const response = await client.request(method, path, {
       headers: { ...headers, 'CF-Connecting-IP': (address += 1).toString() },
     });
-    expect(response.status).toBe(may.includes(need) ? status : refused);
-    if (may.includes(need)) return;
+    expect(response.status).toBe(allowed.includes(requires) ? status : refused);
+    if (allowed.includes(requires)) return;
     const { errors } = await response.json<{ errors: [{ code: string }] }>();
     expect(errors[0].code).toBe(refused === 401 ? 'UNAUTHORIZED' : 'DENIED');
     expect(response.headers.has('WWW-Authenticate')).toBe(refused === 401);

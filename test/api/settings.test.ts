@@ -29,6 +29,17 @@ test('REGISTRY_STORAGE_DELETE_ENABLED=false refuses to delete anything but an up
   expect((await client.request('DELETE', await client.begin('a'))).status).toBe(204);
 });
 
+test('REGISTRY_HTTP_HEADERS_* adds headers beside nosniff', async () => {
+  const { client } = memoryRegistry({ 'REGISTRY_HTTP_HEADERS_Access-Control-Allow-Origin': "['https://ui.example']" });
+  for (const path of ['/v2/', '/v2/x/manifests/latest', `/v2/x/blobs/${digestOf(randomBytes(1))}`]) {
+    const { headers } = await client.get(path);
+    expect([headers.get('X-Content-Type-Options'), headers.get('Access-Control-Allow-Origin')]).toEqual([
+      'nosniff',
+      'https://ui.example',
+    ]);
+  }
+});
+
 describe('URLs in answers', () => {
   const locationWith = async (settings: Record<string, string>, headers: Record<string, string> = {}) => {
     const { client } = memoryRegistry(settings);

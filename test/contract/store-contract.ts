@@ -16,6 +16,8 @@ import { randomContent } from '../support/random-content.ts';
 
 const PART_BYTES = 5 * 1024 * 1024;
 
+const randomId = () => crypto.randomUUID();
+
 const PACE: Pace = {
   clock: () => new Date(),
   wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -30,8 +32,6 @@ export interface OpenStore {
 
 /** Where a store may differ from the others. */
 export interface Differences {
-  /** False for one that only commands use, which writes nothing but small objects. */
-  readonly takesBlobs?: boolean;
   /** Parts before the last may differ in size, as on S3, where 5 MiB are the least. */
   readonly takesAnySizes?: boolean;
   /** A multipart upload can be completed again: nothing changes. */
@@ -46,7 +46,7 @@ export interface Differences {
 export function objectStoreContract(
   name: string,
   open: () => Promise<OpenStore>,
-  { takesBlobs = true, takesAnySizes = false, completesAgain = false, losesRefusals = false }: Differences = {},
+  { takesAnySizes = false, completesAgain = false, losesRefusals = false }: Differences = {},
 ): void {
   describe(name, () => {
     let opened: OpenStore;
@@ -201,8 +201,6 @@ export function objectStoreContract(
       });
     });
 
-    if (!takesBlobs) return;
-
     describe('a body handed on', () => {
       scratch('is stored when it has the declared hash', async (prefix) => {
         const content = randomContent(300_000);
@@ -243,7 +241,10 @@ export function objectStoreContract(
     });
 
     scratch('is safe for pushes at the same time, which the first of them finds out', async (prefix) => {
-      expect(await probe(prefixedStore(store, prefix.slice(0, -1)), PACE)).toEqual({ probe: 2, verifiesSha256: true });
+      expect(await probe({ store: prefixedStore(store, prefix.slice(0, -1)), pace: PACE, randomId })).toEqual({
+        probe: 2,
+        verifiesSha256: true,
+      });
       expect(await store.list({ prefix })).toEqual({ objects: [], truncated: false });
     });
 

@@ -1,4 +1,4 @@
-/** The embedded store as commands reach it while `npm start` runs: the same contract as every store's, but for what pushes do. */
+/** The embedded store as commands reach it while `npm start` runs: the same contract as every store's. */
 import { afterAll, beforeAll, test, vi } from 'vitest';
 import { findAccess } from '../../src/cli/launcher/access-file.ts';
 import { RemoteStore } from '../../src/cli/remote-store.ts';
@@ -17,15 +17,11 @@ afterAll(() => server.stop());
 
 const access = () => findAccess(server.dataFolder)!;
 
-objectStoreContract(
-  'the running worker',
-  async () => {
-    const store = new RemoteStore(access());
-    const remaining = async () => (await Array.fromAsync(listAll(store, 'contract/'))).map(({ key }) => key);
-    return { store, remaining };
-  },
-  { takesBlobs: false },
-);
+objectStoreContract('the running worker', async () => {
+  const store = new RemoteStore(access());
+  const remaining = async () => (await Array.fromAsync(listAll(store, 'contract/'))).map(({ key }) => key);
+  return { store, remaining };
+});
 
 test('a wrong key opens nothing, and a worker that is gone is told of', async () => {
   await expectStoreError(new RemoteStore({ ...access(), key: 'x'.repeat(43) }).head('a'), 'misconfigured');

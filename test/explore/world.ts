@@ -3,7 +3,7 @@ import { parseConfig } from '../../src/config/config.ts';
 import type { Digest } from '../../src/domain/digest.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import type { UploadState } from '../../src/domain/upload-session.ts';
-import type { Services } from '../../src/http/context.ts';
+import type { Services } from '../../src/http/services.ts';
 import { BufferPool, MAX_BUFFERED_BYTES } from '../../src/registry/body/buffer-pool.ts';
 import type { TagsADelete } from '../../src/registry/tags.ts';
 import type { SessionSeal } from '../../src/registry/uploads/session-seal.ts';
@@ -21,7 +21,7 @@ export type Fate = (typeof FATES)[number];
 
 /** An actor's isolate: its registry, and the time that passes between requests. */
 export interface Isolate extends Omit<Services, 'seal'> {
-  readonly seal: Pick<SessionSeal, 'seal' | 'open'>;
+  readonly seal: Pick<SessionSeal, 'seal' | 'unseal'>;
   /** This isolate's clock. */
   readonly nowMs: () => number;
   readonly collect: Registry['collect'];
@@ -110,7 +110,7 @@ export class World {
         store: breakage(this.#viewOf(actor)),
         storeName: STORE_NAME,
         presign: undefined,
-        pool: new BufferPool(MAX_BUFFERED_BYTES),
+        pool: new BufferPool({ limitBytes: MAX_BUFFERED_BYTES, clock: () => new Date() }),
         clock: () => new Date(nowMs()),
         wait: async () => undefined,
         random: () => 0,
@@ -128,7 +128,8 @@ export class World {
     const pass = (ms: number) => this.#park(actor, 'time passes', async () => void (this.#nowMs += ms), { passes: true });
     const seal = {
       seal: (state: UploadState) => this.#awaited(services.seal.seal(state)),
-      open: (sealed: string, name: RepositoryName, session: string) => this.#awaited(services.seal.open(sealed, name, session)),
+      unseal: (sealed: string, name: RepositoryName, session: string) =>
+        this.#awaited(services.seal.unseal(sealed, name, session)),
     };
     return { ...services, seal, nowMs, collect, rest, pass, loseBytes: (digest) => this.#loseBytes(digest) };
   }
@@ -259,10 +260,11 @@ let bucketRecord: Promise<Uint8Array> | undefined;
 
 async function recordOfNewBucket(): Promise<Uint8Array> {
   const store = new MemoryStore();
-  await new BucketInfo(store, STORE_NAME, {
-    clock: () => new Date(0),
-    wait: async () => undefined,
-    random: () => 0,
+  await new BucketInfo({
+    store,
+    storeName: STORE_NAME,
+    pace: { clock: () => new Date(0), wait: async () => undefined, random: () => 0 },
+    randomId: () => 'probe',
   }).capabilities();
   return readAll((await store.get(SYSTEM_KEY))!.body);
 }

@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
 import { Mutex } from '../../src/auth/mutex.ts';
-import { Unavailable } from '../../src/domain/unavailable.ts';
+import { DependencyUnavailable } from '../../src/domain/dependency-unavailable.ts';
 
 const aMoment = () => new Promise<void>((resolve) => void setImmediate(resolve));
 const never = new Promise<never>(() => undefined);
 
-test('work is done one at a time, and each has its turn', async () => {
-  const mutex = new Mutex(aMoment);
+test('runs jobs one at a time, and all of them', async () => {
+  const mutex = new Mutex({ wait: aMoment });
   let [now, most, done] = [0, 0, 0];
-  const work = async (stillThere: () => void) => {
+  const work = async (heartbeat: () => void) => {
     now += 1;
     most = Math.max(most, now);
     for (let step = 0; step < 30; step += 1) {
       await aMoment();
-      stillThere();
+      heartbeat();
     }
     now -= 1;
     done += 1;
@@ -22,20 +22,22 @@ test('work is done one at a time, and each has its turn', async () => {
   expect([most, done]).toEqual([1, 5]);
 });
 
-test('a turn that failed is over', async () => {
-  const mutex = new Mutex(aMoment);
+test('runs the next job after one that failed', async () => {
+  const mutex = new Mutex({ wait: aMoment });
   await expect(mutex.run(async () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
   let waited = 0;
-  const counting = new Mutex(async () => void (waited += 1));
+  const counting = new Mutex({ wait: async () => void (waited += 1) });
   await expect(counting.run(async () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
   expect([await mutex.run(async () => 'next'), await counting.run(async () => waited)]).toEqual(['next', 0]);
 });
 
-test('a turn whose request was ended is taken over, by one of those who wait', async () => {
+test('runs one waiting job after a job without heartbeats, whose request has ended', async () => {
   let looks = 0;
-  const mutex = new Mutex(async () => {
-    looks += 1;
-    await aMoment();
+  const mutex = new Mutex({
+    wait: async () => {
+      looks += 1;
+      await aMoment();
+    },
   });
   void mutex.run(() => never);
   let most = 0;
@@ -50,17 +52,17 @@ test('a turn whose request was ended is taken over, by one of those who wait', a
   expect(looks).toBeLessThan(100);
 });
 
-test("a turn that was taken over ends nobody else's when it comes back after all", async () => {
-  const mutex = new Mutex(aMoment);
+test('a late end of a job that counted as ended does not end the job after it', async () => {
+  const mutex = new Mutex({ wait: aMoment });
   const late = Promise.withResolvers<void>();
   const first = mutex.run(() => late.promise);
   const order: string[] = [];
-  const other = mutex.run(async (stillThere) => {
+  const other = mutex.run(async (heartbeat) => {
     late.resolve();
     await first;
     for (let step = 0; step < 10; step += 1) {
       await aMoment();
-      stillThere();
+      heartbeat();
     }
     order.push('second');
   });
@@ -69,16 +71,16 @@ test("a turn that was taken over ends nobody else's when it comes back after all
   expect(order).toEqual(['second', 'third']);
 });
 
-test('who waits too long is told to come again', async () => {
-  const mutex = new Mutex(aMoment);
+test('a job that waits too long fails as unavailable', async () => {
+  const mutex = new Mutex({ wait: aMoment });
   const over = new AbortController();
-  const busy = mutex.run(async (stillThere) => {
+  const busy = mutex.run(async (heartbeat) => {
     while (!over.signal.aborted) {
-      stillThere();
+      heartbeat();
       await aMoment();
     }
   });
-  await expect(mutex.run(async () => undefined)).rejects.toThrow(Unavailable);
+  await expect(mutex.run(async () => undefined)).rejects.toThrow(DependencyUnavailable);
   over.abort();
   await busy;
 });

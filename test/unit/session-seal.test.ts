@@ -11,43 +11,48 @@ const [OLD, NEW] = ['the-old-secret-of-the-operator', 'the-new-secret-of-the-ope
 
 describe('a sealed session', () => {
   let now = Date.now();
-  const seal = (...secrets: string[]) => new SessionSeal(new KeyRing(async () => secrets, 'test'), () => new Date(now), 3600);
-  const open = (by: SessionSeal, sealed: string) => by.open(sealed, NAME, STATE.session);
+  const seal = (...secrets: string[]) =>
+    new SessionSeal({
+      keys: new KeyRing({ secrets: async () => secrets, purpose: 'test' }),
+      clock: () => new Date(now),
+      lifetimeSeconds: 3600,
+    });
+  const unseal = (by: SessionSeal, sealed: string) => by.unseal(sealed, NAME, STATE.session);
   const unknown = { name: 'Failure', kind: 'upload-unknown' };
 
-  test('opens with the state that was sealed, and shows nothing of it', async () => {
+  test('is unsealed to its state, and does not reveal it', async () => {
     const sealed = await seal(NEW).seal(STATE);
-    expect(await open(seal(NEW), sealed)).toEqual(STATE);
+    expect(await unseal(seal(NEW), sealed)).toEqual(STATE);
     expect(Buffer.from(sealed.split('.')[3]!, 'base64url').toString('latin1')).not.toContain('started');
   });
 
-  test('opens after the secret was rotated, while the old one is kept', async () => {
+  test('is unsealed after the secret was rotated, as long as the old one is kept', async () => {
     const sealed = await seal(OLD).seal(STATE);
-    expect(await open(seal(NEW, OLD), sealed)).toEqual(STATE);
-    await expect(open(seal(NEW), sealed)).rejects.toMatchObject(unknown);
+    expect(await unseal(seal(NEW, OLD), sealed)).toEqual(STATE);
+    await expect(unseal(seal(NEW), sealed)).rejects.toMatchObject(unknown);
   });
 
   test('is sealed by the first of several secrets', async () => {
-    expect(await open(seal(NEW), await seal(NEW, OLD).seal(STATE))).toEqual(STATE);
+    expect(await unseal(seal(NEW), await seal(NEW, OLD).seal(STATE))).toEqual(STATE);
   });
 
   test('is unknown once it has expired', async () => {
     const sealed = await seal(NEW).seal(STATE);
     now += 3_599_000;
-    expect(await open(seal(NEW), sealed)).toEqual(STATE);
+    expect(await unseal(seal(NEW), sealed)).toEqual(STATE);
     now += 2000;
-    await expect(open(seal(NEW), sealed)).rejects.toMatchObject(unknown);
+    await expect(unseal(seal(NEW), sealed)).rejects.toMatchObject(unknown);
   });
 
-  test('that holds stored bytes ends by their age, however often it is sealed', async () => {
+  test('with stored bytes expires by their age, however often it is sealed', async () => {
     const { storedMs: _, ...old } = { ...STORED, storedMs: undefined };
     for (const state of [{ ...STORED, storedMs: now }, old as never]) {
       const storedMs = now;
       let sealed = await seal(NEW).seal(state);
       for (let time = 0; time < 3; time += 1) {
         now += 1_100_000;
-        const opened = await open(seal(NEW), sealed);
-        // An earlier version did not say when.
+        const opened = await unseal(seal(NEW), sealed);
+        // An earlier version sealed it without the time.
         expect(opened).toEqual({
           ...STORED,
           storedMs: Math.floor(storedMs / 1000) * 1000 + (state === old ? 0 : storedMs % 1000),
@@ -55,7 +60,7 @@ describe('a sealed session', () => {
         sealed = await seal(NEW).seal(opened);
       }
       now += 301_000;
-      await expect(open(seal(NEW), sealed)).rejects.toMatchObject(unknown);
+      await expect(unseal(seal(NEW), sealed)).rejects.toMatchObject(unknown);
     }
   });
 
@@ -63,19 +68,19 @@ describe('a sealed session', () => {
     const state: UploadState = { ...STATE, stage: 'chunked', record: 'r', size: 1 };
     const sealed = await seal(NEW).seal(state);
     now += 3_000_000;
-    const again = await seal(NEW).seal(await open(seal(NEW), sealed));
+    const again = await seal(NEW).seal(await unseal(seal(NEW), sealed));
     now += 3_000_000;
-    expect(await open(seal(NEW), again)).toEqual(state);
+    expect(await unseal(seal(NEW), again)).toEqual(state);
   });
 
   test.each(['', 'junk', 'a.b.c.d.e', '....', `${Buffer.from('{"alg":"none"}').toString('base64url')}....`])(
     '%j is unknown',
     async (sealed) => {
-      await expect(open(seal(NEW), sealed)).rejects.toMatchObject(unknown);
+      await expect(unseal(seal(NEW), sealed)).rejects.toMatchObject(unknown);
     },
   );
 
-  test('stays far below the 4 KB that proxies pass, with the longest of everything', async () => {
+  test('is far below the 4 KB that proxies pass, even with the longest values', async () => {
     const longest: UploadState = {
       ...STATE,
       stage: 'stored',

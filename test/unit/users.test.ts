@@ -1,4 +1,4 @@
-/** What a password's check costs, as nobody's clock must tell who is a user. */
+/** The cost of checking a password: the time of an answer must not tell whether a user exists. */
 import type * as Bcrypt from 'bcryptjs';
 import { hashSync } from 'bcryptjs';
 import { expect, test, vi } from 'vitest';
@@ -27,7 +27,7 @@ function users(): Users {
   return new Users({
     load: async () => parseHtpasswd(file.join('\n')),
     throttle: new Throttle(options),
-    mutex: new Mutex(() => new Promise<void>((resolve) => void setImmediate(resolve))),
+    mutex: new Mutex({ wait: () => new Promise<void>((resolve) => void setImmediate(resolve)) }),
     clock: options.clock,
   });
 }
@@ -36,21 +36,21 @@ test.each([
   ['of an unknown user', 'nobody', 'right'],
   ['of a user with a fast hash', 'fast', 'wrong'],
   ['of a user with a slow hash', 'slow', 'wrong'],
-  ['of more bytes than bcrypt takes', 'fast', 'x'.repeat(73)],
+  ['of more bytes than bcrypt reads', 'fast', 'x'.repeat(73)],
 ])('a wrong password %s costs as many rounds as the slowest hash', async (_, user, password) => {
   rounds.count = 0;
   expect(await users().isPasswordOf(user, password, 'here')).toBe(false);
   expect(rounds.count).toBe(2 ** 6);
 });
 
-test('a right password costs its own rounds, and none once it is remembered', async () => {
+test('a right password costs the rounds of its own hash once, then it is remembered', async () => {
   rounds.count = 0;
   const known = users();
   for (let n = 0; n < 2; n += 1) expect(await known.isPasswordOf('fast', 'right', 'here')).toBe(true);
   expect(rounds.count).toBe(2 ** 4);
 });
 
-test('a right password that comes many times at once is compared once', async () => {
+test('a right password that is sent many times at once is compared once', async () => {
   rounds.count = 0;
   const known = users();
   const answers = await Promise.all(Array.from({ length: 20 }, () => known.isPasswordOf('slow', 'right', 'here')));

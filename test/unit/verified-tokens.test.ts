@@ -10,17 +10,17 @@ let tokens: VerifiedTokens<string>;
 beforeEach(() => {
   nowMs = START_SECONDS * 1000;
   verified = [];
-  tokens = new VerifiedTokens(
-    () => new Date(nowMs),
-    async (token) => {
+  tokens = new VerifiedTokens({
+    clock: () => new Date(nowMs),
+    verify: async (token) => {
       verified.push(token);
-      if (token === 'forged') throw new Error('forged');
+      if (token === 'forged') return undefined;
       return { claims: `of ${token}`, endsAtSeconds: START_SECONDS + (token === 'short' ? 30 : 300) };
     },
-  );
+  });
 });
 
-test('a token is verified once a minute, each by itself', async () => {
+test('verifies each token once a minute', async () => {
   for (const token of ['a', 'a', 'b', 'a', 'b']) expect(await tokens.read(token)).toBe(`of ${token}`);
   expect(verified).toEqual(['a', 'b']);
   nowMs += 59_999;
@@ -31,7 +31,7 @@ test('a token is verified once a minute, each by itself', async () => {
   expect(verified).toEqual(['a', 'b', 'a']);
 });
 
-test('a token that has ended is verified, however lately it was good', async () => {
+test('verifies a token again once it has expired', async () => {
   await tokens.read('short');
   nowMs += 29_999;
   await tokens.read('short');
@@ -41,9 +41,9 @@ test('a token that has ended is verified, however lately it was good', async () 
   expect(verified).toHaveLength(2);
 });
 
-test('a token that is worth nothing is so each time', async () => {
+test('verifies an invalid token each time', async () => {
   for (let time = 1; time <= 2; time += 1) {
-    await expect(tokens.read('forged')).rejects.toThrow('forged');
+    expect(await tokens.read('forged')).toBeUndefined();
     expect(verified).toHaveLength(time);
   }
 });

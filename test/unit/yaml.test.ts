@@ -1,4 +1,4 @@
-/** Settings are YAML in many places: whatever is wrong with it is one line that names the setting. */
+/** Some settings are YAML. An error in it is one line that names the setting. */
 import { describe, expect, test } from 'vitest';
 import { translateRegistry2Config } from '../../src/cli/launcher/registry2-config.ts';
 import { ConfigError } from '../../src/config/error.ts';
@@ -10,22 +10,22 @@ const BOMB = ['a: &a0 [x, x, x, x, x, x, x, x, x, x]']
   .join('\n');
 
 const WRONG: readonly (readonly [what: string, yaml: string, message: string])[] = [
-  ['an alias of nothing', '- {who: *x}', 'Unresolved alias (the anchor must be set before the alias): x'],
+  ['an alias without an anchor', '- {who: *x}', 'Unresolved alias (the anchor must be set before the alias): x'],
   ['an alias bomb', BOMB, 'Excessive alias count indicates a resource exhaustion attack'],
-  ['an alias within what it names', '&a [*a]', 'has an alias (*) within what it names'],
+  ['an alias inside its own anchor', '&a [*a]', 'has an alias (*) inside the value of its own anchor'],
   ['a tag of code', '!!js/function x', 'Unresolved tag: tag:yaml.org,2002:js/function at line 1, column 1:'],
   ['a tag of a set', '!!set {a, b}', 'Unresolved tag: tag:yaml.org,2002:set at line 1, column 1:'],
   ['a key twice', 'a: 1\na: 2', 'Map keys must be unique at line 2, column 1:'],
   ['a key that is a list', '? [a]\n: b', 'With stringKeys, all keys must be strings at line 1, column 3:'],
   ['lists 5,000 deep', '['.repeat(5_000), 'is nested too deeply'],
   ['mappings 5,000 deep', `${'{a: '.repeat(5_000)}1${'}'.repeat(5_000)}`, 'is nested too deeply'],
-  ['too much of it', `[${'x,'.repeat(131_072)}]`, 'may have 262144 characters, not 262146'],
+  ['too many characters', `[${'x,'.repeat(131_072)}]`, 'must have at most 262144 characters, not 262146'],
   ['two documents', '[]\n---\n[]', 'Source contains multiple documents'],
-  ['no YAML', '[', 'Flow sequence must end with a ] at line 1, column 2:'],
+  ['a list without an end', '[', 'Flow sequence must end with a ] at line 1, column 2:'],
 ];
 
 describe.each(WRONG)('%s', (_, yaml, message) => {
-  test('is one line', () => {
+  test('is an error of one line', () => {
     const fault = faultOf(() => parseYaml(yaml));
     expect(fault).toBeInstanceOf(YamlError);
     expect(fault.message).toContain(message);
@@ -65,11 +65,11 @@ function faultOf(does: () => unknown): Error {
   throw new Error('nothing was thrown');
 }
 
-test('aliases may be used as they are meant', () => {
+test('aliases are allowed', () => {
   expect(parseYaml('a: &x [1]\nb: *x')).toEqual({ a: [1], b: [1] });
   expect(parseConfig({ REGISTRY_TAGS_IMMUTABLE: '- &v {tags: ["v*"]}\n- *v' }).tags.immutable).toHaveLength(2);
 });
 
-test('merge keys and YAML 1.1 are no special cases', () => {
+test('merge keys and YAML 1.1 get no special treatment', () => {
   expect(parseYaml('%YAML 1.1\n---\na: &x {b: yes}\nc: {<<: *x}')).toEqual({ a: { b: 'yes' }, c: { '<<': { b: 'yes' } } });
 });

@@ -4,50 +4,53 @@ import { join } from 'node:path';
 import { Front } from './front.ts';
 import { reachableName } from './greeting.ts';
 import type { LocalSetup } from './local-setup.ts';
-import { isOnLoopback, type LaunchOptions } from './launch-options.ts';
+import { isOnLoopback } from './launch-options.ts';
 import type { StoreAccess } from '../remote-store.ts';
-import { type Listener, WranglerProcess } from './wrangler-process.ts';
+import { type Output, WranglerProcess } from './wrangler-process.ts';
 import { localConfig } from './wrangler-toml.ts';
 
-/** The worker on this machine, on a data folder that this process holds. */
+export interface LocalWorkerOptions {
+  readonly setup: LocalSetup;
+  /** Receives the output of the worker and of wrangler. */
+  readonly output: Output;
+}
+
+/** The worker on this machine. This process must hold its data folder. */
 export class LocalWorker {
   readonly exited: Promise<unknown>;
+  readonly #options: LocalWorkerOptions;
   readonly #wrangler: WranglerProcess;
-  readonly #options: LaunchOptions;
-  #front: Front | undefined;
-  readonly #configPath: string;
   readonly #storeKey = randomBytes(32).toString('base64url');
+  #front: Front | undefined;
 
-  /** @param listener - receives what it prints */
-  constructor({ options, toml, tomlPath, settings, config }: LocalSetup, listener: Listener) {
+  constructor(options: LocalWorkerOptions) {
     this.#options = options;
-    this.#configPath = join(options.dataFolder, 'wrangler.json');
-    this.#forgetSettings();
-    const marks = {
-      // Nothing else tells the worker that it isn't at the edge, where a client's address can be believed.
-      BERTH_EMULATED: 'true',
-      ...(isOnLoopback(options) && { BERTH_ON_LOOPBACK: 'true' }),
-      ...(config.storage.kind === 'r2' && { BERTH_STORE_KEY: this.#storeKey }),
-    };
-    const content = JSON.stringify(localConfig(toml, tomlPath, { ...settings, ...marks }));
-    writeFileSync(this.#configPath, content, { mode: 0o600, flag: 'wx' });
-    this.#wrangler = new WranglerProcess({ ...options, configPath: this.#configPath }, process.env, listener);
+    this.#deleteSettings();
+    writeFileSync(this.#configPath, this.#workerConfig(), { mode: 0o600, flag: 'wx' });
+    const { dataFolder, inspectorPort } = options.setup.options;
+    this.#wrangler = new WranglerProcess({
+      configPath: this.#configPath,
+      dataFolder,
+      inspectorPort,
+      env: process.env,
+      output: options.output,
+    });
     this.exited = this.#wrangler.exited;
   }
 
-  /** Where it answers without the front, which keeps the emulator's own paths from clients. */
+  /** The socket that the worker listens on, behind the front: here the emulator's own paths can be used too. */
   get socketPath(): string {
     return this.#wrangler.socketPath;
   }
 
   /**
-   * Resolves once clients can reach it, with how its store is reached (only the embedded store can be).
-   * @throws {LaunchError} where its host and port can't be listened on
+   * Resolves once clients can reach the worker. The result opens its store to commands, where that is the embedded one.
+   * @throws {LaunchError} where it can't listen on host and port
    */
   async ready(): Promise<StoreAccess> {
     await this.#wrangler.ready;
-    this.#forgetSettings();
-    const { host, port } = this.#options;
+    this.#deleteSettings();
+    const { host, port } = this.#options.setup.options;
     this.#front = await Front.open({ host, port, socketPath: this.socketPath });
     return { url: `http://${reachableName(host)}:${this.#front.port}`, key: this.#storeKey };
   }
@@ -56,10 +59,26 @@ export class LocalWorker {
   async stop(): Promise<void> {
     this.#front?.close();
     await this.#wrangler.stop();
-    this.#forgetSettings();
+    this.#deleteSettings();
   }
 
-  #forgetSettings(): void {
+  get #configPath(): string {
+    return join(this.#options.setup.options.dataFolder, 'wrangler.json');
+  }
+
+  #workerConfig(): string {
+    const { options, toml, tomlPath, settings, config } = this.#options.setup;
+    const fromLauncher = {
+      // The worker can't find out by itself that it isn't at the edge, where a client's address can be believed.
+      BERTH_EMULATED: 'true',
+      ...(isOnLoopback(options) && { BERTH_ON_LOOPBACK: 'true' }),
+      ...(config.storage.isEmbedded && { BERTH_STORE_KEY: this.#storeKey }),
+    };
+    return JSON.stringify(localConfig(toml, tomlPath, { ...settings, ...fromLauncher }));
+  }
+
+  /** wrangler.json holds secrets, and is needed only until wrangler has read it. */
+  #deleteSettings(): void {
     rmSync(this.#configPath, { force: true });
   }
 }

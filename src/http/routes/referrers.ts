@@ -1,22 +1,23 @@
 import { Hono } from 'hono';
-import { findDigest, parseDigest } from '../../domain/digest.ts';
+import { type Digest, findDigest, parseDigest } from '../../domain/digest.ts';
+import { excerpt } from '../../domain/excerpt.ts';
 import { Failure } from '../../domain/failure.ts';
 import { OCI_INDEX } from '../../domain/manifest.ts';
-import { parseRepositoryName } from '../../domain/reference.ts';
-import type { AppEnv, Services } from '../context.ts';
+import type { AppEnv } from '../env.ts';
 import { linkToNext } from '../paging.ts';
-import { parameter } from '../parameter.ts';
+import { queryParameter } from '../query-parameter.ts';
+import type { Services } from '../services.ts';
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers */
-export function referrerRoutes({ referrers, requireAccess }: Services): Hono<AppEnv> {
+export function referrerRoutes({ referrers, guard }: Services): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
-  routes.get('/v2/:name{.+}/referrers/:digest', requireAccess('pull'), async (c) => {
-    const name = parseRepositoryName(c.req.param('name'));
+  routes.get('/v2/:name{.+}/referrers/:digest', guard.requireRepositoryAccess('pull'), async (c) => {
     const subject = parseDigest(c.req.param('digest'));
-    // A plus that is not escaped means a blank in a query, which no media type has (RFC 6838, section 4.2).
-    const artifactType = parameter(c, 'artifactType')?.replaceAll(' ', '+');
-    const page = await referrers.list(name, subject, { artifactType, last: parseLast(parameter(c, 'last')) });
+    // An unescaped plus in a query means a space, which no media type has (RFC 6838, section 4.2).
+    const artifactType = queryParameter(c, 'artifactType')?.replaceAll(' ', '+');
+    const last = parseLast(queryParameter(c, 'last'));
+    const page = await referrers.list(c.get('repository'), subject, { artifactType, last });
     return c.body(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: page.referrers }), 200, {
       'Content-Type': OCI_INDEX,
       ...(artifactType !== undefined && { 'OCI-Filters-Applied': 'artifactType' }),
@@ -27,9 +28,10 @@ export function referrerRoutes({ referrers, requireAccess }: Services): Hono<App
   return routes;
 }
 
-function parseLast(text: string | undefined) {
+/** @throws {Failure} page-invalid */
+function parseLast(text: string | undefined): Digest | undefined {
   if (text === undefined) return undefined;
   const last = findDigest(text);
-  if (last === undefined) throw new Failure('page-invalid', 'last must be a digest of the list', { detail: { last: text } });
-  return last;
+  if (last !== undefined) return last;
+  throw new Failure('page-invalid', `last must be the digest of a referrer, not ${excerpt(text)}`, { detail: { last: text } });
 }

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { Hono, type MiddlewareHandler } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { z } from 'zod';
-import { type ObjectInfo, type ObjectStore, type PutCondition, StoreError } from '../../storage/object-store.ts';
+import { type ObjectInfo, type ObjectStore, type PutCondition, StoreError, type Written } from '../../storage/object-store.ts';
 
 export const STORE_PATH = '/_berth/store';
 /** Size, ETag and time of the object that an answer's body is a part of, as JSON. */
@@ -10,6 +10,9 @@ export const OBJECT_HEADER = 'X-Berth-Object';
 const count = z.string().regex(/^\d+$/).transform(Number);
 const range = z.object({ offset: count, length: count });
 const page = z.object({ prefix: z.string(), startAfter: z.string().optional(), limit: count.optional() });
+const verified = z.object({ key: z.string(), length: count, sha256: z.string() });
+const upload = z.object({ key: z.string(), multipartId: z.string() });
+const parts = z.array(z.object({ number: z.int(), etag: z.string() }));
 
 /**
  * The store itself, for commands on this machine (src/cli/remote-store.ts). Only one process can open the embedded store, so
@@ -55,8 +58,12 @@ function storeRoutes(store: ObjectStore): Hono {
 
   routes.put('/object', async (c) => {
     const bytes = new Uint8Array(await c.req.arrayBuffer());
-    const written = await store.put(c.req.query('key')!, bytes, conditionOf(c.req.header()));
-    return written === undefined ? c.body(null, 412) : c.json(written);
+    return answerPut(c, await store.put(c.req.query('key')!, bytes, conditionOf(c.req.header())));
+  });
+
+  routes.put('/verified', async (c) => {
+    const { key, ...expected } = verified.parse(c.req.query());
+    return answerPut(c, await store.putVerified(key, c.req.raw.body!, expected, conditionOf(c.req.header())));
   });
 
   routes.post('/delete', async (c) => {
@@ -64,9 +71,28 @@ function storeRoutes(store: ObjectStore): Hono {
     return c.body(null, 204);
   });
 
+  const uploadOf = (c: Context) => {
+    const { key, multipartId } = upload.parse(c.req.query());
+    return store.resumeMultipart(key, multipartId);
+  };
+
+  routes.post('/multipart', async (c) => {
+    const { multipartId } = await store.createMultipart(c.req.query('key')!);
+    return c.json({ multipartId });
+  });
+
+  routes.put('/part', async (c) => {
+    const bytes = new Uint8Array(await c.req.arrayBuffer());
+    return c.json(await uploadOf(c).uploadPart(count.parse(c.req.query('number')), bytes));
+  });
+
+  routes.post('/complete', async (c) => {
+    await uploadOf(c).complete(parts.parse(await c.req.json()));
+    return c.body(null, 204);
+  });
+
   routes.post('/abort', async (c) => {
-    const { key, multipartId } = c.req.query();
-    await store.resumeMultipart(key!, multipartId!).abort();
+    await uploadOf(c).abort();
     return c.body(null, 204);
   });
 
@@ -75,6 +101,10 @@ function storeRoutes(store: ObjectStore): Hono {
     return c.json({ kind, message: error.message }, 500);
   });
   return routes;
+}
+
+function answerPut(c: Context, written: Written | undefined): Response {
+  return written === undefined ? c.body(null, 412) : c.json(written);
 }
 
 function facts({ size, etag, lastModified }: ObjectInfo): { size: number; etag: string; lastModified: Date } {

@@ -1,58 +1,60 @@
 import { type Context, Hono } from 'hono';
-import type { HtpasswdAuthenticator, GivenToken, TokenRequest } from '../../auth/htpasswd-authenticator.ts';
 import { readCredentials } from '../../auth/credentials.ts';
+import type { HtpasswdAuthenticator, IssuedToken, TokenRequest, TokenResult } from '../../auth/htpasswd-authenticator.ts';
+import { excerpt } from '../../domain/excerpt.ts';
 import { Failure } from '../../domain/failure.ts';
-import type { Intake } from '../../registry/uploads/part-reader.ts';
 import { readAtMost } from '../../registry/body/whole-body.ts';
+import type { Intake } from '../../registry/uploads/part-reader.ts';
 import { basicChallenge } from '../challenge.ts';
 import type { AddressOf } from '../client-address.ts';
 import { TOKEN_PATH } from '../guard.ts';
 
+export interface TokenRoutesOptions {
+  readonly htpasswd: HtpasswdAuthenticator;
+  readonly addressOf: AddressOf;
+  readonly intake: Intake;
+}
+
 /**
- * Where docker login and every client get their tokens: https://distribution.github.io/distribution/spec/auth/token/ (GET) and
+ * Issues tokens to `docker login` and to all clients: https://distribution.github.io/distribution/spec/auth/token/ (GET) and
  * https://distribution.github.io/distribution/spec/auth/oauth/ (POST)
  */
-export function tokenRoutes(accounts: HtpasswdAuthenticator, addressOf: AddressOf, intake: Intake): Hono {
+export function tokenRoutes({ htpasswd, addressOf, intake }: TokenRoutesOptions): Hono {
   const routes = new Hono();
 
   const forPassword = (c: Context, user: string, password: string, request: TokenRequest) =>
-    answer(c, accounts, accounts.tokenForPassword(user, password, addressOf(c.req.raw), request));
+    htpasswd.tokenForPassword(user, password, addressOf(c.req.raw), request);
 
-  routes.get(TOKEN_PATH, (c) => {
+  const answer = (c: Context, result: TokenResult) => {
+    if (result.kind === 'issued') return c.json(tokenBody(result), 200, { 'Cache-Control': 'no-store' });
+    throw new Failure('unauthorized', result.message, { headers: basicChallenge(htpasswd.service) });
+  };
+
+  routes.get(TOKEN_PATH, async (c) => {
     const scopes = (c.req.queries('scope') ?? []).join(' ');
     const request = { scopes, wantsRefresh: c.req.query('offline_token') === 'true' };
     const credentials = readCredentials(c.req.header('Authorization'));
-    if (credentials.kind === 'basic') return forPassword(c, credentials.user, credentials.password, request);
-    if (credentials.kind === 'none') return answer(c, accounts, accounts.tokenForAnonymous(request));
-    throw new Failure('token-request-invalid', 'a token is given for a user and a password (Basic), or for nobody');
+    if (credentials.kind === 'basic') return answer(c, await forPassword(c, credentials.user, credentials.password, request));
+    if (credentials.kind === 'none') return answer(c, await htpasswd.tokenForAnonymous(request));
+    throw invalid('the Authorization header of a token request must be Basic credentials, or absent');
   });
 
   routes.post(TOKEN_PATH, async (c) => {
-    const form = new URLSearchParams(await readForm(c.req.raw, intake));
-    const field = (name: string) => form.get(name) ?? '';
-    const request = { scopes: form.getAll('scope').join(' '), wantsRefresh: field('access_type') === 'offline' };
-    const grant = field('grant_type');
-    const [user, password] = [field('username'), field('password')];
-    // As an empty name and password in a header.
-    if (grant === 'password' && user === '' && password === '') return answer(c, accounts, accounts.tokenForAnonymous(request));
-    if (grant === 'password') return forPassword(c, user, password, request);
-    if (grant === 'refresh_token') return answer(c, accounts, accounts.tokenForRefresh(field('refresh_token'), request));
-    throw new Failure('token-request-invalid', 'grant_type must be password or refresh_token');
+    const form = await readForm(c.req.raw, intake);
+    const request = { scopes: form.getAll('scope').join(' '), wantsRefresh: form.get('access_type') === 'offline' };
+    const grantType = form.get('grant_type') ?? 'missing';
+    if (grantType === 'refresh_token') return answer(c, await htpasswd.tokenForRefresh(form.get('refresh_token') ?? '', request));
+    if (grantType !== 'password') throw invalid(`grant_type must be password or refresh_token, not ${excerpt(grantType)}`);
+    const [user, password] = [form.get('username') ?? '', form.get('password') ?? ''];
+    // An empty name and password mean no credentials, as in a Basic header.
+    const isAnonymous = user === '' && password === '';
+    return answer(c, await (isAnonymous ? htpasswd.tokenForAnonymous(request) : forPassword(c, user, password, request)));
   });
 
   return routes;
 }
 
-async function answer(c: Context, { service }: HtpasswdAuthenticator, given: Promise<GivenToken>): Promise<Response> {
-  try {
-    return c.json(tokenBody(await given), 200, { 'Cache-Control': 'no-store' });
-  } catch (error) {
-    if (!(error instanceof Failure) || (error.kind !== 'password-wrong' && error.kind !== 'token-invalid')) throw error;
-    throw new Failure('unauthorized', error.message, { headers: basicChallenge(service) });
-  }
-}
-
-function tokenBody({ token, issuedAt, expiresInSeconds, refreshToken, scopes }: GivenToken) {
+function tokenBody({ token, issuedAt, expiresInSeconds, refreshToken, scopes }: IssuedToken) {
   return {
     token,
     access_token: token,
@@ -64,18 +66,25 @@ function tokenBody({ token, issuedAt, expiresInSeconds, refreshToken, scopes }: 
   };
 }
 
-/** Far more than any password or token. Below what is ever parked in the bucket: these clients have not signed in. */
+/**
+ * Far more than any password or token needs. These clients have not signed in yet, so it is below the size of bodies that are
+ * parked in the bucket.
+ */
 const MAX_FORM_BYTES = 32 * 1024;
+const FORM_TYPE = 'application/x-www-form-urlencoded';
 const FAILURES = { interrupted: 'token-request-invalid', tooSlow: 'token-request-too-slow' } as const;
 
 /** @throws {Failure} token-request-invalid, token-request-too-slow */
-async function readForm({ headers, body }: Request, intake: Intake): Promise<string> {
-  const wrong = (message: string) => new Failure('token-request-invalid', message);
+async function readForm({ headers, body }: Request, intake: Intake): Promise<URLSearchParams> {
   const type = headers.get('Content-Type')?.split(';')[0]?.trim().toLowerCase();
-  if (type !== 'application/x-www-form-urlencoded') throw wrong('the body must be a form (application/x-www-form-urlencoded)');
+  if (type !== FORM_TYPE) throw invalid(`Content-Type must be ${FORM_TYPE}, not ${excerpt(type || 'missing')}`);
   const whole = await readAtMost(body, MAX_FORM_BYTES, intake, FAILURES);
-  if (whole === undefined) throw wrong('the form is too long');
-  const text = new TextDecoder().decode(whole.bytes);
+  if (whole === undefined) throw invalid(`the form is too long: it may have at most ${MAX_FORM_BYTES} bytes`);
+  const form = new URLSearchParams(new TextDecoder().decode(whole.bytes));
   whole.release();
-  return text;
+  return form;
+}
+
+function invalid(message: string): Failure {
+  return new Failure('token-request-invalid', message);
 }

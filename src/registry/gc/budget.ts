@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { SmallObjects } from '../../storage/object-store.ts';
 
 /** What one slice may use before it leaves the rest to the next. */
 export interface SliceLimits {
@@ -27,23 +27,20 @@ export class Budget {
     return this.#operations <= 0 || this.#clock().getTime() >= this.#endsAtMs;
   }
 
-  /** The same store; each operation is subtracted from the budget. It has only the operations that collection needs. */
-  metered(store: ObjectStore): ObjectStore {
-    const paid = <A extends unknown[], R>(operation: (...args: A) => Promise<R>) => {
+  /** The same store; each operation is subtracted from the budget.  */
+  metered(store: SmallObjects): SmallObjects {
+    const charged = <A extends unknown[], R>(operation: (...args: A) => Promise<R>) => {
       return (...args: A): Promise<R> => {
         this.#operations -= 1;
         return operation(...args);
       };
     };
     return {
-      get: paid(store.get.bind(store)),
-      head: paid(store.head.bind(store)),
-      list: paid(store.list.bind(store)),
-      put: paid(store.put.bind(store)),
-      putVerified: paid(store.putVerified.bind(store)),
-      delete: paid(store.delete.bind(store)),
-      createMultipart: paid(store.createMultipart.bind(store)),
-      resumeMultipart: store.resumeMultipart.bind(store),
+      get: charged(store.get.bind(store)),
+      head: charged(store.head.bind(store)),
+      list: charged(store.list.bind(store)),
+      put: charged(store.put.bind(store)),
+      delete: charged(store.delete.bind(store)),
     };
   }
 }

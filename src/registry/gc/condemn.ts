@@ -1,9 +1,9 @@
 import { deleteCell, lookAt, type StoredCell, updateCell } from '../../storage/cell.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { SmallObjects } from '../../storage/object-store.ts';
 import type { Pace } from '../../storage/pace.ts';
 
 export interface CondemnOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly pace: Pace;
   /** A condemned cell that was written at this time or later stays. */
   readonly cutoff: Date;

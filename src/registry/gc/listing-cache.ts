@@ -1,10 +1,10 @@
-import type { ListPage, ObjectInfo, ObjectStore } from '../../storage/object-store.ts';
+import type { ListPage, ObjectInfo, SmallObjects } from '../../storage/object-store.ts';
 
 /** Some 20,000 keys, about 10 MB. */
 const MAX_PAGES = 20;
 
 export interface ListingCacheOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly prefix: string;
 }
 

@@ -9,7 +9,7 @@ import {
   REPOSITORIES_PREFIX,
   type RepositoryKey,
 } from '../../storage/keys.ts';
-import { isStoreError, listAll, type ObjectInfo, type ObjectStore } from '../../storage/object-store.ts';
+import { isStoreError, listAll, type ObjectInfo, type SmallObjects } from '../../storage/object-store.ts';
 import type { Budget } from './budget.ts';
 import { fingerprintOf } from './fingerprints.ts';
 import { type LookResult, MAX_UNREFERENCED } from './look-result.ts';
@@ -22,7 +22,7 @@ const READS = 60;
 const DELETES = 500;
 
 export interface LookOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly state: LookState;
   readonly last: LookResult;
   readonly graceMs: number;

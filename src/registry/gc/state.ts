@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { RepositoryName } from '../../domain/reference.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../storage/envelope.ts';
 import { COLLECTION_KEY, COLLECTION_STATE_KEY } from '../../storage/keys.ts';
-import { type ObjectStore, readAll, StoreError } from '../../storage/object-store.ts';
+import { type SmallObjects, readAll, StoreError } from '../../storage/object-store.ts';
 import { emptyLookResult, loadLookResult, type LookResult, lookResultHeader, saveLookResult } from './look-result.ts';
 import { lookHeader, LookState } from './look-state.ts';
 import { Mark, markHeader } from './mark.ts';
@@ -45,18 +45,18 @@ export interface CollectionState {
 const READ_TIMEOUT_MS = 60_000;
 
 /** @returns an empty state where there is none, or where another version wrote one that this version can't read */
-export async function readState(store: ObjectStore): Promise<CollectionState> {
+export async function readState(store: SmallObjects): Promise<CollectionState> {
   const object = await store.get(COLLECTION_STATE_KEY);
   const state = object && decodeState(await readAll(object.body, READ_TIMEOUT_MS), object.lastModified);
   return state ?? { lastLook: emptyLookResult(0) };
 }
 
-export async function writeState(store: ObjectStore, state: CollectionState): Promise<void> {
+export async function writeState(store: SmallObjects, state: CollectionState): Promise<void> {
   await store.put(COLLECTION_STATE_KEY, encodeState(state));
 }
 
 /** @returns the moment of the call, by the storage's clock: the times of cells are by this clock */
-export async function storageTime(store: ObjectStore): Promise<number> {
+export async function storageTime(store: SmallObjects): Promise<number> {
   // Earlier versions read this object, and begin collection anew.
   await store.put(COLLECTION_KEY, new TextEncoder().encode(JSON.stringify({ version: 1, unheld: {} })));
   const written = await store.head(COLLECTION_KEY);

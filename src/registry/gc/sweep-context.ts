@@ -13,7 +13,7 @@ import {
   type RepositoryKey,
   tagsPrefix,
 } from '../../storage/keys.ts';
-import type { ObjectInfo, ObjectStore } from '../../storage/object-store.ts';
+import type { ObjectInfo, SmallObjects } from '../../storage/object-store.ts';
 import type { Pace } from '../../storage/pace.ts';
 import type { Catalog } from '../catalog.ts';
 import type { Referrers } from '../referrers.ts';
@@ -27,7 +27,7 @@ import type { CollectionReport } from './report.ts';
 export const BATCH = 60;
 
 export interface SweepOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly pace: Pace;
   readonly catalog: Catalog;
   readonly tags: Tags;

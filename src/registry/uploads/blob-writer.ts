@@ -1,63 +1,64 @@
 import { type Algorithm, type Digest, Hasher, hexOf } from '../../domain/digest.ts';
-import { Failure } from '../../domain/failure.ts';
 import { objectKey, streamedObjectKey } from '../../storage/keys.ts';
-import { isStoreError, type ObjectStore, type StoredObject } from '../../storage/object-store.ts';
-import { type ByteSource, fromClient, fromStore } from '../body/byte-source.ts';
+import { isStoreError, type ObjectStore } from '../../storage/object-store.ts';
+import { type ByteSource, ClientSource } from '../body/byte-source.ts';
 import { type Intake, type Part, PartReader } from './part-reader.ts';
 import { PartUploader } from './part-uploader.ts';
+import { digestMismatch } from './upload-errors.ts';
 
-/** Bytes in the bucket that nothing names yet. */
+/** An object with a blob's bytes. It is unreferenced until a repository links it. */
 export interface WrittenBlob {
-  readonly object: string;
+  readonly objectKey: string;
+  /** In bytes. */
   readonly size: number;
   readonly digests: readonly Digest[];
 }
 
-/**
- * Writes blob bytes, each time under a fresh name that is drawn when the first byte is there: nothing that was ever
- * linked can be written over.
- */
-export class BlobWriter {
+export interface BlobWriterOptions {
   readonly store: ObjectStore;
   readonly intake: Intake;
   readonly partBytes: number;
   readonly randomId: () => string;
+}
 
-  constructor({ intake, partBytes }: { intake: Intake; partBytes: number }) {
-    this.store = intake.store;
-    this.intake = intake;
-    this.partBytes = partBytes;
-    this.randomId = intake.randomId;
+/** Writes a blob's bytes in one request, each time to a new object with a random name. So no write can change a linked object. */
+export class BlobWriter {
+  readonly #options: BlobWriterOptions;
+
+  constructor(options: BlobWriterOptions) {
+    this.#options = options;
   }
 
   /**
-   * Hands a body on untouched; the storage refuses it unless it has the digest, a sha256.
+   * Passes a body on to the storage, which refuses it if it does not have the digest, a sha256.
    * @throws {Failure} digest-mismatch
    */
   async writeVerified(stream: ReadableStream<Uint8Array>, length: number, digest: Digest): Promise<WrittenBlob> {
-    const object = objectKey(digest, this.randomId());
+    const { store, randomId } = this.#options;
+    const key = objectKey(digest, randomId());
     try {
-      await this.store.putVerified(object, stream, { length, sha256: hexOf(digest) });
+      await store.putVerified(key, stream, { length, sha256: hexOf(digest) });
     } catch (error) {
       throw isStoreError(error, 'checksum') ? digestMismatch(digest, error) : error;
     }
-    return { object, size: length, digests: [digest] };
+    return { objectKey: key, size: length, digests: [digest] };
   }
 
   /**
-   * Writes bytes that are all here, and so known.
-   * @throws {Failure} digest-mismatch
+   * Hashes and writes bytes in memory.
+   * @throws {Failure} digest-mismatch, with nothing written
    */
   async writeBytes(bytes: Uint8Array, algorithms: readonly Algorithm[], expected?: Digest): Promise<WrittenBlob> {
     const digests = new Hasher(algorithms).update(bytes).digests();
     check(digests, expected);
-    const object = objectKey(digests[0]!, this.randomId());
-    await this.store.put(object, bytes);
-    return { object, size: bytes.length, digests };
+    const { store, randomId } = this.#options;
+    const key = objectKey(digests[0]!, randomId());
+    await store.put(key, bytes);
+    return { objectKey: key, size: bytes.length, digests };
   }
 
   /**
-   * Hashes a body of any length while it passes: one write up to a part, a multipart upload above.
+   * Hashes a body of any length while it arrives. Up to one part it becomes one write, above that a multipart upload.
    * @throws {Failure} digest-mismatch, with nothing left behind
    */
   async writeStream(
@@ -65,12 +66,13 @@ export class BlobWriter {
     algorithms: readonly Algorithm[],
     expected?: Digest,
   ): Promise<WrittenBlob> {
-    return this.writeSources([fromClient(stream, this.intake)], algorithms, expected);
+    return this.writeSources([new ClientSource(stream, this.#options.intake)], algorithms, expected);
   }
 
-  /** The same for a body that was looked into. */
+  /** The same as `writeStream`, for a body of which the first byte was read already. */
   async writeSources(sources: readonly ByteSource[], algorithms: readonly Algorithm[], expected?: Digest): Promise<WrittenBlob> {
-    const reader = new PartReader(this.intake, this.partBytes, sources);
+    const { intake, partBytes } = this.#options;
+    const reader = new PartReader(intake, partBytes, sources);
     let first: Part | undefined;
     try {
       first = await reader.next();
@@ -84,8 +86,9 @@ export class BlobWriter {
   }
 
   async #writeParts(first: Part, reader: PartReader, algorithms: readonly Algorithm[], expected?: Digest): Promise<WrittenBlob> {
-    const object = streamedObjectKey(this.randomId());
-    const uploader = await PartUploader.create(this.store, object);
+    const { store, randomId } = this.#options;
+    const key = streamedObjectKey(randomId());
+    const uploader = await PartUploader.create(store, key);
     const hasher = new Hasher(algorithms);
     let size = 0;
     try {
@@ -96,36 +99,22 @@ export class BlobWriter {
       }
       const digests = hasher.digests();
       check(digests, expected);
-      await this.#complete(uploader, object, size);
-      return { object, size, digests };
+      await this.#complete(uploader, key, size);
+      return { objectKey: key, size, digests };
     } catch (error) {
       await uploader.abandon();
       throw error;
     }
   }
 
-  /** The name is this upload's alone: where the answer to the first try was lost, an object of that size is what it made. */
-  async #complete(uploader: PartUploader, object: string, size: number): Promise<void> {
+  /** If the answer to the first try was lost, the upload is gone. As its name is random, an object of this size is its own. */
+  async #complete(uploader: PartUploader, key: string, size: number): Promise<void> {
     try {
       await uploader.complete();
     } catch (error) {
-      if (isStoreError(error, 'multipart-unknown') && (await this.store.head(object))?.size === size) return;
+      if (isStoreError(error, 'multipart-unknown') && (await this.#options.store.head(key))?.size === size) return;
       throw error;
     }
-  }
-
-  /**
-   * Hashes what is stored already, at the storage's speed.
-   * @throws {StoreError} unavailable
-   */
-  async hashStored({ body }: StoredObject, algorithm: Algorithm): Promise<Digest> {
-    const reader = new PartReader(this.intake, this.partBytes, [fromStore(body)]);
-    const hasher = new Hasher([algorithm]);
-    for (let part = await reader.next(); part !== undefined; part = await reader.next()) {
-      hasher.update(part.bytes);
-      part.release();
-    }
-    return hasher.digest(algorithm);
   }
 }
 
@@ -133,11 +122,4 @@ const EMPTY = new Uint8Array(0);
 
 function check(digests: readonly Digest[], expected: Digest | undefined): void {
   if (expected !== undefined && !digests.includes(expected)) throw digestMismatch(expected);
-}
-
-export function digestMismatch(expected: Digest, cause?: unknown): Failure {
-  return new Failure('digest-mismatch', `the uploaded content does not have the digest ${expected}`, {
-    detail: { digest: expected },
-    cause,
-  });
 }

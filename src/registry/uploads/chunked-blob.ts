@@ -1,26 +1,29 @@
 import { algorithmOf, type Digest } from '../../domain/digest.ts';
 import { Failure } from '../../domain/failure.ts';
 import { chunkKey, foundDigestKey, multipartKey, pieceName } from '../../storage/keys.ts';
-import { isStoreError, type StoredObject } from '../../storage/object-store.ts';
-import type { BlobWriter, WrittenBlob } from './blob-writer.ts';
+import { isStoreError, type ObjectStore } from '../../storage/object-store.ts';
 import type { ByteSource } from '../body/byte-source.ts';
-import { type ChunkHeader, type ChunkMultipart, encodeRecord, openRecord } from './chunk-record.ts';
-import { type Part, PartReader } from './part-reader.ts';
+import type { BlobWriter, WrittenBlob } from './blob-writer.ts';
+import { type ChunkHeader, type ChunkMultipart, encodeChunkRecord } from './chunk-record.ts';
+import { type Intake, type Part, PartReader } from './part-reader.ts';
 import { PartUploader } from './part-uploader.ts';
-import { gather, type Gathered, isAlone, leave, recordsOf, type Standing, unknownUpload, waitingBytes } from './pieces.ts';
-import { leaveToPurge, SessionMultiparts } from './session-multiparts.ts';
-import type { UnlinkedObjects } from './unlinked-objects.ts';
+import { type EarlierBytes, readEarlierBytes } from './pieces.ts';
+import type { SessionMultiparts } from './session-multiparts.ts';
+import type { SessionObjects } from './session-objects.ts';
+import { giveUp, isFirstBody, progressWith, recordsOf, type SessionProgress, waitingBytes } from './session-progress.ts';
+import { leaveToPurge, unknownUpload } from './upload-errors.ts';
 
-/** A body that a session goes on with. */
-export interface Arriving {
+/** The next body of a session. */
+export interface ArrivingBody {
   readonly sources: readonly ByteSource[];
-  /** What its headers say; undefined where they don't. */
+  /** As its headers say; undefined if they don't. */
   readonly length: number | undefined;
 }
 
-/** A blob put together, with the keys that only its session needed. */
-export interface Finished {
+/** A complete blob. */
+export interface FinishedBlob {
   readonly written: WrittenBlob;
+  /** Keys that only its session needed. */
   readonly leftovers: readonly string[];
 }
 
@@ -29,54 +32,59 @@ export interface Appended {
   readonly record: string;
   /** Of the session. */
   readonly size: number;
-  /** Whether the record relies on an object that no link holds. */
+  /** Whether one of the record's pieces is an object, which is unreferenced. */
   readonly holdsObject: boolean;
 }
 
-/** How far a blob has come, and the bytes behind its full parts, which must be released. */
+/** How far a blob has come. */
 interface Extended {
   readonly size: number;
   readonly multipart: ChunkMultipart | undefined;
+  /** The bytes behind the full parts. The caller must release them. */
   readonly tail: Part;
 }
 
-/** So many requests of a session may wait for their part to be full: each costs a read then. */
+/** How many requests of a session may wait for their part to be full. Each costs a read then. */
 const MAX_PIECES = 128;
 
+export interface ChunkedBlobOptions {
+  readonly store: ObjectStore;
+  readonly intake: Intake;
+  readonly partBytes: number;
+  readonly randomId: () => string;
+  readonly writer: BlobWriter;
+  readonly multiparts: SessionMultiparts;
+  readonly objects: SessionObjects;
+}
+
 /**
- * A blob that arrives in several requests. What each leaves:
+ * A blob that arrives in several requests. Each request leaves a chunk record:
  *
- * - a chunk that fills no part: a record of its own bytes, a piece
- * - a body of unknown length: an object of its own, and a record that names it
- * - a chunk that fills a part: full parts in a multipart upload, a record of the rest. Where parts take in pieces, that is
- *   the session's one upload for them, named by a record of its own before its first part: it is the same one however many
- *   requests go on from one state, and wherever they end.
+ * - A chunk that fills no part: a record with its bytes, a piece.
+ * - A body of unknown length: an object of its own, and a record that names it as a piece.
+ * - A chunk that fills a part: the full parts in a multipart upload, and a record with the other bytes. If the parts contain
+ *   pieces, it is the session's one shared upload for that, which a record of its own names before its first part. So all
+ *   requests share it, whichever state they continue from and wherever they end.
  *
- * So a session holds what its client sent, and at most the same again.
+ * A session therefore holds at most twice the bytes that its client has sent.
  */
 export class ChunkedBlob {
-  readonly #writer: BlobWriter;
-  readonly #multiparts: SessionMultiparts;
-  readonly #unlinked: UnlinkedObjects;
+  readonly #options: ChunkedBlobOptions;
 
-  constructor(options: { writer: BlobWriter; unlinked: UnlinkedObjects }) {
-    this.#writer = options.writer;
-    this.#multiparts = new SessionMultiparts(options.writer);
-    this.#unlinked = options.unlinked;
+  constructor(options: ChunkedBlobOptions) {
+    this.#options = options;
   }
 
-  /** Where a session stands that has nothing but, perhaps, an object that its first body left. */
-  begin(object?: { readonly object: string; readonly size: number }): Standing {
-    const { partBytes } = this.#writer;
-    const pieces = object === undefined ? [] : [{ object: object.object, bytes: object.size }];
-    return { size: object?.size ?? 0, partBytes, pieces, consumed: [], own: undefined };
+  /** The progress of a session that has nothing but, perhaps, an object that its first body left. */
+  begin(stored?: { readonly object: string; readonly size: number }): SessionProgress {
+    return progressWith(this.#options.partBytes, stored);
   }
 
   /**
-   * Goes on with a body. What `from` stands for stays as it was, so it can be tried again.
+   * Takes in a body. The records of `from` stay as they are, so the client can send the body again.
    * @throws {Failure} upload-unknown, upload-invalid, upload-too-large, size-mismatch
    */
-  async append(session: string, from: Standing, arriving: Arriving): Promise<Appended> {
+  async append(session: string, from: SessionProgress, arriving: ArrivingBody): Promise<Appended> {
     const { length } = arriving;
     const fillsPart = length !== undefined && (waitingBytes(from) % from.partBytes) + length >= from.partBytes;
     if (!fillsPart && from.pieces.length >= MAX_PIECES) throw this.#tooManyPieces(from);
@@ -87,63 +95,60 @@ export class ChunkedBlob {
   }
 
   /**
-   * Puts the blob together with its last bytes. Its digest is known at the end only where it fits into one part; otherwise
-   * the object is read back, for a hash can't be carried from request to request.
+   * Completes the blob with its last bytes. A blob of one part is hashed in memory. A larger one is read back, since a hash
+   * can't be carried from request to request.
    *
-   * @throws {Failure} digest-mismatch, upload-too-large; upload-unknown where what came before is gone
+   * @throws {Failure} digest-mismatch, upload-too-large; upload-unknown if bytes of earlier requests are gone
    */
-  async complete(session: string, from: Standing, sources: readonly ByteSource[], expected: Digest): Promise<Finished> {
-    const before = await gather(this.#writer.store, session, from);
+  async complete(
+    session: string,
+    from: SessionProgress,
+    sources: readonly ByteSource[],
+    expected: Digest,
+  ): Promise<FinishedBlob> {
+    const { store, multiparts, objects } = this.#options;
+    const before = await readEarlierBytes(store, session, from);
     const records = [...recordsOf(from), ...from.consumed];
     let whole: Extended | undefined;
     try {
-      whole = await this.#extend(session, from, before, sources);
+      whole = await this.#uploadFullParts(session, from, before, sources);
       if (whole.multipart === undefined)
         return { written: await this.#writeTail(whole.tail, expected), leftovers: keysOf(session, records) };
-      await this.#multiparts.complete(whole.multipart, whole.tail);
+      await multiparts.complete(whole.multipart, whole.tail);
     } catch (error) {
       whole?.tail.release();
-      const completed = await this.#multiparts.findCompleted(session, whole?.multipart ?? before.multipart, error);
-      const written = await this.#unlinked.identify(session, completed.object, expected);
+      const completed = await multiparts.findCompleted(session, whole?.multipart ?? before.multipart, error);
+      const written = await objects.verify(session, completed.object, expected);
       return { written, leftovers: leftoversOf(session, records, completed) };
     }
-    const written = await this.#unlinked.identifyNew(session, whole.multipart.object, expected);
+    const written = await objects.verifyNew(session, whole.multipart.object, expected);
     return { written, leftovers: leftoversOf(session, records, whole.multipart) };
   }
 
   /**
-   * Ends what a session has open, as far as its last record knows it.
+   * Aborts the multipart uploads of a session, as far as its last record and its shared upload tell.
    * @returns the keys that only the session needed
-   * @throws {StoreError} where it can't be aborted now
+   * @throws {StoreError} if one can't be aborted now
    */
-  async abort(session: string, from: Standing): Promise<string[]> {
-    const { multipart, sources } = await gather(this.#writer.store, session, from);
-    for (const source of sources) source.leave(undefined);
-    for (const each of [multipart, await this.#multiparts.shared(session)]) await this.#multiparts.abort(each);
+  async abort(session: string, from: SessionProgress): Promise<string[]> {
+    const { store, multiparts } = this.#options;
+    const { multipart, sources } = await readEarlierBytes(store, session, from);
+    for (const source of sources) source.leave();
+    for (const each of [multipart, await multiparts.findShared(session)]) await multiparts.abort(each);
     return [multipartKey(session), ...keysOf(session, [...recordsOf(from), ...from.consumed])];
   }
 
-  /**
-   * Ends the multipart upload that a record names, if any.
-   * @throws {StoreError} where it can't be aborted now
-   */
-  async abortRecord(record: StoredObject): Promise<void> {
-    const { header, own } = await openRecord(record);
-    for (const source of own) source.leave(undefined);
-    await this.#multiparts.abort(header.multipart);
-  }
-
-  async #appendObject(session: string, from: Standing, sources: readonly ByteSource[]): Promise<Appended> {
-    leave(from);
-    const { object, size: bytes } = await this.#writer.writeSources(sources, ['sha256']);
+  async #appendObject(session: string, from: SessionProgress, sources: readonly ByteSource[]): Promise<Appended> {
+    giveUp(from);
+    const { objectKey: object, size: bytes } = await this.#options.writer.writeSources(sources, ['sha256']);
     const pieces = [...from.pieces, { object, bytes }];
     const { size, partBytes, consumed } = from;
     return this.#record(session, { size: size + bytes, partBytes, pieces, consumed: [] }, NO_BYTES, consumed);
   }
 
-  async #appendPiece(session: string, from: Standing, sources: readonly ByteSource[], length: number): Promise<Appended> {
-    leave(from);
-    const reader = new PartReader(this.#writer.intake, from.partBytes, sources);
+  async #appendPiece(session: string, from: SessionProgress, sources: readonly ByteSource[], length: number): Promise<Appended> {
+    giveUp(from);
+    const reader = new PartReader(this.#options.intake, from.partBytes, sources);
     let own: Part | undefined;
     try {
       own = await reader.next();
@@ -162,27 +167,33 @@ export class ChunkedBlob {
     }
   }
 
-  async #appendParts(session: string, from: Standing, sources: readonly ByteSource[], length: number): Promise<Appended> {
+  async #appendParts(session: string, from: SessionProgress, sources: readonly ByteSource[], length: number): Promise<Appended> {
+    const { store, multiparts } = this.#options;
     let to: Extended | undefined;
     try {
-      const before = await gather(this.#writer.store, session, from);
-      to = await this.#extend(session, from, before, sources);
+      const before = await readEarlierBytes(store, session, from);
+      to = await this.#uploadFullParts(session, from, before, sources);
       checkReceived(to.size - from.size, length);
       const { size, multipart, tail } = to;
       const header = { size, partBytes: from.partBytes, multipart, pieces: [], consumed: recordsOf(from) };
       return await this.#record(session, header, tail.bytes, from.consumed);
     } catch (error) {
-      // Nothing else goes on with an upload that this request began by itself.
-      if (isAlone(from) && to?.multipart !== undefined) await this.#multiparts.abort(to.multipart).catch(leaveToPurge);
+      // No other request knows the multipart upload of a first body.
+      if (isFirstBody(from) && to?.multipart !== undefined) await multiparts.abort(to.multipart).catch(leaveToPurge);
       throw isStoreError(error, 'multipart-unknown') ? unknownUpload() : error;
     } finally {
       to?.tail.release();
     }
   }
 
-  /** Reads everything there is, full parts into a multipart upload. */
-  async #extend(session: string, from: Standing, before: Gathered, arriving: readonly ByteSource[]): Promise<Extended> {
-    const { store, intake } = this.#writer;
+  /** Reads the earlier bytes and those that arrive, and uploads the full parts. */
+  async #uploadFullParts(
+    session: string,
+    from: SessionProgress,
+    before: EarlierBytes,
+    arriving: readonly ByteSource[],
+  ): Promise<Extended> {
+    const { store, intake, multiparts } = this.#options;
     const { partBytes } = from;
     const reader = new PartReader(intake, partBytes, [...before.sources, ...arriving]);
     let { multipart } = before;
@@ -194,10 +205,10 @@ export class ChunkedBlob {
         held = await reader.next();
         if (held === undefined || held.bytes.length < partBytes) break;
         size += partBytes;
-        multipart ??= await this.#multiparts.begin(session, from);
+        multipart ??= await multiparts.begin(session, from);
         uploader ??= PartUploader.resume(store, multipart);
         const full = held;
-        held = undefined; // The uploader's from here on.
+        held = undefined; // The uploader releases it.
         await uploader.add(full);
       }
       const progress = await uploader?.progress();
@@ -206,17 +217,17 @@ export class ChunkedBlob {
     } catch (error) {
       held?.release();
       reader.leave();
-      await (isAlone(from) ? uploader?.abandon() : uploader?.settle());
+      await (isFirstBody(from) ? uploader?.abandon() : uploader?.settle());
       throw error;
     }
   }
 
-  /** Writes what a chunk has left, and deletes what the step before no longer needed. */
+  /** Writes the record of a body, and deletes the records that the one before consumed. */
   async #record(session: string, header: ChunkHeader, own: Uint8Array, obsolete: readonly string[]): Promise<Appended> {
-    const { store, randomId } = this.#writer;
+    const { store, randomId } = this.#options;
     const record = header.multipart === undefined ? pieceName(randomId()) : randomId();
     await Promise.all([
-      store.put(chunkKey(session, record), encodeRecord(header, own)),
+      store.put(chunkKey(session, record), encodeChunkRecord(header, own)),
       obsolete.length > 0 && store.delete(keysOf(session, obsolete)).catch(leaveToPurge),
     ]);
     return { record, size: header.size, holdsObject: header.pieces.some((piece) => 'object' in piece) };
@@ -224,18 +235,18 @@ export class ChunkedBlob {
 
   async #writeTail(tail: Part, expected: Digest): Promise<WrittenBlob> {
     try {
-      return await this.#writer.writeBytes(tail.bytes, [algorithmOf(expected)], expected);
+      return await this.#options.writer.writeBytes(tail.bytes, [algorithmOf(expected)], expected);
     } finally {
       tail.release();
     }
   }
 
-  #tooManyPieces(from: Standing): Failure {
-    leave(from);
+  #tooManyPieces(from: SessionProgress): Failure {
+    giveUp(from);
     return new Failure(
       'upload-invalid',
-      `${MAX_PIECES} chunks are too small to fill a part: send larger ones, of OCI-Chunk-Min-Length (${from.partBytes} bytes), ` +
-        'or the rest with the closing PUT',
+      `${MAX_PIECES} chunks in a row were too small to fill a part: send chunks of at least OCI-Chunk-Min-Length ` +
+        `(${from.partBytes} bytes), or the rest with the closing PUT`,
     );
   }
 }
@@ -254,5 +265,5 @@ function leftoversOf(session: string, records: readonly string[], { object, isSh
 
 /** @throws {Failure} size-mismatch */
 function checkReceived(received: number, length: number): void {
-  if (received !== length) throw new Failure('size-mismatch', `the headers tell of ${length} bytes, but ${received} came`);
+  if (received !== length) throw new Failure('size-mismatch', `the headers announce ${length} bytes, but ${received} arrived`);
 }

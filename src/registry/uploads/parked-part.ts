@@ -1,73 +1,78 @@
 import { chunkKey, pieceName } from '../../storage/keys.ts';
 import { type ObjectStore, StoreError } from '../../storage/object-store.ts';
-import { fromStore, OpenSource } from '../body/byte-source.ts';
-import { encodeRecord } from './chunk-record.ts';
+import { StoreSource } from '../body/byte-source.ts';
+import { encodeChunkRecord } from './chunk-record.ts';
+import { leaveToPurge } from './upload-errors.ts';
 
-/** Room to leave behind the bytes of a piece, for the record's header. */
+/** Room that a buffer must have behind the bytes of a parked piece, for the record's header. */
 export const PIECE_HEADER_BYTES = 1024;
 
-interface Piece {
+interface ParkedPiece {
   readonly key: string;
   readonly headerBytes: number;
   readonly bytes: number;
 }
 
+export interface ParkedPartOptions {
+  readonly store: ObjectStore;
+  readonly randomId: () => string;
+  readonly partBytes: number;
+}
+
 /**
- * The beginning of a part that has no room in memory. Its pieces are chunk records that nothing names: should the request
- * end in the middle, the purge of uploads takes them as any other.
+ * A parked part: the beginning of a part that has no room in memory, stored in pieces. The pieces are chunk records under
+ * a session id of their own, and no other record names them. If the request ends early, the upload purge deletes them.
  */
 export class ParkedPart {
-  readonly #store: ObjectStore;
-  readonly #randomId: () => string;
-  readonly #partBytes: number;
-  readonly #pieces: Piece[] = [];
+  readonly #options: ParkedPartOptions;
+  readonly #pieces: ParkedPiece[] = [];
   #session: string | undefined;
-  /** All pieces together. */
+  /** Of all pieces. */
   bytes = 0;
 
-  constructor(options: { store: ObjectStore; randomId: () => string; partBytes: number }) {
-    this.#store = options.store;
-    this.#randomId = options.randomId;
-    this.#partBytes = options.partBytes;
+  constructor(options: ParkedPartOptions) {
+    this.#options = options;
   }
 
-  /** @param bytes - at the start of a buffer, which is to be released or filled anew after this */
+  /**
+   * Stores one piece.
+   * @param bytes - at the start of a buffer, whose content is destroyed
+   */
   async add(bytes: Uint8Array): Promise<void> {
+    const { store, randomId, partBytes } = this.#options;
     const size = bytes.length;
-    this.#session ??= this.#randomId();
-    const key = chunkKey(this.#session, pieceName(this.#randomId()));
-    const record = encodeRecord({ size, partBytes: this.#partBytes, multipart: undefined, pieces: [], consumed: [] }, bytes);
-    // Noted first: a write whose answer is lost may have left it.
+    this.#session ??= randomId();
+    const key = chunkKey(this.#session, pieceName(randomId()));
+    const record = encodeChunkRecord({ size, partBytes, multipart: undefined, pieces: [], consumed: [] }, bytes);
+    // Before the write, for a write whose answer is lost may have stored the piece.
     this.#pieces.push({ key, headerBytes: record.length - size, bytes: size });
-    await this.#store.put(key, record);
+    await store.put(key, record);
     this.bytes += size;
   }
 
   /**
-   * Reads all pieces into a buffer, from its start.
+   * Reads all pieces back, to the start of a buffer.
    * @throws {StoreError} unavailable, unexpected
    */
   async readBack(into: { buffer: ArrayBuffer }): Promise<void> {
     let filled = 0;
     for (const piece of this.#pieces) {
-      const object = await this.#store.get(piece.key, { offset: piece.headerBytes, length: piece.bytes });
-      if (object === undefined) throw new StoreError('unexpected', `${piece.key} is missing`);
-      const open = new OpenSource(fromStore(object.body));
+      const object = await this.#options.store.get(piece.key, { offset: piece.headerBytes, length: piece.bytes });
+      if (object === undefined) throw new StoreError('unexpected', `the piece ${piece.key} of a parked part is missing`);
+      const source = new StoreSource(object.body);
       const end = filled + piece.bytes;
       while (filled < end) {
-        const { bytes, done } = await open.read(into, filled, end);
+        const { bytes, done } = await source.read(into, filled, end);
         filled += bytes;
-        if (done && filled < end) throw new StoreError('unavailable', `${piece.key} ended early`);
+        if (done && filled < end) throw new StoreError('unavailable', `the piece ${piece.key} of a parked part ended early`);
       }
-      open.leave();
+      source.leave();
     }
   }
 
-  /** Takes the pieces away; what can't be deleted now is left to the purge. */
+  /** Deletes the pieces. The purge deletes those that can't be deleted now. */
   async delete(): Promise<void> {
-    if (this.#pieces.length === 0) return;
-    await this.#store.delete(this.#pieces.splice(0).map(({ key }) => key)).catch((error: unknown) => {
-      if (!(error instanceof StoreError)) throw error;
-    });
+    const keys = this.#pieces.splice(0).map(({ key }) => key);
+    if (keys.length > 0) await this.#options.store.delete(keys).catch(leaveToPurge);
   }
 }

@@ -2,41 +2,52 @@ import { Failure } from '../../domain/failure.ts';
 import { MAX_PARTS, type MultipartUpload, type ObjectStore, type UploadedPart } from '../../storage/object-store.ts';
 import type { Part } from './part-reader.ts';
 
-/** A multipart upload as later requests can take it up. */
+/** A multipart upload that later requests can continue. */
 export interface MultipartProgress {
+  /** The key of the object. Chunk records have it under this name. */
   readonly object: string;
   readonly multipartId: string;
   readonly parts: readonly UploadedPart[];
 }
 
-/** Enough to keep a link busy while the next part is read; more would only hold more buffers. */
+interface PartUploaderOptions {
+  readonly objectKey: string;
+  readonly upload: MultipartUpload;
+  /** Parts that earlier requests have sent. */
+  readonly parts: readonly UploadedPart[];
+}
+
+/** Enough to keep a connection busy while the next part is read. More would only hold more buffers. */
 const PARTS_IN_FLIGHT = 2;
 
-/** Sends the parts of one multipart upload in their order, a few at a time, and releases their buffers. */
+/** Sends the parts of one multipart upload in order, a few at a time, and releases their buffers. */
 export class PartUploader {
-  readonly #object: string;
-  readonly #upload: MultipartUpload;
+  readonly #options: PartUploaderOptions;
   readonly #parts: UploadedPart[];
   readonly #inFlight = new Set<Promise<void>>();
   #count: number;
   #failure: { readonly error: unknown } | undefined;
 
-  private constructor(object: string, upload: MultipartUpload, parts: readonly UploadedPart[]) {
-    this.#object = object;
-    this.#upload = upload;
-    this.#parts = [...parts];
-    this.#count = parts.length;
+  private constructor(options: PartUploaderOptions) {
+    this.#options = options;
+    this.#parts = [...options.parts];
+    this.#count = options.parts.length;
   }
 
-  static async create(store: ObjectStore, object: string): Promise<PartUploader> {
-    return new PartUploader(object, await store.createMultipart(object), []);
+  static async create(store: ObjectStore, objectKey: string): Promise<PartUploader> {
+    return new PartUploader({ objectKey, upload: await store.createMultipart(objectKey), parts: [] });
   }
 
   static resume(store: ObjectStore, { object, multipartId, parts }: MultipartProgress): PartUploader {
-    return new PartUploader(object, store.resumeMultipart(object, multipartId), parts);
+    return new PartUploader({ objectKey: object, upload: store.resumeMultipart(object, multipartId), parts });
   }
 
-  /** Takes a part over, to be released whatever happens. Resolves when there is room for one more, not when this one has arrived. */
+  /**
+   * Sends a part, and releases it in any case. Resolves when there is room for the next part, which may be before this one
+   * has arrived.
+   * @throws {Failure} upload-too-large
+   * @throws the failure of an earlier part
+   */
   async add(part: Part): Promise<void> {
     while (this.#inFlight.size >= PARTS_IN_FLIGHT) await Promise.race(this.#inFlight);
     try {
@@ -44,7 +55,7 @@ export class PartUploader {
       if (this.#count === MAX_PARTS)
         throw new Failure(
           'upload-too-large',
-          `a blob has at most ${MAX_PARTS} parts of ${part.bytes.length} bytes when its length is not given`,
+          `the blob is too large: it can have at most ${MAX_PARTS} parts of ${part.bytes.length} bytes`,
         );
     } catch (error) {
       part.release();
@@ -55,30 +66,34 @@ export class PartUploader {
     this.#inFlight.add(sending);
   }
 
-  /** Waits until all parts have arrived. */
+  /**
+   * Waits until all parts have arrived.
+   * @throws the failure of a part
+   */
   async progress(): Promise<MultipartProgress> {
     await this.settle();
     this.#throwFailure();
-    return { object: this.#object, multipartId: this.#upload.multipartId, parts: this.#parts };
+    const { objectKey, upload } = this.#options;
+    return { object: objectKey, multipartId: upload.multipartId, parts: this.#parts };
   }
 
   async complete(): Promise<void> {
     const { parts } = await this.progress();
-    await this.#upload.complete(parts);
+    await this.#options.upload.complete(parts);
   }
 
-  /** Waits until no part is under way, well or not: only then are all buffers back. */
+  /** Waits until each part has arrived or failed. All buffers are released then. */
   async settle(): Promise<void> {
     await Promise.all(this.#inFlight);
   }
 
-  /** Leaves nothing of the upload. */
+  /** Aborts the multipart upload: the storage deletes its parts. */
   async abort(): Promise<void> {
     await this.settle();
-    await this.#upload.abort();
+    await this.#options.upload.abort();
   }
 
-  /** The same where something else has failed already, which is what there is to tell. */
+  /** The same after another failure: that one is reported, so a failure of the abort is ignored. */
   async abandon(): Promise<void> {
     await this.abort().catch(() => undefined);
   }
@@ -89,7 +104,7 @@ export class PartUploader {
 
   async #send(number: number, part: Part): Promise<void> {
     try {
-      this.#parts[number - 1] = await this.#upload.uploadPart(number, part.bytes);
+      this.#parts[number - 1] = await this.#options.upload.uploadPart(number, part.bytes);
     } catch (error) {
       this.#failure ??= { error };
     } finally {

@@ -1,129 +1,99 @@
-import { Failure } from '../../domain/failure.ts';
 import { chunkKey } from '../../storage/keys.ts';
-import type { ObjectStore, StoredObject } from '../../storage/object-store.ts';
-import { type ByteSource, fromStore } from '../body/byte-source.ts';
-import { type ChunkHeader, type ChunkMultipart, openRecord, type Piece } from './chunk-record.ts';
+import type { SmallObjects, StoredObject } from '../../storage/object-store.ts';
+import { type ByteSource, StoreSource } from '../body/byte-source.ts';
+import { type ChunkMultipart, type Piece, readChunkRecord } from './chunk-record.ts';
 import { CONNECTIONS } from '../../lib/map-concurrently.ts';
+import { giveUp, type SessionProgress } from './session-progress.ts';
+import { unknownUpload } from './upload-errors.ts';
 
-/** Where a session stands: what its last record says, with that record as the last of the pieces. */
-export interface Standing extends ChunkHeader {
-  /** What the last piece holds, open already; undefined where it is not. */
-  readonly own: readonly ByteSource[] | undefined;
-}
-
-/** What comes before the next byte of a session. */
-export interface Gathered {
+/** What earlier requests of a session have sent. */
+export interface EarlierBytes {
+  /** With the full parts. */
   readonly multipart: ChunkMultipart | undefined;
-  /** The pieces, in their order. */
+  /** The pieces behind the full parts, in order. */
   readonly sources: readonly ByteSource[];
 }
 
-/** @throws {Failure} upload-unknown where the record is gone */
-export async function standAt(store: ObjectStore, session: string, record: string): Promise<Standing> {
-  const { header, bytes, own } = await openRecord(known(await store.get(chunkKey(session, record))));
-  return { ...header, pieces: [...header.pieces, { record, bytes }], own };
-}
-
-/** How many bytes wait for their part to be full. */
-export function waitingBytes({ pieces }: ChunkHeader): number {
-  return pieces.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-/** Whether nothing was sent before: then what a request stores is what it sent. */
-export function isAlone({ pieces }: ChunkHeader): boolean {
-  return pieces.length === 0;
-}
-
-/** The records among the pieces. */
-export function recordsOf({ pieces }: ChunkHeader): string[] {
-  return pieces.flatMap((piece) => ('record' in piece ? [piece.record] : []));
-}
-
-/** Gives up what is open and will not be read. */
-export function leave({ own = [] }: Standing): void {
-  for (const source of own) source.leave(undefined);
-}
-
 /**
- * Opens the pieces. The first is read now, for it names the multipart upload; the others as their turn comes.
- * @throws {Failure} upload-unknown where one is gone, now or when it is read
+ * Reads the header of the first piece now, since it names the multipart upload. The other pieces are read in their turn.
+ * @throws {Failure} upload-unknown if a piece is gone; for the other pieces, when they are read
  */
-export async function gather(store: ObjectStore, session: string, standing: Standing): Promise<Gathered> {
-  const { pieces, own } = standing;
+export async function readEarlierBytes(store: SmallObjects, session: string, progress: SessionProgress): Promise<EarlierBytes> {
+  const { pieces, own } = progress;
   const [first, ...others] = own === undefined ? pieces : pieces.slice(0, -1);
-  if (first === undefined) return { multipart: standing.multipart, sources: own ?? [] };
+  if (first === undefined) return { multipart: progress.multipart, sources: own ?? [] };
   try {
-    const { multipart, sources } = await openPiece(store, session, first);
-    const between = inSequence(others.map((piece) => async () => (await openPiece(store, session, piece)).sources));
+    const { multipart, sources } = await readPiece(store, session, first);
+    const between = new PieceSequence(others.map((piece) => async () => (await readPiece(store, session, piece)).sources));
     return { multipart, sources: [...sources, between, ...(own ?? [])] };
   } catch (error) {
-    leave(standing);
+    giveUp(progress);
     throw error;
   }
 }
 
-async function openPiece(store: ObjectStore, session: string, piece: Piece): Promise<Gathered> {
+async function readPiece(store: SmallObjects, session: string, piece: Piece): Promise<EarlierBytes> {
   if ('object' in piece) {
     const { body } = known(await store.get(piece.object));
-    return { multipart: undefined, sources: [fromStore(body)] };
+    return { multipart: undefined, sources: [new StoreSource(body)] };
   }
-  const { header, own } = await openRecord(known(await store.get(chunkKey(session, piece.record))));
+  const { header, own } = await readChunkRecord(known(await store.get(chunkKey(session, piece.record))));
   return { multipart: header.multipart, sources: own };
 }
 
-/** One of a Worker's connections is the last piece's, which is open. */
+/** The last piece holds one of a Worker's connections. */
 const AHEAD = CONNECTIONS - 1;
 
-/** Reads one after the other, and asks for the next few meanwhile. */
-function inSequence(openings: readonly (() => Promise<readonly ByteSource[]>)[]): ByteSource {
-  const waiting = [...openings];
-  const opened: Promise<readonly ByteSource[]>[] = [];
-  let current: ByteSource[] = [];
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  const advance = async () => {
-    while (current.length === 0 && (opened.length > 0 || waiting.length > 0)) {
-      for (const open of waiting.splice(0, AHEAD - opened.length)) {
-        const opening = open();
-        opening.catch(() => undefined); // Told when its turn comes.
-        opened.push(opening);
-      }
-      current = [...(await opened.shift()!)];
-    }
-    reader = current.shift()?.stream.getReader();
-  };
-  const stream: ReadableStream<Uint8Array> = new ReadableStream({
-    type: 'bytes',
-    pull: async (controller) => {
+/** Reads pieces one after the other. The next few are requested while one is read. */
+class PieceSequence implements ByteSource {
+  readonly waitedMs = 0;
+  readonly #unrequested: (() => Promise<readonly ByteSource[]>)[];
+  readonly #requested: Promise<readonly ByteSource[]>[] = [];
+  readonly #current: ByteSource[] = [];
+
+  constructor(pieces: readonly (() => Promise<readonly ByteSource[]>)[]) {
+    this.#unrequested = [...pieces];
+  }
+
+  async read(into: { buffer: ArrayBuffer }, offset: number, end: number): Promise<{ bytes: number; done: boolean }> {
+    try {
       for (;;) {
-        if (reader === undefined) await advance();
-        if (reader === undefined) {
-          controller.close();
-          controller.byobRequest?.respond(0);
-          return;
-        }
-        const { done, value } = await reader.read();
-        if (done) reader = undefined;
-        else if (value.length > 0) return controller.enqueue(value);
+        const source = this.#current[0] ?? (await this.#next());
+        if (source === undefined) return { bytes: 0, done: true };
+        const { bytes, done } = await source.read(into, offset, end);
+        if (done) this.#current.shift();
+        if (bytes > 0) return { bytes, done: false };
       }
-    },
-    cancel: async () => {
-      await reader?.cancel();
-      for (const source of [...current, ...(await Promise.allSettled(opened)).flatMap(valuesOf)]) source.leave(undefined);
-    },
-  });
-  const source = fromStore(stream);
-  return { ...source, broken: (cause) => (cause instanceof Failure ? cause : source.broken(cause)) };
+    } catch (error) {
+      this.leave();
+      throw error;
+    }
+  }
+
+  async #next(): Promise<ByteSource | undefined> {
+    while (this.#current.length === 0 && this.#requested.length + this.#unrequested.length > 0) {
+      for (const request of this.#unrequested.splice(0, AHEAD - this.#requested.length)) {
+        const answer = request();
+        answer.catch(() => undefined); // Thrown when its turn comes.
+        this.#requested.push(answer);
+      }
+      this.#current.push(...(await this.#requested.shift()!));
+    }
+    return this.#current[0];
+  }
+
+  leave(): void {
+    this.#unrequested.length = 0;
+    leaveAll(this.#current.splice(0));
+    for (const answer of this.#requested.splice(0)) answer.then(leaveAll, () => undefined);
+  }
 }
 
-function valuesOf(settled: PromiseSettledResult<readonly ByteSource[]>): readonly ByteSource[] {
-  return settled.status === 'fulfilled' ? settled.value : [];
+function leaveAll(sources: readonly ByteSource[]): void {
+  for (const source of sources) source.leave();
 }
 
 function known(stored: StoredObject | undefined): StoredObject {
   if (stored === undefined) throw unknownUpload();
   return stored;
-}
-
-export function unknownUpload(): Failure {
-  return new Failure('upload-unknown', 'the upload was finished, was cancelled or has expired');
 }

@@ -1,40 +1,45 @@
 import { mayHoldMultipart, UPLOADS_PREFIX } from '../../storage/keys.ts';
 import { listAll, type ObjectInfo, type ObjectStore, StoreError } from '../../storage/object-store.ts';
-import type { ChunkedBlob } from './chunked-blob.ts';
+import type { SessionMultiparts } from './session-multiparts.ts';
 
-export interface PurgeOptions {
+export interface UploadPurgeOptions {
   readonly store: ObjectStore;
-  readonly chunked: ChunkedBlob;
+  readonly multiparts: SessionMultiparts;
   readonly clock: () => Date;
+  readonly randomId: () => string;
+  /** A session is abandoned once its youngest record is this old. */
   readonly ageSeconds: number;
   readonly dryRun: boolean;
 }
 
 export interface PurgeReport {
+  /** How many records were listed. */
   readonly seen: number;
+  /** How many of them were deleted, or would be in a dry run. */
   readonly purged: number;
-  /** What the storage said of those that stay for another run. */
+  /** The storage's errors. Their records stay for another run. */
   readonly failures: readonly string[];
 }
 
-/** What one run does at most: a listing a page, and for each record that may hold a multipart upload a read and an abort. */
+/** The most listings of one run, and the most records that it reads because they may name a multipart upload. */
 const PAGES = 5;
 const READS = 200;
 
-/** Clears away what abandoned uploads left: their multipart uploads are aborted, then their records deleted. */
+/** Deletes what abandoned uploads have left: aborts their multipart uploads, then deletes their records. */
 export class UploadPurge {
-  readonly #options: PurgeOptions;
+  readonly #options: UploadPurgeOptions;
 
-  constructor(options: PurgeOptions) {
+  constructor(options: UploadPurgeOptions) {
     this.#options = options;
   }
 
-  /** One slice, from a session drawn at random on, so that every record has its turn whatever lies before it. */
+  /** One bounded run. It begins at a random session, so that every record has its turn. */
   async run(): Promise<PurgeReport> {
-    const before = this.#options.clock().getTime() - this.#options.ageSeconds * 1000;
+    const { clock, randomId, ageSeconds, dryRun } = this.#options;
+    const before = clock().getTime() - ageSeconds * 1000;
     const old: string[] = [];
     const active = new Set<string>();
-    const records = await this.#window(`${UPLOADS_PREFIX}${crypto.randomUUID()}`);
+    const records = await this.#window(`${UPLOADS_PREFIX}${randomId()}`);
     let reads = 0;
     for (const { key, lastModified } of records) {
       if (lastModified.getTime() >= before) active.add(sessionOf(key));
@@ -43,18 +48,19 @@ export class UploadPurge {
         old.push(key);
       }
     }
-    // A chunk sent lately goes on with the multipart upload that the session's first record names too.
+    // An old record stays while its session is active: later chunks use its multipart upload too.
     const abandoned = old.filter((key) => !active.has(sessionOf(key)));
-    const failures = this.#options.dryRun ? [] : await this.#purge(abandoned);
+    const failures = dryRun ? [] : await this.#purge(abandoned);
     return { seen: records.length, purged: abandoned.length - failures.length, failures };
   }
 
-  /** Everything there is, session after session, in whatever time that takes. */
+  /** A run over all sessions, without a bound on its time. */
   async runWhole(isDryRun: boolean): Promise<PurgeReport> {
-    const before = this.#options.clock().getTime() - this.#options.ageSeconds * 1000;
+    const { store, clock, ageSeconds } = this.#options;
+    const before = clock().getTime() - ageSeconds * 1000;
     const failures: string[] = [];
     let [seen, purged] = [0, 0];
-    for await (const session of sessions(listAll(this.#options.store, UPLOADS_PREFIX))) {
+    for await (const session of sessions(listAll(store, UPLOADS_PREFIX))) {
       seen += session.length;
       if (session.some(({ lastModified }) => lastModified.getTime() >= before)) continue;
       const failed = isDryRun ? [] : await this.#purge(session.map(({ key }) => key));
@@ -64,7 +70,10 @@ export class UploadPurge {
     return { seen, purged, failures };
   }
 
-  /** So many pages of records, round from the last to the first. Whole sessions, for their youngest record decides. */
+  /**
+   * The records of `PAGES` pages of whole sessions, since a session's youngest record decides. Behind the last page comes the
+   * first.
+   */
   async #window(from: string): Promise<ObjectInfo[]> {
     const found: ObjectInfo[] = [];
     let startAfter: string | undefined = from;
@@ -82,7 +91,10 @@ export class UploadPurge {
     return whole.length > 0 ? whole : found;
   }
 
-  /** A record whose multipart upload is still there stays, for nothing else knows of it. */
+  /**
+   * A record whose multipart upload can't be aborted stays, since nothing else names that upload.
+   * @returns the storage's errors, one for each record that stays
+   */
   async #purge(keys: readonly string[]): Promise<string[]> {
     const { store } = this.#options;
     const done: string[] = [];
@@ -101,13 +113,13 @@ export class UploadPurge {
   }
 
   async #abort(key: string): Promise<void> {
-    const { store, chunked } = this.#options;
+    const { store, multiparts } = this.#options;
     const record = mayHoldMultipart(key) ? await store.get(key) : undefined;
-    if (record !== undefined && record.size > 0) await chunked.abortRecord(record);
+    if (record !== undefined && record.size > 0) await multiparts.abortNamedBy(record);
   }
 }
 
-/** Records of one session stand side by side. */
+/** Groups records by session. The records of one session are next to each other in a listing. */
 async function* sessions(records: AsyncIterable<ObjectInfo>): AsyncGenerator<ObjectInfo[]> {
   let current: ObjectInfo[] = [];
   for await (const record of records) {

@@ -1,5 +1,5 @@
 import { lookAt, type StoredCell } from '../../storage/cell.ts';
-import { isStoreError, type ObjectStore } from '../../storage/object-store.ts';
+import { isStoreError, type SmallObjects } from '../../storage/object-store.ts';
 
 /** What a key holds where a cell should be. */
 export interface InspectedCell {
@@ -9,7 +9,7 @@ export interface InspectedCell {
   readonly problem?: string;
 }
 
-export async function inspectCell(store: ObjectStore, key: string): Promise<InspectedCell> {
+export async function inspectCell(store: SmallObjects, key: string): Promise<InspectedCell> {
   try {
     const { cell } = await lookAt(store, key);
     return cell === undefined ? { isThere: false } : { cell, isThere: true };

@@ -2,7 +2,7 @@ import type { Digest } from '../../domain/digest.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
 import { type Cell, restoreCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey } from '../../storage/keys.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { SmallObjects } from '../../storage/object-store.ts';
 import type { BlobLinkIndex } from '../blob-link-index.ts';
 import { type ExpectedObject, type ObjectProblem, problemOfObject } from './bytes.ts';
 import { inspectCell } from './inspect-cell.ts';
@@ -16,7 +16,7 @@ export function problemOfLink(digest: Digest, { cell, problem }: { cell?: Stored
 }
 
 export function brokenLink(
-  store: ObjectStore,
+  store: SmallObjects,
   links: BlobLinkIndex,
   repository: RepositoryName,
   digest: Digest,
@@ -43,7 +43,7 @@ export function brokenLink(
  * a HEAD does not find it.
  */
 export function brokenObject(
-  store: ObjectStore,
+  store: SmallObjects,
   links: BlobLinkIndex,
   repository: RepositoryName,
   { objectKey, digest }: ExpectedObject,
@@ -67,7 +67,7 @@ export function brokenObject(
 
 /** A blob or child that a manifest references, and that its repository lacks. */
 export function missingReference(
-  store: ObjectStore,
+  store: SmallObjects,
   links: BlobLinkIndex,
   repository: RepositoryName,
   { digest, kind }: { readonly digest: Digest; readonly kind: 'blob' | 'child' },
@@ -94,7 +94,7 @@ export function missingReference(
 
 /** Points the repository's link to an object that another repository links, if the object's bytes are correct. */
 async function restoreLink(
-  store: ObjectStore,
+  store: SmallObjects,
   links: BlobLinkIndex,
   repository: RepositoryName,
   digest: Digest,

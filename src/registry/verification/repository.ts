@@ -4,7 +4,7 @@ import { type ManifestReference, parseStoredManifest } from '../../domain/manife
 import type { RepositoryName, Tag } from '../../domain/reference.ts';
 import { restoreCell, type StoredCell } from '../../storage/cell.ts';
 import { blobKey, manifestKey, tagKey } from '../../storage/keys.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { SmallObjects } from '../../storage/object-store.ts';
 import type { BlobLinkIndex } from '../blob-link-index.ts';
 import { CONNECTIONS, mapConcurrently } from '../../lib/map-concurrently.ts';
 import type { ListedRepository } from '../repository-listing.ts';
@@ -22,7 +22,7 @@ export interface InspectedRepository {
 
 /** Reads every manifest, tag and link of a repository: one operation each. */
 export async function inspectRepository(
-  store: ObjectStore,
+  store: SmallObjects,
   { name, manifests, tags, blobs }: ListedRepository,
   links: BlobLinkIndex,
 ): Promise<InspectedRepository> {
@@ -80,7 +80,7 @@ function referencesOf(cell: StoredCell | undefined): readonly ManifestReference[
 
 /** Repair restores it from a tag: a tag has a copy of its manifest's bytes. */
 function brokenManifest(
-  store: ObjectStore,
+  store: SmallObjects,
   repository: RepositoryName,
   digest: Digest,
   tags: readonly Tag[],
@@ -107,7 +107,7 @@ function brokenManifest(
 }
 
 /** Repair restores it from the manifest, if the tag's cell still says which. */
-function brokenTag(store: ObjectStore, repository: RepositoryName, tag: Tag, digest: Digest | undefined): Finding {
+function brokenTag(store: SmallObjects, repository: RepositoryName, tag: Tag, digest: Digest | undefined): Finding {
   const key = tagKey(repository, tag);
   const isBroken = (cell: StoredCell | undefined) => cell !== undefined && !isOf(cell.digest, cell.bytes);
   return {
@@ -130,7 +130,7 @@ function brokenTag(store: ObjectStore, repository: RepositoryName, tag: Tag, dig
 }
 
 /** Repair restores it from the tag that names it. */
-function missingManifest(store: ObjectStore, repository: RepositoryName, tag: Tag, seen: StoredCell): Finding {
+function missingManifest(store: SmallObjects, repository: RepositoryName, tag: Tag, seen: StoredCell): Finding {
   const key = manifestKey(repository, seen.digest);
   return {
     repository,

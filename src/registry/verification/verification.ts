@@ -3,7 +3,7 @@ import { BlobLinkIndex } from '../blob-link-index.ts';
 import { type ListedRepository, listRepositories } from '../repository-listing.ts';
 import type { RepositoryName } from '../../domain/reference.ts';
 import { OBJECTS_PREFIX, parseObjectKey } from '../../storage/keys.ts';
-import { listAll, type ObjectStore } from '../../storage/object-store.ts';
+import { listAll, type SmallObjects } from '../../storage/object-store.ts';
 import { type ExpectedObject, type ObjectProblem, problemOfObject } from './bytes.ts';
 import { type Finding, problemOf } from './finding.ts';
 import { brokenObject } from './links.ts';
@@ -21,7 +21,7 @@ export interface VerificationProgress {
 }
 
 export interface VerificationOptions {
-  readonly store: ObjectStore;
+  readonly store: SmallObjects;
   readonly repair: boolean;
   /** Undefined for all. */
   readonly repositories: ReadonlySet<RepositoryName> | undefined;

@@ -51,7 +51,7 @@ const uploadSlowly =
       // So that a run of collection can begin before the request, and be under way during it.
       await rest();
       try {
-        state = renew(await seal.open(sealed, REPOSITORY, state.session), services);
+        state = renew(await seal.unseal(sealed, REPOSITORY, state.session), services);
         await uploads.checkAlive(state);
         sealed = await seal.seal(state);
         if (closesAfter.includes(request)) return await uploads.finish(state, configDigest, bodyOf(missing));

@@ -1,11 +1,11 @@
 import type { Config } from '../config/config.ts';
 import { findHostName } from '../domain/host-name.ts';
-import { readForwarded } from './forwarded.ts';
+import { readForwarded } from './forwarded-header.ts';
 
-/** Turns a path of this registry into what `Location` carries: absolute, as registry:2's, unless told otherwise. */
+/** Gives the `Location` for a path of this registry: an absolute URL, as registry:2's, or a path where the settings say so. */
 export type Locate = (request: Request, path: string) => string;
 
-/** Scheme and host by which clients reach this registry, such as `https://registry.example`. */
+/** The scheme and host by which clients reach this registry, such as `https://registry.example`. */
 export type OriginOf = (request: Request) => string;
 
 export function createOriginOf({ host }: Config['http']): OriginOf {
@@ -18,7 +18,7 @@ export function createLocate(http: Config['http']): Locate {
   return (request, path) => `${origin(request)}${path}`;
 }
 
-/** As the client sees it, by what a proxy in front has added; taken over only where it is a plain scheme and host. */
+/** As the client sees it, by the headers of a proxy in front. They count only where they hold a plain scheme and host. */
 function originOf({ headers, url }: Request): string {
   const { protocol, host } = new URL(url);
   const forwarded = forwardedOf(headers);
@@ -32,7 +32,7 @@ interface Forwarded {
   readonly host: string | undefined;
 }
 
-/** Most proxies write `X-Forwarded-*` and pass on a client's `Forwarded`, so that one counts only where there is nothing else. */
+/** Most proxies write `X-Forwarded-*` and pass on a client's `Forwarded`, which therefore counts only without `X-Forwarded-*`. */
 function forwardedOf(headers: Headers): Forwarded {
   const [proto, host] = [headers.get('X-Forwarded-Proto'), headers.get('X-Forwarded-Host')];
   if (proto !== null || host !== null) return { proto: firstOf(proto), host: firstOf(host) };

@@ -5,12 +5,12 @@ const FIRST = new RegExp(`^ ?${ELEMENT} ?(?:,|$)`);
 const LAST = new RegExp(`(?:^|,) ?${ELEMENT} ?$`);
 
 /**
- * What one proxy has written into `Forwarded` (RFC 7239), by names in lower case: the first, next to the client, or the last,
- * next to this registry. An element that can't be read says nothing. A client can send a beginning of its own, such as an open
- * quotation mark: the last element is looked for at the end, where only the proxy writes.
+ * Reads one element of a `Forwarded` header (RFC 7239, section 4): its parameters by their names in lower case. The first
+ * element comes from the proxy next to the client, the last from the proxy next to this registry. An unreadable element gives
+ * no parameters. The last is matched at the end, where only the proxy writes: a client can send a start with an open quote.
  */
 export function readForwarded(header: string | null, which: 'first' | 'last'): ReadonlyMap<string, string> {
-  // A long run of blanks would take the expressions a time that grows with its square.
+  // On a long run of spaces the expressions would take quadratic time.
   const text = (header ?? '').replaceAll(/[ \t]+/g, ' ');
   const element = (which === 'first' ? FIRST : LAST).exec(text)?.[1] ?? '';
   return new Map(
