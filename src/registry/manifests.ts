@@ -147,7 +147,7 @@ export class Manifests {
     const describe = () => describeReferrer(manifest, digest, bytes.length);
     await Promise.all([eachMove((move) => move.write(isNew)), subject && referrers.add(name, subject, describe())]);
     const checking = hasImmutable ? this.#isThereAs(key, mediaType) : this.#isThere(key);
-    const [isLive] = await Promise.all([checking, catalog.keep(name), eachMove((move) => move.ensureHint())]);
+    const [isLive] = await Promise.all([checking, catalog.ensureEntry(name), eachMove((move) => move.ensureHint())]);
     return { isLive, hasAll };
   }
 

@@ -1,4 +1,4 @@
-/** Many clients push one tag at the same moment, each to an isolate of its own: all of them succeed, and soon. */
+/** Many clients push one tag at the same time, each to its own isolate. All of them succeed soon. */
 import { describe, expect, test, vi } from 'vitest';
 import type { RepositoryName } from '../../src/domain/reference.ts';
 import { Catalog } from '../../src/registry/catalog.ts';
@@ -22,7 +22,7 @@ const SUBJECT = { mediaType: OCI_IMAGE, digest: digestOf(bytesOf('subject')), si
 const manifestOf = (n: number) =>
   imageManifest(digestOf(CONFIG), CONFIG.length, [], { subject: SUBJECT, annotations: { n: `${n}` } });
 
-/** Others go on before an operation and after it. */
+/** Lets other requests go on before and after each operation. */
 const interleaved = (store: ObjectStore) =>
   interceptedStore(store, async (_, __, run) => {
     await new Promise((resolve) => setImmediate(resolve));
@@ -31,7 +31,7 @@ const interleaved = (store: ObjectStore) =>
     return result;
   });
 
-/** An operation is counted where the storage hears of it, refused or not. */
+/** Many clients of one bucket. Each operation that reaches the storage is counted, refused or not. */
 function crowd(isSlow: boolean) {
   const pace = simulatedTime();
   let waits = 0;
@@ -52,9 +52,12 @@ const statusesOf = async (clients: readonly ApiClient[], call: (client: ApiClien
   (await Promise.all(clients.map(call))).map(({ status }) => status);
 const ALL_CREATED = Array<number>(CLIENTS).fill(201);
 
-/** N + 9 by the table of costs; then the hint looked for, the manifest looked at, the tag and the referrer each written and looked at once more. */
+/**
+ * N + 9 by the table of costs. Then the hint is looked for, the manifest read, and the tag and the referrer each written
+ * and read once more.
+ */
 const MOST_A_PUSH = 1 + 9 + 1 + 1 + 3 + 3;
-/** A look and another try. */
+/** A read and another try. */
 const A_WAIT = 2;
 
 describe.each([
@@ -84,7 +87,11 @@ describe.each([
 });
 
 test.each([
-  ['lists it', (store: ObjectStore, pace: Pace) => new Catalog({ store, pace }).keep(NAME as RepositoryName), `catalog/${NAME}!`],
+  [
+    'lists it',
+    (store: ObjectStore, pace: Pace) => new Catalog({ store, pace }).ensureEntry(NAME as RepositoryName),
+    `catalog/${NAME}!`,
+  ],
   ['leaves a hint', (store: ObjectStore, pace: Pace) => createMarker(store, pace, 'hint'), 'hint'],
 ])('one of many who push to a repository at once %s, and the others see that', async (_, work, key) => {
   const pace = simulatedTime();
@@ -95,7 +102,7 @@ test.each([
   expect(pace.clock().getTime()).toBeLessThan(1000);
 });
 
-test('a push whose tag others delete again and again is 503, and blames nobody', async () => {
+test('a push whose tag others delete again and again is 503, and the log names the key', async () => {
   const pace = simulatedTime();
   const memory = new MemoryStore(pace.clock);
   const store = overriddenStore(memory, {

@@ -15,7 +15,7 @@ import { memoryRegistry } from '../support/memory-registry.ts';
 import { type Action, ACTIONS, named, PUSHES, Walk } from './suites/actions.ts';
 
 const PART_BYTES = 16 * 1024;
-/** Three parts' buffers: one that is not given back is soon missed. */
+/** Room for three parts, so that a buffer that is not released is soon noticed. */
 const POOL_BYTES = 3 * (PART_BYTES + FRAME_BYTES);
 
 beforeEach(() => void vi.spyOn(console, 'error').mockImplementation(() => undefined));
@@ -41,13 +41,13 @@ describe('a storage that is', () => {
 });
 
 describe.each(['before', 'after'] as const)('when one storage operation fails, its effect lost %s it', (when) => {
-  /** Does the action with its first operation failing, then its second, and so on until it makes fewer; how many it made. */
+  /** Runs the action with its first operation failing, then its second, and so on to its last. Returns how many it makes. */
   const withEachFailing = async ({ prepare }: Action): Promise<{ operations: number; leftOpen: number }> => {
     let leftOpen = 0;
     for (let failing = 1; ; failing += 1) {
       const store = new MemoryStore();
       const faulty = failOnce(store, failing, { kind: 'unavailable', when });
-      const pool = new BufferPool(POOL_BYTES, 500);
+      const pool = new BufferPool({ limitBytes: POOL_BYTES, waitMs: 500, clock: () => new Date() });
       const { client } = memoryRegistry({}, { store: faulty.store, pool }, PART_BYTES);
       const scene = await prepare(memoryRegistry({}, { store }).client, PART_BYTES);
       const walk = new Walk(scene);
@@ -63,15 +63,15 @@ describe.each(['before', 'after'] as const)('when one storage operation fails, i
     }
   };
 
-  test.each(named(ACTIONS))('%s ends in 503 or well, and a plain retry ends well', async (_, action) => {
+  test.each(named(ACTIONS))('%s succeeds or is 503, and a plain retry succeeds', async (_, action) => {
     const { operations, leftOpen } = await withEachFailing(action);
-    expect(operations).toBeGreaterThanOrEqual(action.operations); // A push also reads what the bucket says of itself.
-    // Only one, empty, whose very creation was answered to nobody.
+    expect(operations).toBeGreaterThanOrEqual(action.operations); // A push also reads the bucket's record.
+    // At most one, without parts: the answer to its creation was lost.
     const beginning = ['a push of two parts, by PATCH and PUT', 'a push in three chunks', 'a push in a chunk and the PUT'];
     expect(leftOpen).toBe(when === 'after' && beginning.includes(action.name) ? 1 : 0);
   });
 
-  test.each(named(PUSHES))('%s from its beginning ends well after one that did not', async (_, { prepare }) => {
+  test.each(named(PUSHES))('%s succeeds from its beginning after one that failed', async (_, { prepare }) => {
     for (let failing = 1, wasReached = true; wasReached; failing += 1) {
       const store = new MemoryStore();
       const faulty = failOnce(store, failing, { kind: 'unavailable', when });
@@ -86,7 +86,7 @@ describe.each(['before', 'after'] as const)('when one storage operation fails, i
   });
 });
 
-test('the end of chunks is found again where the storage breaks off what comes for an upload that is complete', async () => {
+test('a closing PUT finds its completed upload, even if the storage breaks off the connection of a further part', async () => {
   const store = new MemoryStore();
   let fails = false;
   const brusque = interceptedStore(store, async (name, _, run) => {
@@ -114,14 +114,14 @@ test('a manifest deleted while it is pushed is pushed again', async () => {
   const put = store.put.bind(store);
   vi.spyOn(store, 'put').mockImplementation(async (key, bytes, condition) => {
     const written = await put(key, bytes, condition);
-    // Just when the tag names it, somebody else leaves a tombstone in its place.
+    // Just when the tag is written, another request writes a tombstone over the manifest.
     if (key.endsWith('/_tags/latest') && tagWrites++ === 0)
       await put(manifestKey('a' as RepositoryName, digest), new Uint8Array(0));
     return written;
   });
   expect((await client.putManifest('a', 'latest', body)).status).toBe(201);
   expect(tagWrites).toBe(2);
-  // What it names was made sure of the first time.
+  // Its references were renewed by the first attempt.
   expect(get.mock.calls.filter(([key]) => key.includes('/_blobs/'))).toHaveLength(1);
   expect((await client.head(`/v2/a/manifests/${digest}`)).status).toBe(200);
 });

@@ -1,4 +1,4 @@
-/** Workers allow a request 10,000 calls to others: none of Berth's makes more than 2,100 storage operations. */
+/** A request to a Worker may make 10,000 calls to others. No request to Berth makes more than 2,100 storage operations. */
 import { describe, expect, test } from 'vitest';
 import { MAX_MANIFEST_BYTES } from '../../src/domain/manifest.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
@@ -51,7 +51,7 @@ describe('a push', () => {
   const missing = (count: number, mediaType: string) => range(count).map((n) => descriptorOf(mediaType, `missing ${n}`));
   const put = (client: ApiClient, manifest: string) => () => client.putManifest(NAME, 'latest', manifest, '');
 
-  test('of 901 references is refused', async () => {
+  test('with 901 references is refused', async () => {
     const { client } = counted(new MemoryStore());
     const response = await client.putManifest(NAME, 'latest', indexOf(missing(MOST_REFERENCES + 1, OCI_IMAGE)), '');
     expect(await errorOf(response)).toMatchObject({ status: 400, code: 'MANIFEST_INVALID' });
@@ -65,13 +65,13 @@ describe('a push', () => {
     await client.begin(NAME);
     const { status, operations } = await costOf(put(client, manifest));
     expect(status).toBe(404);
-    // Six at a time, each looked for in two places at most, and the tag.
+    // Six at a time, each in two places at most, and the tag.
     expect(operations.length).toBeLessThanOrEqual(6 * 2 + 1);
     const first = /sha256:[0-9a-f]{64}/.exec(manifest)![0];
     expect((await errorOf(await put(client, manifest)())).detail).toEqual({ digest: first });
   });
 
-  test(`looks for a child in the other place too, of one index ${MOST_SECOND_LOOKS} times`, async () => {
+  test(`looks for at most ${MOST_SECOND_LOOKS} children of an index in the second place too`, async () => {
     const { client, costOf } = counted(new MemoryStore());
     const children = await Promise.all(
       range(MOST_SECOND_LOOKS + 1).map(async (n) => ({
@@ -85,7 +85,7 @@ describe('a push', () => {
     expect((await costOf(put(client, indexOf(children)))).status).toBe(404);
   });
 
-  test('that is the dearest there can be', async () => {
+  test('with the highest cost there can be', async () => {
     let nowMs = 0;
     const clock = () => new Date(nowMs);
     const memory = new MemoryStore(clock);
@@ -94,11 +94,11 @@ describe('a push', () => {
     for (const blob of blobs) await before.push(NAME, bytesOf(blob));
     const children = blobs.map((blob, n) => descriptorOf(n < MOST_SECOND_LOOKS ? OCI_IMAGE : 'application/octet-stream', blob));
     const index = indexOf(children, { subject: descriptorOf(OCI_IMAGE, 'subject') });
-    // As many as so large a manifest may be given at once.
+    // As many tags as a manifest of this size may get at once.
     const tagCount = Math.min(50, Math.floor(MAX_MANIFEST_BYTES / index.length));
     const query = range(tagCount).map((n) => `tag=t${n}`);
     const target = `${digestOf(bytesOf(index))}?${query.join('&')}`;
-    // It was all there once, then the tags moved on, and everything is old by now.
+    // Everything was pushed before, then the tags moved on. By now, everything is old.
     expect((await before.putManifest(NAME, target, index, OCI_INDEX)).status).toBe(201);
     const other = indexOf(children.slice(-1));
     for (const n of range(tagCount)) await before.putManifest(NAME, `t${n}`, other, OCI_INDEX);
@@ -107,16 +107,16 @@ describe('a push', () => {
     const { status, operations } = await costOf(() => client.putManifest(NAME, target, index, OCI_INDEX));
     expect(status).toBe(201);
     const references = 2 * MOST_REFERENCES + MOST_SECOND_LOOKS;
-    // Each tag looked at, its hint left and looked for, and moved; the manifest found old, and the referrer there.
+    // Each tag is read, its hint written and looked for, and moved. The manifest is there and old, the referrer there.
     const [tags, manifest, referrer] = [4 * tagCount, 3, 3];
-    // What the bucket says of itself, the manifest once more, the catalog.
+    // The bucket's record, the manifest once more, the catalog.
     expect(operations).toHaveLength(1 + references + tags + manifest + referrer + 1 + 1);
     expect(operations.length).toBeLessThanOrEqual(MOST);
   });
 });
 
 describe('a page of names', () => {
-  /** A bucket that lists names without end, few at a time, each of them of this size. */
+  /** A bucket that lists names without end, a few at a time, with objects of this size. */
   const endless = (prefix: string, suffix: string, size: number) => {
     let listings = 0;
     const store = overriddenStore(new MemoryStore(), {
@@ -130,7 +130,7 @@ describe('a page of names', () => {
     return { store, listings: () => listings };
   };
 
-  test('of deleted tags alone ends after 2,000 listings, and says where to go on', async () => {
+  test('of deleted tags ends after 2,000 listings, and says where to go on', async () => {
     const { store, listings } = endless(`repositories/${NAME}/_tags/`, '', 0);
     const { client } = memoryRegistry({}, { store });
     const first = await client.get(`/v2/${NAME}/tags/list`);
@@ -140,7 +140,7 @@ describe('a page of names', () => {
     expect(nextPage(await client.get(nextPage(first)!))).toBe(`/v2/${NAME}/tags/list?last=n003999&n=1000`);
   });
 
-  test('of repositories that are hidden ends after 2,000 listings, and tells none of their names', async () => {
+  test('of hidden repositories ends after 2,000 listings, and reveals none of their names', async () => {
     const { store, listings } = endless('catalog/', '!', 0);
     const catalog = new Catalog({ store, pace: simulatedTime() });
     const seeing = (...seen: readonly string[]) => catalog.list({ limit: 10, last: undefined }, (name) => seen.includes(name));
@@ -152,7 +152,7 @@ describe('a page of names', () => {
     await expect(catalog.list({ limit: 10, last }, () => false)).rejects.toThrow(RepeatRequest);
   });
 
-  test('of a storage that lists nothing, and says that more follows, is given up', async () => {
+  test('ends if the storage lists nothing and says that more follows', async () => {
     const store = overriddenStore(new MemoryStore(), { list: async () => ({ objects: [], truncated: true }) });
     const { client } = memoryRegistry({}, { store });
     expect((await errorOf(await client.get('/v2/_catalog'))).status).toBe(503);

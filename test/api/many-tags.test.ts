@@ -1,4 +1,4 @@
-/** A manifest of thousands of tags is deleted by one request after the other, each of them bounded. */
+/** A manifest with thousands of tags is deleted by several requests, each of them bounded. */
 import { describe, expect, test } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
 import type { RepositoryName, Tag } from '../../src/domain/reference.ts';
@@ -17,7 +17,7 @@ const MANIFEST = imageManifest(digestOf(CONFIG), 2, []);
 const DIGEST = digestOf(bytesOf(MANIFEST));
 const MOST = 2100;
 
-/** Pushed before there is any rule. */
+/** A bucket with a manifest and its tags, pushed without a rule. */
 async function tagged(tags: readonly string[]) {
   const memory = new MemoryStore();
   const { client } = memoryRegistry({}, { store: memory });
@@ -32,7 +32,7 @@ async function tagged(tags: readonly string[]) {
   return memory;
 }
 
-/** Tags that have once named the manifest, and are gone. */
+/** Writes hints of tags that no longer name the manifest. */
 async function leaveHints(store: MemoryStore, tags: readonly string[]) {
   for (const tag of tags)
     await store.put(taggedKey(NAME as RepositoryName, DIGEST as Digest, tag as Tag), new Uint8Array(0), { kind: 'absent' });
@@ -44,7 +44,7 @@ const remove = (client: ApiClient) => client.request('DELETE', `/v2/${NAME}/mani
 const tagsOf = async (client: ApiClient) => (await (await client.get(`/v2/${NAME}/tags/list`)).json<{ tags: string[] }>()).tags;
 const statusOf = async (client: ApiClient, reference: string) => (await client.head(`/v2/${NAME}/manifests/${reference}`)).status;
 
-/** As a client does that is told to come again: what each answer was, and what it cost. */
+/** Repeats the request for as long as it is answered 503. Returns the status and the operations of each. */
 async function removeAll(memory: MemoryStore, settings: Record<string, string> = {}) {
   const { store, take } = countingStore(memory);
   const { client } = memoryRegistry(settings, { store });
@@ -62,13 +62,13 @@ async function removeAll(memory: MemoryStore, settings: Record<string, string> =
 }
 
 describe('DELETE of a manifest', () => {
-  test('of 400 tags takes them all: 3 + 3t operations', async () => {
+  test('deletes all of 400 tags: 3 + 3t operations', async () => {
     const { answers, client } = await removeAll(await tagged(numbered('v', 400)));
     expect(answers).toEqual([{ status: 202, operations: 3 + 3 * 400 }]);
     expect(await tagsOf(client)).toEqual([]);
   });
 
-  test('of 5,000 tags takes 400 at a time, the manifest first, and says 202 with the last ones', async () => {
+  test('deletes 5,000 tags 400 at a time, the manifest first, and is 202 with the last ones', async () => {
     const memory = await tagged(numbered('v', 5000));
     const { client } = memoryRegistry({}, { store: memory });
     expect(await errorOf(await remove(client))).toEqual({
@@ -81,13 +81,13 @@ describe('DELETE of a manifest', () => {
     ]);
     const { answers } = await removeAll(memory);
     expect(answers.map(({ status }) => status)).toEqual([...Array<number>(11).fill(503), 202]);
-    // The listing, three for each tag, the hints, and each tag once more.
+    // The listing, three for each tag, the hints, and each tag read once more.
     expect(answers[0]!.operations).toBe(1 + 1 + 3 * 400 + 1 + 400);
     expect(await tagsOf(client)).toEqual([]);
     expect((await remove(client)).status).toBe(404);
   });
 
-  test('leaves a tag that a push has moved back to it between two requests to the next', async () => {
+  test('deletes a tag that a push has moved back between two requests with the next one', async () => {
     const memory = await tagged(numbered('v', 500));
     const { client } = memoryRegistry({}, { store: memory });
     expect((await remove(client)).status).toBe(503);
@@ -97,7 +97,7 @@ describe('DELETE of a manifest', () => {
     expect(await tagsOf(client)).toEqual([]);
   });
 
-  test('that is pushed again meanwhile leaves it the tags that are left', async () => {
+  test('stops once the manifest is pushed again: the remaining tags stay', async () => {
     const memory = await tagged(numbered('v', 500));
     const key = manifestKey(NAME as RepositoryName, DIGEST as Digest);
     const pushed = await readAll((await memory.get(key))!.body);
@@ -111,12 +111,12 @@ describe('DELETE of a manifest', () => {
     expect((await remove(memoryRegistry({}, { store }).client)).status).toBe(202);
     const { client } = memoryRegistry({}, { store: memory });
     expect(await statusOf(client, DIGEST)).toBe(200);
-    // Six were on their way.
+    // Six deletes were under way.
     expect((await tagsOf(client)).length).toBeGreaterThanOrEqual(500 - 10 - 6);
     expect(violations(new Snapshot(memory.objects()), { dying: [] })).toEqual([]);
   });
 
-  test('whose tags have all moved on since comes to an end, and leaves them', async () => {
+  test('comes to an end if all tags have moved on, and leaves them', async () => {
     const memory = await tagged(['latest']);
     await leaveHints(memory, numbered('old', 2000));
     const { client } = memoryRegistry({}, { store: memory });
@@ -130,7 +130,7 @@ describe('DELETE of a manifest', () => {
 describe('DELETE of a manifest in a repository with a rule of immutable tags', () => {
   const RULE = { REGISTRY_TAGS_IMMUTABLE: '- {tags: "v*"}' };
 
-  test('is refused by the last of 1,001 that it had, and takes nothing before', async () => {
+  test('is refused for the last of 1,001 tags that have named it, and deletes nothing before', async () => {
     const memory = await tagged(['v99999', ...numbered('a', 1000)]);
     await leaveHints(memory, numbered('v', 1000));
     const { answers, client, response } = await removeAll(memory, RULE);
@@ -140,7 +140,7 @@ describe('DELETE of a manifest in a repository with a rule of immutable tags', (
     expect(await tagsOf(client)).toHaveLength(1000);
   });
 
-  test('goes on behind those that have moved on', async () => {
+  test('goes on behind tags that have moved on', async () => {
     const memory = await tagged(numbered('a', 1000));
     await leaveHints(memory, numbered('v', 250));
     const { answers, client } = await removeAll(memory, RULE);
@@ -148,15 +148,15 @@ describe('DELETE of a manifest in a repository with a rule of immutable tags', (
     expect(await tagsOf(client)).toEqual([]);
   });
 
-  test('reads 100 such tags twice, and is dearest then', async () => {
+  test('reads 100 such tags twice, which is its highest cost', async () => {
     const memory = await tagged(numbered('a', 1000));
     await leaveHints(memory, numbered('v', 100));
     const { answers } = await removeAll(memory, RULE);
-    // Two pages of hints for each look at them, then as without a rule.
+    // Two pages of hints for each check, then as without a rule.
     expect(answers[0]).toEqual({ status: 503, operations: 2 + 2 * (2 + 100) + 1 + 3 * 400 + 1 + 400 });
   });
 
-  /** What happens each time before the manifest's tombstone is written. */
+  /** A store that calls `happens` before each write of the manifest's tombstone, and refuses the write if that returns false. */
   const beforeItGoes = (memory: MemoryStore, happens: (time: number) => Promise<boolean>) => {
     let times = 0;
     return overriddenStore(memory, {
@@ -167,7 +167,7 @@ describe('DELETE of a manifest in a repository with a rule of immutable tags', (
     });
   };
 
-  test('reads them no more often where others write the manifest meanwhile', async () => {
+  test('reads them no more often if others write the manifest meanwhile', async () => {
     const memory = await tagged(['a']);
     await leaveHints(memory, numbered('v', 100));
     const { store, take } = countingStore(beforeItGoes(memory, async (time) => time > 5));
@@ -175,7 +175,7 @@ describe('DELETE of a manifest in a repository with a rule of immutable tags', (
     expect(take().length).toBeLessThan(2 * 100 + 30);
   });
 
-  test('brings the manifest back where too many come meanwhile to be sure of it', async () => {
+  test('brings the manifest back if it gets too many such tags meanwhile to check them all', async () => {
     const memory = await tagged(['a']);
     const store = beforeItGoes(memory, async () => {
       await leaveHints(memory, numbered('v', 101));

@@ -1,6 +1,6 @@
-/** A link whose bytes are gone, as a fault of the storage or of an operator leaves it: it must not stay in the way of a push. */
+/** A link whose bytes are missing, by a fault of the storage or of an operator. It must not keep clients from pushing. */
 import { randomBytes } from 'node:crypto';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { type ApiClient, bodyOf, digestOf, errorOf, locationOf } from '../support/api-client.ts';
 import { countingStore } from '../support/counting-store.ts';
@@ -10,7 +10,7 @@ const COLD = { REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none' };
 const content = randomBytes(100);
 const digest = digestOf(content);
 
-describe('a blob whose bytes are gone', () => {
+describe('a blob whose bytes are missing', () => {
   let store: MemoryStore;
   const registryWith = (settings: Record<string, string> = COLD) => memoryRegistry(settings, { store }).client;
   const loseObjects = async () => {
@@ -25,7 +25,7 @@ describe('a blob whose bytes are gone', () => {
     await loseObjects();
   });
 
-  test('is unknown to a GET, from then on to a HEAD, and is back with the next push', async () => {
+  test('is unknown to a GET and from then on to a HEAD, and is back after the next push', async () => {
     const client = registryWith();
     expect(await statusOf(client)).toBe(200);
     expect(await errorOf(await client.pull('a', digest))).toMatchObject({ status: 404, code: 'BLOB_UNKNOWN' });
@@ -34,7 +34,17 @@ describe('a blob whose bytes are gone', () => {
     expect(await bodyOf(await client.pull('a', digest))).toEqual(new Uint8Array(content));
   });
 
-  test('is not mounted: the client is told to upload, and the source has it no longer', async () => {
+  test('is logged as an error, with the key of the missing object', async () => {
+    const key = `objects/${digest.replace(':', '/')}/`;
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    await registryWith().pull('a', digest);
+    const lines = log.mock.calls.map(([line]) => JSON.parse(String(line)) as unknown);
+    log.mockRestore();
+    const object = expect.stringMatching(`^${key}`) as string;
+    expect(lines).toEqual([expect.objectContaining({ level: 'error', repository: 'a', digest, object })]);
+  });
+
+  test('is not mounted: the client must upload, and the source repository loses the link', async () => {
     const client = registryWith();
     const response = await client.request('POST', `/v2/b/blobs/uploads/?mount=${digest}&from=a`);
     expect(response.status).toBe(202);
@@ -50,7 +60,7 @@ describe('a blob whose bytes are gone', () => {
     expect(await bodyOf(await client.pull('a', digest))).toEqual(new Uint8Array(content));
   });
 
-  test('does not make an upload that nobody knows a success', async () => {
+  test('does not make an unknown upload succeed', async () => {
     const client = registryWith();
     const location = locationOf(await client.chunk(await client.begin('a'), content.subarray(0, 50), 0));
     await client.request('DELETE', location);
@@ -59,13 +69,13 @@ describe('a blob whose bytes are gone', () => {
     expect(await statusOf(client)).toBe(404);
   });
 
-  test('keeps its link while the registry is read-only, and is unknown to a GET all the same', async () => {
+  test('keeps its link while the registry is read-only, but is unknown to a GET', async () => {
     const client = registryWith({ ...COLD, REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: 'true' });
     expect((await client.pull('a', digest)).status).toBe(404);
     expect(await statusOf(client)).toBe(200);
   });
 
-  test('is served by an isolate that remembers where its bytes were, once another has taken a push of it', async () => {
+  test('is served after another isolate took a push, although this one remembers the missing object', async () => {
     const [remembering, other] = [registryWith({}), registryWith()];
     expect(await statusOf(remembering)).toBe(200);
     await other.pull('a', digest);
@@ -80,7 +90,7 @@ async function mountFromElsewhere(client: ApiClient): Promise<void> {
   expect(response.status).toBe(201);
 }
 
-test('a push of what the repository has costs one look at the bytes that stay', async () => {
+test('a push of a blob that the repository has costs one look at its bytes', async () => {
   const { store, take } = countingStore(new MemoryStore());
   const { client } = memoryRegistry(COLD, { store });
   await client.push('a', content);

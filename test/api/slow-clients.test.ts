@@ -11,7 +11,7 @@ import { overriddenStore } from '../support/overridden-store.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** What `REGISTRY_HTTP_MINIMUMSPEED` is by default, in bytes a second. */
+/** The default of `REGISTRY_HTTP_MINIMUMSPEED`, in bytes a second. */
 const MINIMUM_SPEED = 64 * KIB;
 /** How long slow clients may delay another one. */
 const MAX_DELAY_SECONDS = 15;
@@ -25,7 +25,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A body that comes at a speed, four times a second. */
+/** A body that comes at a given speed, four times a second. */
 function bodyAt(bytesPerSecond: number, content: Uint8Array): ReadableStream<Uint8Array> {
   let sent = 0;
   return new ReadableStream({
@@ -49,14 +49,14 @@ function stalled(bytes: number): ReadableStream<Uint8Array> {
   return new ReadableStream({ type: 'bytes', start: (controller) => controller.enqueue(new Uint8Array(bytes)) });
 }
 
-/** Lets time pass until the promise is done; how much that took, in seconds. */
+/** Lets time pass until the promise is settled. Returns how long that took, in seconds. */
 async function secondsUntil(done: Promise<unknown>, eachStep: () => void = () => undefined): Promise<number> {
   const sinceMs = Date.now();
   let isDone = false;
   const end = () => void (isDone = true);
   void done.then(end, end);
   for (;;) {
-    // Some work takes turns of the event loop and of its threads, and none of the time that is counted.
+    // Some work takes turns of the event loop and its threads, but none of the simulated time.
     await new Promise((resolve) => realTimeout(resolve, 2));
     eachStep();
     if (isDone) return (Date.now() - sinceMs) / 1000;
@@ -81,7 +81,7 @@ async function patches(client: ApiClient, count: number, body: () => ReadableStr
 
 const leftovers = (store: MemoryStore) => [...store.objects()].filter(({ key }) => key.startsWith(UPLOADS_PREFIX));
 
-test('six clients that stall after 70 KiB are told so, and a seventh goes on', async () => {
+test('six clients that stall after 70 KiB get 408, and a seventh succeeds', async () => {
   const { client, pool } = memoryRegistry();
   const six = Promise.all(await patches(client, 6, () => stalled(70 * KIB)));
   await pass(1);
@@ -94,7 +94,7 @@ test('six clients that stall after 70 KiB are told so, and a seventh goes on', a
   expect(pool.lentBytes).toBe(0);
 });
 
-test('a client that stalls alone has ten seconds, and one that trickles is ended too', async () => {
+test('a client that stalls alone has ten seconds, and a very slow one is refused too', async () => {
   for (const body of [stalled(70 * KIB), bodyAt(MINIMUM_SPEED / 2, randomBytes(2 * MIB))]) {
     const { client, pool } = memoryRegistry();
     const patching = client.patch(await client.begin('a'), body);
@@ -103,7 +103,7 @@ test('a client that stalls alone has ten seconds, and one that trickles is ended
   }
 });
 
-test('any speed will do where the setting says so', async () => {
+test('a minimum speed of 0 allows any speed', async () => {
   const { client } = memoryRegistry({ REGISTRY_HTTP_MINIMUMSPEED: '0' });
   const content = randomBytes(40 * KIB);
   const pushing = push(client, content, bodyAt(KIB, content));
@@ -117,7 +117,7 @@ test.each([
 ])('six clients a little faster than they must be, parts %s, stop nobody, and end well too', async (_, partBytes, bytes) => {
   const store = new MemoryStore();
   const bound = 6 * (partBytes + FRAME_BYTES) + 1.625 * MIB;
-  const pool = new BufferPool(bound);
+  const pool = new BufferPool({ limitBytes: bound, clock: () => new Date() });
   const { client } = memoryRegistry({}, { store, pool }, partBytes);
   const content = randomBytes(bytes);
   const six = Array.from({ length: 6 }, () => push(client, content, bodyAt(1.1 * MINIMUM_SPEED, content)));
@@ -155,7 +155,7 @@ test(
   },
 );
 
-test('60 stalled manifests make a push of 20 MiB wait for none of them', async () => {
+test('a push of 20 MiB does not wait for 60 stalled manifests', async () => {
   const { client } = memoryRegistry();
   const putting = Array.from({ length: 60 }, (_, index) =>
     client.request('PUT', `/v2/a/manifests/${index}`, { body: stalled(3 * MIB) }),
@@ -167,7 +167,7 @@ test('60 stalled manifests make a push of 20 MiB wait for none of them', async (
   expect(await fast).toBe(201);
 });
 
-test('60 stalled manifests are refused, and keep nothing', async () => {
+test('60 stalled manifests are refused, and hold no memory', async () => {
   const { client, pool, store } = memoryRegistry();
   const putting = Array.from({ length: 60 }, (_, index) =>
     client.request('PUT', `/v2/a/manifests/${index}`, { body: stalled(3 * MIB) }),
@@ -180,14 +180,14 @@ test('60 stalled manifests are refused, and keep nothing', async () => {
   expect([pool.lentBytes, leftovers(store)]).toEqual([0, []]);
 });
 
-test('what was parked goes when its client stalls; after a crash, with the purge', async () => {
+test('a parked part is deleted when its client stalls; after a crash, by the purge', async () => {
   const PART_BYTES = MIB;
   const store = new MemoryStore(() => new Date());
   let isDown = false;
   const undeletable = overriddenStore(store, {
     delete: (keys) => (isDown ? Promise.reject(new StoreError('unavailable', 'down')) : store.delete(keys)),
   });
-  const pool = new BufferPool(PART_BYTES + 4 * FRAME_BYTES);
+  const pool = new BufferPool({ limitBytes: PART_BYTES + 4 * FRAME_BYTES, clock: () => new Date() });
   const { client, registry } = memoryRegistry({}, { store: undeletable, pool }, PART_BYTES);
   const parkOne = async () => {
     const held = await pool.acquire(PART_BYTES + FRAME_BYTES);

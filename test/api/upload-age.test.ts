@@ -12,7 +12,7 @@ const PART_BYTES = 64 * 1024;
 const UNKNOWN = { status: 404, code: 'BLOB_UPLOAD_UNKNOWN' };
 const SECRET = { REGISTRY_HTTP_SECRET: 'the-secret-of-both-isolates', REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none' };
 
-/** A bucket whose clock is set by hand, and isolates whose clocks are ahead of it by so many hours. */
+/** A bucket with a clock set by hand, and isolates with clocks that are some hours ahead of it. */
 function bucket() {
   let nowMs = Date.parse('2026-01-01');
   const memory = new MemoryStore(() => new Date(nowMs));
@@ -21,14 +21,14 @@ function bucket() {
   return { memory, isolate, pass: (hours: number) => void (nowMs += hours * HOUR_MS) };
 }
 
-/** As a client does that has its session's state by heart. */
+/** Asks for a session's status, and returns its location from then on. */
 const statusOf = async (client: ApiClient, location: string) => {
   const response = await client.get(location);
   return response.status === 204 ? locationOf(response) : location;
 };
 
-describe('bytes that were stored whole', () => {
-  test('are not acknowledged once collection may have freed them, whatever was asked of the session meanwhile', async () => {
+describe('a body that was stored whole', () => {
+  test('is not acknowledged once garbage collection may have deleted it, even if the session was used meanwhile', async () => {
     const { isolate, pass } = bucket();
     const { client, registry } = isolate();
     const content = randomBytes(1000);
@@ -47,7 +47,7 @@ describe('bytes that were stored whole', () => {
     expect(await client.push('a', content)).toBe(blob);
   });
 
-  test('are acknowledged for half a grace period, by a digest of either algorithm', async () => {
+  test('is acknowledged for half a grace period, by a digest of either algorithm', async () => {
     for (const algorithm of ['sha256', 'sha512']) {
       const { isolate, pass } = bucket();
       const { client } = isolate();
@@ -80,7 +80,7 @@ describe('bytes that were stored whole', () => {
     },
   );
 
-  test('cost no look while they are younger than a quarter of the grace period', async () => {
+  test('costs no look in the first quarter of the grace period', async () => {
     const { memory, isolate, pass } = bucket();
     const { store, take } = countingStore(memory);
     const { client } = isolate(0, store);
@@ -97,7 +97,7 @@ describe('bytes that were stored whole', () => {
     expect(await close(6.1)).toEqual(['head', 'put']);
   });
 
-  test('and gone on from end by their age too', async () => {
+  test('ends its session by its age, even if chunks follow', async () => {
     const { isolate, pass } = bucket();
     const { client } = isolate();
     const content = randomBytes(1000);
@@ -110,7 +110,7 @@ describe('bytes that were stored whole', () => {
   });
 });
 
-describe('chunks that an earlier closing PUT has put together, its answer lost', () => {
+describe('chunks that an earlier closing PUT has completed, its answer lost', () => {
   const broken = async () => {
     const { memory, isolate, pass } = bucket();
     let fails = true;
@@ -149,7 +149,7 @@ describe('chunks that an earlier closing PUT has put together, its answer lost',
   });
 });
 
-test('chunks that this request puts together may be as old as they like', async () => {
+test('chunks that this request completes may be of any age', async () => {
   const { isolate, pass } = bucket();
   const { client } = isolate();
   const content = randomBytes(2.5 * PART_BYTES);

@@ -8,7 +8,7 @@ import { overriddenStore } from '../support/overridden-store.ts';
 
 const PART_BYTES = 64 * 1024;
 const HOUR_MS = 3_600_000;
-/** What a record takes beside the bytes of its chunk. */
+/** The size of a record without its chunk's bytes. */
 const HEADER_BYTES = 400;
 const FORKS = 20;
 
@@ -55,11 +55,11 @@ const expectBlob = async (client: ApiClient, content: Uint8Array) => {
   expect(Buffer.from(await bodyOf(response)).equals(content)).toBe(true);
 };
 
-describe('requests that go on from one state leave what they sent', () => {
+describe('requests that continue from one state leave only the bytes that they sent', () => {
   const oneByteEach = async (client: ApiClient, location: string, offset: number, oneByOne: boolean) => {
     const send = async () => {
       const response = await client.chunk(location, randomBytes(1), offset);
-      // Of several at once that end a part, one gets the session's upload.
+      // Of several requests at once that fill a part, one gets the session's upload.
       expect(oneByOne ? [202] : [202, 404]).toContain(response.status);
     };
     if (oneByOne) for (let fork = 0; fork < FORKS; fork += 1) await send();
@@ -104,7 +104,7 @@ describe('requests that go on from one state leave what they sent', () => {
     expect([read, memory.openMultiparts]).toEqual([0, 0]);
   });
 
-  test('bytes that end a part behind a body that was stored whole: one copy of it', async () => {
+  test('bytes that fill a part behind a body that was stored whole: one copy of the body', async () => {
     const { client, memory, taking } = registryOf();
     const [stored, more] = [randomBytes(8.5 * PART_BYTES), randomBytes(0.5 * PART_BYTES)];
     const location = locationOf(await client.patch(await client.begin('a'), streamOf(stored)));
@@ -120,7 +120,7 @@ describe('requests that go on from one state leave what they sent', () => {
   });
 });
 
-test("a session's upload is gone on with where a lost answer makes its note look like another's", async () => {
+test("a session continues with its own upload if a lost answer makes the record look like another request's", async () => {
   const memory = new MemoryStore();
   const store = overriddenStore(memory, {
     put: async (key, bytes, condition) => {
@@ -180,7 +180,7 @@ describe('closing PUTs', () => {
     expect(held).toBeLessThan(PART_BYTES + 10 + 4 * HEADER_BYTES);
   });
 
-  test('leave nothing of the session', async () => {
+  test('leave nothing of their session', async () => {
     const { client, memory } = registryOf();
     for (const sizes of [[10], [10, 20, 30], [PART_BYTES], [PART_BYTES, PART_BYTES, 10], [1000, PART_BYTES, 10, PART_BYTES, 1]]) {
       const content = randomBytes(sizes.reduce((sum, size) => sum + size, 0));
@@ -206,14 +206,14 @@ describe('chunks that are too small', () => {
     return { client, memory, content, location, offset: MAX_PIECES * 10 };
   };
 
-  test('are refused from the 129th of a part on, and told how large they should be', async () => {
+  test('are refused from the 129th of a part on, and the answer says how large they should be', async () => {
     const { client, content, location, offset } = await filled();
     const error = await errorOf(await client.chunk(location, content.subarray(offset, offset + 10), offset));
     expect(error).toMatchObject({ status: 400, code: 'BLOB_UPLOAD_INVALID' });
     expect(error.message).toContain(`OCI-Chunk-Min-Length (${PART_BYTES} bytes)`);
   });
 
-  test('may be followed by one that ends the part, and by more', async () => {
+  test('may be followed by one that fills the part, and by more', async () => {
     const { client, content, location, offset } = await filled();
     const larger = await client.chunk(location, content.subarray(offset, PART_BYTES), offset);
     const last = await client.chunk(locationOf(larger), content.subarray(PART_BYTES), PART_BYTES);
@@ -221,14 +221,14 @@ describe('chunks that are too small', () => {
     await expectBlob(client, content);
   });
 
-  test('may be followed by a short end with the closing PUT', async () => {
+  test('may be followed by a short last body with the closing PUT', async () => {
     const { client, content, location, offset } = await filled();
     const whole = content.subarray(0, offset + 5);
     expect((await client.finish(location, digestOf(whole), content.subarray(offset, offset + 5))).status).toBe(201);
     await expectBlob(client, whole);
   });
 
-  test('are there for a client that has lost the answer to the one that ended the part, and no longer', async () => {
+  test('stay until the request after the one that filled the part, for a client that has lost its answer', async () => {
     const { client, memory, content, location, offset } = await filled();
     const end = () => client.chunk(location, content.subarray(offset, PART_BYTES), offset);
     await end();
@@ -242,8 +242,8 @@ describe('chunks that are too small', () => {
   });
 });
 
-describe('what abandoned sessions left', () => {
-  test('is purged a week after their last request, multipart uploads with it, and read only where there may be one', async () => {
+describe('the purge of abandoned sessions', () => {
+  test('deletes records and aborts multipart uploads a week after the last request, and reads only records that may name one', async () => {
     const { client, registry, memory, taking, pass } = registryOf();
     const content = randomBytes(PART_BYTES);
     const location = await sendChunks(
@@ -269,7 +269,7 @@ describe('what abandoned sessions left', () => {
   });
 });
 
-test('a record of an earlier version is gone on from', async () => {
+test('a session continues from a record of an earlier version', async () => {
   const { client, memory } = registryOf();
   const content = randomBytes(2.5 * PART_BYTES);
   for (const sizes of [[1000], [PART_BYTES + 1000]]) {

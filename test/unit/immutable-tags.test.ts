@@ -1,4 +1,4 @@
-/** Which tags the globs of a rule are about. Those of repositories are REGISTRY_ACCESS's: access-rules.test.ts. */
+/** Which tags a rule's globs match. The globs of repositories are those of REGISTRY_ACCESS: access-rules.test.ts. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ImmutableTags, immutableTagRules } from '../../src/domain/immutable-tags.ts';
@@ -23,7 +23,7 @@ describe("a tag's glob", () => {
     for (const tag of others) expect(covers(glob, tag), tag).toBe(false);
   });
 
-  test('is what the regular expression of the same meaning is', () => {
+  test('matches the same tags as a regular expression of the same meaning', () => {
     const piece = fc.constantFrom('a', '1', '.', '-', '*', '[0-9]', '[a.]', 'b1');
     const meant = (glob: string) =>
       new RegExp(`^${glob.replaceAll(/\[.*?\]|\*|\./g, (each) => ({ '*': '.*', '.': '\\.' })[each] ?? each)}$`);
@@ -35,12 +35,12 @@ describe("a tag's glob", () => {
     );
   });
 
-  test('of many stars takes no time for a tag made to take long', () => {
+  test('with many stars is fast, even for a tag that is made to be slow', () => {
     expect(covers(`${'*a'.repeat(40)}b`, 'a'.repeat(128))).toBe(false);
   });
 });
 
-test('a tag is immutable where any rule is about it and its repository', () => {
+test('a tag is immutable if any rule matches both it and its repository', () => {
   const made = rules({ repositories: ['release/**', 'base'], tags: ['v*'] }, { repositories: 'release/*', tags: '[0-9]*' });
   expect(['v1', '1', 'latest'].map((tag) => has(made, 'release/app', tag))).toEqual([true, true, false]);
   expect(['v1', '1'].map((tag) => has(made, 'release/app/x', tag))).toEqual([true, false]);
@@ -49,6 +49,6 @@ test('a tag is immutable where any rule is about it and its repository', () => {
   expect(['release/app', 'base', 'other'].map((name) => made.mayBeIn(parseRepositoryName(name)))).toEqual([true, true, false]);
 });
 
-test('without rules no tag is', () => {
+test('no tag is immutable without rules', () => {
   expect(has(rules(), 'a', 'v1')).toBe(false);
 });

@@ -1,4 +1,4 @@
-/** What lists of referrers cost whose descriptions are too long for a key, and those of earlier versions. */
+/** The cost of lists of referrers, if their descriptions are too long for a key or their keys are of an earlier version. */
 import { expect, test } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
@@ -30,7 +30,10 @@ async function storeWith(referrers: readonly ReturnType<typeof referrerAt>[]): P
   return store;
 }
 
-/** Gives each referrer the key that it had before keys told its type; the newer one stays as well, where that is asked for. */
+/**
+ * Gives each referrer its key of an earlier version, without a hash of the artifact type.
+ * @param keepsNew - whether the key of this version stays too
+ */
 async function withOldKeys(store: ObjectStore, keepsNew = false): Promise<ObjectStore> {
   for await (const { key } of listAll(store, referrersPrefix(NAME, SUBJECT))) {
     const bytes = await readAll((await store.get(key))!.body);
@@ -46,7 +49,7 @@ const digestsOf = async (store: ObjectStore, artifactType?: string) => {
   return referrers.map(({ digest }) => digest);
 };
 
-test('a filter reads nothing of referrers of another type, and all of its own', async () => {
+test('a filter reads the referrers of its type, and none of another type', async () => {
   const [sbom, untyped] = [referrerAt(1001, SBOM), referrerAt(1002, undefined)];
   const memory = await storeWith([...Array.from({ length: 998 }, (_, n) => referrerAt(n, SIGNATURE)), sbom, untyped]);
   const { store, take } = countingStore(memory);
@@ -56,7 +59,7 @@ test('a filter reads nothing of referrers of another type, and all of its own', 
   expect(take()).toEqual(['list', 'get']);
 });
 
-test.each([false, true])('keys that tell no type are listed and filtered still, beside newer ones too: %s', async (keepsNew) => {
+test.each([false, true])('keys without a type are listed and filtered, with newer keys beside them: %s', async (keepsNew) => {
   const referrers = [referrerAt(1, SBOM), referrerAt(2, SIGNATURE), referrerAt(3, undefined)];
   const store = await withOldKeys(await storeWith(referrers), keepsNew);
   expect(await digestsOf(store)).toEqual(referrers.map(({ digest }) => digest).toSorted());
@@ -66,7 +69,7 @@ test.each([false, true])('keys that tell no type are listed and filtered still, 
   for await (const { size } of listAll(store, referrerPrefix(NAME, SUBJECT, digestAt(1)))) expect(size).toBe(0);
 });
 
-test('those that are deleted are passed over, page for page', async () => {
+test('deleted referrers are left out on each page', async () => {
   const referrers = Array.from({ length: 1005 }, (_, n) => referrerAt(n, SBOM)).toSorted((a, b) =>
     a.digest < b.digest ? -1 : 1,
   );
@@ -74,7 +77,7 @@ test('those that are deleted are passed over, page for page', async () => {
   const last = referrers.at(-1)!.digest;
   for await (const { key } of listAll(memory, referrersPrefix(NAME, SUBJECT)))
     if (!key.startsWith(referrerPrefix(NAME, SUBJECT, last))) await memory.put(key, new Uint8Array(0));
-  // A key at a time, so that the operations of a page are soon used up.
+  // One key at a time, so that a page soon reaches its limit of operations.
   const store = overriddenStore(memory, { list: (options) => memory.list({ ...options, limit: 1 }) });
   const first = await new Referrers({ store, pace: simulatedTime() }).list(NAME, SUBJECT, {});
   expect(first.referrers).toEqual([]);
@@ -82,7 +85,7 @@ test('those that are deleted are passed over, page for page', async () => {
   expect(second.referrers.map(({ digest }) => digest)).toEqual([last]);
 });
 
-test('of long ones no more is read at once than a page holds', async () => {
+test('reads of long referrers hold no more bytes at once than a page has', async () => {
   const memory = await storeWith(Array.from({ length: 6 }, (_, n) => referrerAt(n, SBOM, 1.3 * 1024 * 1024)));
   let [underWay, most] = [0, 0];
   const store = overriddenStore(memory, {
@@ -97,7 +100,7 @@ test('of long ones no more is read at once than a page holds', async () => {
   expect([referrers.length, next, most]).toEqual([3, referrers[2]!.digest, 3]);
 });
 
-test('a filter over long ones that do not tell their type ends early, and goes on from there', async () => {
+test('a filter over long referrers without a type in their keys ends a page early, and the next page goes on there', async () => {
   const long = Array.from({ length: 20 }, (_, n) => referrerAt(n, n === 19 ? SBOM : SIGNATURE, 4 * 1024 * 1024 - 1000));
   const { store, take } = countingStore(await withOldKeys(await storeWith(long)));
   const found: Digest[] = [];

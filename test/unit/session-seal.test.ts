@@ -20,13 +20,13 @@ describe('a sealed session', () => {
   const unseal = (by: SessionSeal, sealed: string) => by.unseal(sealed, NAME, STATE.session);
   const unknown = { name: 'Failure', kind: 'upload-unknown' };
 
-  test('opens with the state that was sealed, and shows nothing of it', async () => {
+  test('is unsealed to its state, and does not reveal it', async () => {
     const sealed = await seal(NEW).seal(STATE);
     expect(await unseal(seal(NEW), sealed)).toEqual(STATE);
     expect(Buffer.from(sealed.split('.')[3]!, 'base64url').toString('latin1')).not.toContain('started');
   });
 
-  test('opens after the secret was rotated, while the old one is kept', async () => {
+  test('is unsealed after the secret was rotated, as long as the old one is kept', async () => {
     const sealed = await seal(OLD).seal(STATE);
     expect(await unseal(seal(NEW, OLD), sealed)).toEqual(STATE);
     await expect(unseal(seal(NEW), sealed)).rejects.toMatchObject(unknown);
@@ -44,7 +44,7 @@ describe('a sealed session', () => {
     await expect(unseal(seal(NEW), sealed)).rejects.toMatchObject(unknown);
   });
 
-  test('that holds stored bytes ends by their age, however often it is sealed', async () => {
+  test('with stored bytes expires by their age, however often it is sealed', async () => {
     const { storedMs: _, ...old } = { ...STORED, storedMs: undefined };
     for (const state of [{ ...STORED, storedMs: now }, old as never]) {
       const storedMs = now;
@@ -52,7 +52,7 @@ describe('a sealed session', () => {
       for (let time = 0; time < 3; time += 1) {
         now += 1_100_000;
         const opened = await unseal(seal(NEW), sealed);
-        // An earlier version did not say when.
+        // An earlier version sealed it without the time.
         expect(opened).toEqual({
           ...STORED,
           storedMs: Math.floor(storedMs / 1000) * 1000 + (state === old ? 0 : storedMs % 1000),
@@ -80,7 +80,7 @@ describe('a sealed session', () => {
     },
   );
 
-  test('stays far below the 4 KB that proxies pass, with the longest of everything', async () => {
+  test('is far below the 4 KB that proxies pass, even with the longest values', async () => {
     const longest: UploadState = {
       ...STATE,
       stage: 'stored',

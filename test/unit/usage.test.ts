@@ -7,7 +7,7 @@ import { memoryRegistry } from '../support/memory-registry.ts';
 import { randomContent } from '../support/random-content.ts';
 import { digestOf } from '../../src/domain/digest.ts';
 
-test('usage is told from two listings: shared blobs in each repository, and once in all', async () => {
+test('usage needs two listings, and counts a shared blob in each repository, but once in the total', async () => {
   const { store, take } = countingStore(new MemoryStore());
   const { client } = memoryRegistry({}, { store }, 1000);
   const layer = bytesOf('a layer');
@@ -15,7 +15,7 @@ test('usage is told from two listings: shared blobs in each repository, and once
   await client.pushImage('a', 'other', bytesOf('another'));
   const digest = digestOf(layer);
   await client.request('POST', `/v2/b/blobs/uploads/?mount=${digest}&from=a`);
-  // Of several parts, so that only a marker tells its digest.
+  // It has several parts, so only a marker gives its digest.
   const streamed = randomContent(2500);
   const patched = await client.patch(await client.begin('b'), streamOf(streamed));
   await client.finish(locationOf(patched), digestOf(streamed));
@@ -27,6 +27,6 @@ test('usage is told from two listings: shared blobs in each repository, and once
     { name: 'a', tags: 1, manifests: 2, blobs: 3, bytes: 2 + 7 + 7 },
     { name: 'b', tags: 0, manifests: 0, blobs: 2, bytes: 7 + 2500 },
   ]);
-  // The configuration was pushed twice, and so written twice.
+  // The config was pushed twice, and so stored twice.
   expect(usage.bytes).toBe(2 * 2 + 7 + 7 + 2500);
 });

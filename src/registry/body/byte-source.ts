@@ -1,29 +1,28 @@
 import { Failure, type FailureKind } from '../../domain/failure.ts';
 import { inTime } from '../../lib/in-time.ts';
 import { StoreError } from '../../storage/object-store.ts';
+import { type BufferReader, bufferReaderOf } from './buffer-reader.ts';
 import { ClientPace } from './client-pace.ts';
 
-/** Bytes to come, and what it means when they don't. */
+/** Bytes on their way into this isolate: the body of a request, or a stored object that is read back. */
 export interface ByteSource {
-  readonly stream: ReadableStream<Uint8Array>;
-  readonly broken: (cause: unknown) => Error;
-  /** Waits for a read of at most `readBytes`, as long as bytes may be late. */
-  readonly patiently: <R extends ReadResult>(read: Promise<R>) => Promise<R>;
-  /** How much to read at once. */
-  readonly readBytes: () => number;
-  /** How long the client has been waited for, in milliseconds; 0 for the storage. */
-  readonly waitedMs: () => number;
-  /** Gives up what has not been read. */
-  readonly leave: (reader: Reader | undefined) => void;
+  /**
+   * Reads into `into.buffer` from `offset` on, at most up to `end`. A read may put another buffer of the same size, with the
+   * same content before `offset`, in `into.buffer`.
+   *
+   * @returns how many bytes were read, and whether the source has ended; 0 bytes only then
+   * @throws {Failure | StoreError} what the end of this source means; it has been left then
+   */
+  read(into: { buffer: ArrayBuffer }, offset: number, end: number): Promise<{ bytes: number; done: boolean }>;
+
+  /** How long the client was waited for, in milliseconds; 0 for the storage. */
+  readonly waitedMs: number;
+
+  /** Leaves the rest unread. May be called more than once. */
+  leave(): void;
 }
 
-type Reader = Pick<ReadableStreamBYOBReader, 'cancel' | 'releaseLock'>;
-type ReadResult = { readonly done: boolean; readonly value?: Uint8Array | undefined };
-
-/** How long the storage may take over a part: an object is handed out at its own pace, so silence is a connection that is lost. */
-const STORE_READ_MS = 30_000;
-
-/** What a client hears whose body breaks off, or is too slow. */
+/** The failures that a client gets whose body breaks off or is too slow. */
 export interface BodyFailures {
   readonly interrupted: FailureKind;
   readonly tooSlow: FailureKind;
@@ -31,103 +30,119 @@ export interface BodyFailures {
 
 const OF_UPLOADS: BodyFailures = { interrupted: 'upload-interrupted', tooSlow: 'upload-too-slow' };
 
-/** What a client must keep up with. */
+/** How fast a client must send. */
 export interface Demands {
-  /** In bytes a second; 0: clients may be as slow as they like. */
+  /** In bytes a second; 0 lets clients be as slow as they like. */
   readonly minimumSpeed: number;
   readonly pool: { readonly isShort: boolean };
+  readonly clock: () => Date;
 }
 
-export function fromClient(
-  stream: ReadableStream<Uint8Array>,
-  { minimumSpeed, pool }: Demands,
-  failures: BodyFailures = OF_UPLOADS,
-): ByteSource {
-  const tooSlow = (message: string) => new Failure(failures.tooSlow, message);
-  const pace = new ClientPace(minimumSpeed, () => pool.isShort, tooSlow);
-  return {
-    stream,
-    broken: (cause) => new Failure(failures.interrupted, 'the body ended before it was whole', { cause }),
-    patiently: (read) => pace.wait(read),
-    readBytes: () => pace.readBytes,
-    waitedMs: () => pace.waitedMs,
-    // Mostly it is the answer's business how long to listen still. A read that a slow client leaves unanswered has a buffer.
-    leave: (reader) => (pace.isOver ? giveUp(reader ?? stream) : reader?.releaseLock()),
-  };
-}
+/** The body of a request. */
+export class ClientSource implements ByteSource {
+  readonly #reader: BufferReader;
+  readonly #pace: ClientPace;
+  readonly #failures: BodyFailures;
+  /** One byte at most, read by `isEmpty`. */
+  #first: Uint8Array = EMPTY;
 
-export function fromStore(stream: ReadableStream<Uint8Array>, readMs = STORE_READ_MS): ByteSource {
-  return {
-    stream,
-    broken: (cause) => new StoreError('unavailable', 'an object could not be read to its end', cause),
-    patiently: (read) => inTime(read, readMs),
-    readBytes: () => Infinity,
-    waitedMs: () => 0,
-    leave: (reader) => giveUp(reader ?? stream),
-  };
-}
-
-function giveUp(stream: Pick<Reader, 'cancel'>): void {
-  void stream.cancel().catch(() => undefined);
-}
-
-/** A source that is being read into somebody's buffers. */
-export class OpenSource {
-  readonly source: ByteSource;
-  readonly #reader: ReadableStreamBYOBReader;
-
-  constructor(source: ByteSource) {
-    this.source = source;
-    this.#reader = source.stream.getReader({ mode: 'byob' });
+  constructor(stream: ReadableStream<Uint8Array>, { minimumSpeed, pool, clock }: Demands, failures: BodyFailures = OF_UPLOADS) {
+    const tooSlow = (message: string) => new Failure(failures.tooSlow, message);
+    this.#reader = bufferReaderOf(stream);
+    this.#pace = new ClientPace({ minimumSpeed, isShort: () => pool.isShort, tooSlow, clock });
+    this.#failures = failures;
   }
 
-  /**
-   * Reads into a buffer, behind `offset` and up to `end`: as many bytes as the source is read at once, or fewer.
-   * @throws {Failure | StoreError} as the source says; its rest is given up then
-   */
+  get waitedMs(): number {
+    return this.#pace.waitedMs;
+  }
+
+  /** Whether no byte comes at all, found out by reading one. To be called before any read. */
+  async isEmpty(): Promise<boolean> {
+    const one = { buffer: new ArrayBuffer(1) };
+    const { bytes } = await this.read(one, 0, 1);
+    this.#first = new Uint8Array(one.buffer, 0, bytes);
+    // Another layer must be able to drop the rest if nothing reads it.
+    this.#reader.release();
+    return bytes === 0;
+  }
+
   async read(into: { buffer: ArrayBuffer }, offset: number, end: number): Promise<{ bytes: number; done: boolean }> {
-    const view = new Uint8Array(into.buffer, offset, Math.min(end - offset, this.source.readBytes()));
+    if (this.#first.length > 0) {
+      new Uint8Array(into.buffer).set(this.#first, offset);
+      this.#first = EMPTY;
+      return { bytes: 1, done: false };
+    }
     try {
-      const { done, value } = await this.source.patiently(readInto(this.#reader, view));
-      // Each read takes the buffer away and gives its memory back as another, at the stream's end too.
-      into.buffer = value.buffer;
-      return { bytes: value.length, done };
-    } catch (error) {
+      const length = Math.min(end - offset, this.#pace.readBytes);
+      return keep(into, await this.#pace.wait(this.#reader.read(new Uint8Array(into.buffer, offset, length))));
+    } catch (cause) {
       this.leave();
-      throw error instanceof Failure ? error : this.source.broken(error);
+      if (cause instanceof Failure) throw cause;
+      throw new Failure(this.#failures.interrupted, 'the body ended before it was complete', { cause });
     }
   }
 
-  /** Leaves the rest unread. */
+  /** Keeps the stream open, so that the HTTP layer can drop the rest. A client that was too slow gets no such grace. */
   leave(): void {
-    this.source.leave(this.#reader);
+    if (this.#pace.isOver) this.#reader.cancel();
+    else this.#reader.release();
   }
 }
 
-type ByobResult = { readonly done: boolean; readonly value: Uint8Array<ArrayBuffer> };
+/** How long the storage may be silent while an object is read. Silence means that the connection is lost. */
+const STORE_READ_MS = 30_000;
 
-/** `readAtLeast` is workerd's own: one call for many bytes, where the standard's `read` makes one a network packet. */
-function readInto(reader: ReadableStreamBYOBReader, view: Uint8Array<ArrayBuffer>): Promise<ByobResult> {
-  const read = 'readAtLeast' in reader ? reader.readAtLeast(view.length, view) : (reader as ReadableStreamBYOBReader).read(view);
-  return read as Promise<ByobResult>;
+/** A stored object that is read back. */
+export class StoreSource implements ByteSource {
+  readonly waitedMs = 0;
+  readonly #reader: BufferReader;
+  readonly #readMs: number;
+
+  constructor(stream: ReadableStream<Uint8Array>, readMs = STORE_READ_MS) {
+    this.#reader = bufferReaderOf(stream);
+    this.#readMs = readMs;
+  }
+
+  async read(into: { buffer: ArrayBuffer }, offset: number, end: number): Promise<{ bytes: number; done: boolean }> {
+    try {
+      return keep(into, await inTime(this.#reader.read(new Uint8Array(into.buffer, offset, end - offset)), this.#readMs));
+    } catch (cause) {
+      this.leave();
+      throw new StoreError('unavailable', 'an object could not be read to its end', cause);
+    }
+  }
+
+  leave(): void {
+    this.#reader.cancel();
+  }
 }
 
-/** Splits a source at its first look: what came with it, and the rest. Undefined where nothing comes at all. */
-export async function peek(source: ByteSource): Promise<{ first: Uint8Array; rest: ByteSource } | undefined> {
-  const reader = source.stream.getReader();
-  const { done, value } = await source.patiently(reader.read()).catch((error: unknown) => {
-    source.leave(reader);
-    throw error instanceof Failure ? error : source.broken(error);
-  });
-  reader.releaseLock();
-  return done ? undefined : { first: value, rest: source };
+/** Bytes that are in memory already. */
+export class BytesSource implements ByteSource {
+  readonly waitedMs = 0;
+  #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  async read(into: { buffer: ArrayBuffer }, offset: number, end: number): Promise<{ bytes: number; done: boolean }> {
+    const taken = this.#bytes.subarray(0, end - offset);
+    new Uint8Array(into.buffer).set(taken, offset);
+    this.#bytes = this.#bytes.subarray(taken.length);
+    return { bytes: taken.length, done: this.#bytes.length === 0 };
+  }
+
+  leave(): void {
+    this.#bytes = EMPTY;
+  }
 }
 
-/** The same for a client's body: of that one byte is looked at, for what was read and is not used yet must not add up. */
-export async function peekByte(source: ByteSource): Promise<{ first: Uint8Array; rest: ByteSource } | undefined> {
-  const first = { buffer: new ArrayBuffer(1) };
-  const open = new OpenSource(source);
-  const { bytes } = await open.read(first, 0, 1);
-  open.leave();
-  return bytes === 0 ? undefined : { first: new Uint8Array(first.buffer), rest: source };
+const EMPTY = new Uint8Array(0);
+
+/** Puts the buffer that a read gave back in the place of the one that it took. */
+function keep(into: { buffer: ArrayBuffer }, { done, value }: Awaited<ReturnType<BufferReader['read']>>) {
+  into.buffer = value.buffer;
+  return { bytes: value.length, done };
 }

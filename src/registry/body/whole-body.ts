@@ -1,4 +1,4 @@
-import { type BodyFailures, fromClient } from './byte-source.ts';
+import { type BodyFailures, ClientSource } from './byte-source.ts';
 import { type Intake, PartReader } from '../uploads/part-reader.ts';
 
 /** A body that is all here. */
@@ -20,7 +20,7 @@ export async function readAtMost(
   failures: BodyFailures,
 ): Promise<WholeBody | undefined> {
   if (stream === null) return { bytes: new Uint8Array(0), release: () => undefined };
-  const reader = new PartReader(intake, maxBytes, [fromClient(stream, intake, failures)], true);
+  const reader = new PartReader(intake, maxBytes, [new ClientSource(stream, intake, failures)], true);
   const part = await reader.next();
   let isWhole = false;
   try {

@@ -1,8 +1,7 @@
-import { Buffer } from 'node:buffer';
 import { z } from 'zod';
 import { decodeEnvelope, encodeEnvelopeInPlace } from '../../storage/envelope.ts';
 import { StoreError, type StoredObject } from '../../storage/object-store.ts';
-import { type ByteSource, fromStore, peek } from '../body/byte-source.ts';
+import { type ByteSource, BytesSource, StoreSource } from '../body/byte-source.ts';
 
 const bytes = z.int().nonnegative();
 
@@ -64,21 +63,33 @@ const MAX_HEADER_BYTES = 4 * 1024 * 1024;
  * @throws {StoreError} unexpected, unavailable
  */
 export async function readChunkRecord({ size, body }: Pick<StoredObject, 'size' | 'body'>): Promise<ChunkRecord> {
-  const source = fromStore(body);
-  let read = new Uint8Array(0);
-  while (!read.includes(NEWLINE) && read.length < MAX_HEADER_BYTES) {
-    const peeked = await peek(source);
-    if (peeked === undefined) break;
-    read = Buffer.concat([read, peeked.first]);
-  }
+  const source = new StoreSource(body);
+  const read = await readFirstLine(source);
   try {
     const envelope = decodeEnvelope(read);
     const { version: _, ...fields } = header.parse(envelope.header);
-    const own = [fromStore(new Blob([envelope.bytes]).stream()), source];
+    const own = [new BytesSource(envelope.bytes), source];
     return { header: fields, bytes: size - (read.length - envelope.bytes.length), own };
   } catch (cause) {
+    source.leave();
     throw new StoreError('unexpected', 'an object of an upload session is not a chunk record', cause);
   }
 }
 
 const NEWLINE = 0x0a;
+/** Most headers are smaller. */
+const FIRST_READ_BYTES = 16 * 1024;
+
+/** Reads up to the first newline, and what came with it. */
+async function readFirstLine(source: ByteSource): Promise<Uint8Array> {
+  const into = { buffer: new ArrayBuffer(FIRST_READ_BYTES) };
+  for (let filled = 0; ; into.buffer = into.buffer.transfer(2 * filled)) {
+    while (filled < into.buffer.byteLength) {
+      const { bytes, done } = await source.read(into, filled, into.buffer.byteLength);
+      const read = new Uint8Array(into.buffer, 0, filled + bytes);
+      if (done || read.includes(NEWLINE, filled)) return read;
+      filled += bytes;
+    }
+    if (filled >= MAX_HEADER_BYTES) return new Uint8Array(into.buffer);
+  }
+}

@@ -133,14 +133,14 @@ export class ChunkedBlob {
   async abort(session: string, from: SessionProgress): Promise<string[]> {
     const { store, multiparts } = this.#options;
     const { multipart, sources } = await readEarlierBytes(store, session, from);
-    for (const source of sources) source.leave(undefined);
+    for (const source of sources) source.leave();
     for (const each of [multipart, await multiparts.findShared(session)]) await multiparts.abort(each);
     return [multipartKey(session), ...keysOf(session, [...recordsOf(from), ...from.consumed])];
   }
 
   async #appendObject(session: string, from: SessionProgress, sources: readonly ByteSource[]): Promise<Appended> {
     giveUp(from);
-    const { object, size: bytes } = await this.#options.writer.writeSources(sources, ['sha256']);
+    const { objectKey: object, size: bytes } = await this.#options.writer.writeSources(sources, ['sha256']);
     const pieces = [...from.pieces, { object, bytes }];
     const { size, partBytes, consumed } = from;
     return this.#record(session, { size: size + bytes, partBytes, pieces, consumed: [] }, NO_BYTES, consumed);

@@ -1,6 +1,6 @@
 import { chunkKey, pieceName } from '../../storage/keys.ts';
 import { type ObjectStore, StoreError } from '../../storage/object-store.ts';
-import { fromStore, OpenSource } from '../body/byte-source.ts';
+import { StoreSource } from '../body/byte-source.ts';
 import { encodeChunkRecord } from './chunk-record.ts';
 import { leaveToPurge } from './upload-errors.ts';
 
@@ -59,14 +59,14 @@ export class ParkedPart {
     for (const piece of this.#pieces) {
       const object = await this.#options.store.get(piece.key, { offset: piece.headerBytes, length: piece.bytes });
       if (object === undefined) throw new StoreError('unexpected', `the piece ${piece.key} of a parked part is missing`);
-      const open = new OpenSource(fromStore(object.body));
+      const source = new StoreSource(object.body);
       const end = filled + piece.bytes;
       while (filled < end) {
-        const { bytes, done } = await open.read(into, filled, end);
+        const { bytes, done } = await source.read(into, filled, end);
         filled += bytes;
         if (done && filled < end) throw new StoreError('unavailable', `the piece ${piece.key} of a parked part ended early`);
       }
-      open.leave();
+      source.leave();
     }
   }
 

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { type BufferPool, type Lease, PIECE_BYTES, SMALL_BYTES, TINY_BYTES } from '../body/buffer-pool.ts';
-import { type ByteSource, type Demands, OpenSource } from '../body/byte-source.ts';
+import { type ByteSource, type Demands } from '../body/byte-source.ts';
 import { ParkedPart, PIECE_HEADER_BYTES } from './parked-part.ts';
 
 /** What takes in the bodies of clients. */
@@ -40,7 +40,7 @@ export class PartReader {
   readonly #sources: ByteSource[];
   /** One byte at most, read already, and to come first in the next part. */
   #ahead: Uint8Array = EMPTY;
-  #current: OpenSource | undefined;
+  #current: ByteSource | undefined;
   #waitedMs = 0;
   readonly #isWhole: boolean;
   #patienceMs: number;
@@ -85,7 +85,7 @@ export class PartReader {
   /** Leaves the rest unread. */
   leave(): void {
     this.#current?.leave();
-    for (const source of this.#sources) source.leave(undefined);
+    for (const source of this.#sources) source.leave();
     this.#current = undefined;
     this.#sources.length = 0;
   }
@@ -140,16 +140,16 @@ export class PartReader {
   async #fill(into: { buffer: ArrayBuffer }, offset: number, end: number, isGivenUp = () => false): Promise<number> {
     let filled = offset;
     while (filled < end && !isGivenUp()) {
-      this.#current ??= opened(this.#sources.shift());
+      this.#current ??= this.#sources.shift();
       if (this.#current === undefined) break;
-      const { source } = this.#current;
-      const waitedMs = source.waitedMs();
-      const { bytes, done } = await this.#current.read(into, filled, end).catch((error: unknown) => {
+      const source = this.#current;
+      const { waitedMs } = source;
+      const { bytes, done } = await source.read(into, filled, end).catch((error: unknown) => {
         this.#current = undefined;
         this.leave();
         throw error;
       });
-      this.#waitedMs += source.waitedMs() - waitedMs;
+      this.#waitedMs += source.waitedMs - waitedMs;
       filled += bytes;
       if (done) this.#current = undefined;
     }
@@ -168,10 +168,6 @@ const PATIENCE_WHOLE_MS = 30_000;
 /** How long either waits, once it has seen what goes on. */
 const PATIENCE_AGAIN_MS = 1000;
 const EMPTY = new Uint8Array(0);
-
-function opened(source: ByteSource | undefined): OpenSource | undefined {
-  return source && new OpenSource(source);
-}
 
 function partOf(lease: Lease, length: number): LeasedPart {
   return {

@@ -4,8 +4,16 @@ import type { Part } from './part-reader.ts';
 
 /** A multipart upload that later requests can continue. */
 export interface MultipartProgress {
+  /** The key of the object. Chunk records have it under this name. */
   readonly object: string;
   readonly multipartId: string;
+  readonly parts: readonly UploadedPart[];
+}
+
+interface PartUploaderOptions {
+  readonly objectKey: string;
+  readonly upload: MultipartUpload;
+  /** Parts that earlier requests have sent. */
   readonly parts: readonly UploadedPart[];
 }
 
@@ -14,26 +22,24 @@ const PARTS_IN_FLIGHT = 2;
 
 /** Sends the parts of one multipart upload in order, a few at a time, and releases their buffers. */
 export class PartUploader {
-  readonly #object: string;
-  readonly #upload: MultipartUpload;
+  readonly #options: PartUploaderOptions;
   readonly #parts: UploadedPart[];
   readonly #inFlight = new Set<Promise<void>>();
   #count: number;
   #failure: { readonly error: unknown } | undefined;
 
-  private constructor(object: string, upload: MultipartUpload, parts: readonly UploadedPart[]) {
-    this.#object = object;
-    this.#upload = upload;
-    this.#parts = [...parts];
-    this.#count = parts.length;
+  private constructor(options: PartUploaderOptions) {
+    this.#options = options;
+    this.#parts = [...options.parts];
+    this.#count = options.parts.length;
   }
 
-  static async create(store: ObjectStore, object: string): Promise<PartUploader> {
-    return new PartUploader(object, await store.createMultipart(object), []);
+  static async create(store: ObjectStore, objectKey: string): Promise<PartUploader> {
+    return new PartUploader({ objectKey, upload: await store.createMultipart(objectKey), parts: [] });
   }
 
   static resume(store: ObjectStore, { object, multipartId, parts }: MultipartProgress): PartUploader {
-    return new PartUploader(object, store.resumeMultipart(object, multipartId), parts);
+    return new PartUploader({ objectKey: object, upload: store.resumeMultipart(object, multipartId), parts });
   }
 
   /**
@@ -49,7 +55,7 @@ export class PartUploader {
       if (this.#count === MAX_PARTS)
         throw new Failure(
           'upload-too-large',
-          `the blob is too large: without Content-Length it can have at most ${MAX_PARTS} parts of ${part.bytes.length} bytes`,
+          `the blob is too large: it can have at most ${MAX_PARTS} parts of ${part.bytes.length} bytes`,
         );
     } catch (error) {
       part.release();
@@ -67,12 +73,13 @@ export class PartUploader {
   async progress(): Promise<MultipartProgress> {
     await this.settle();
     this.#throwFailure();
-    return { object: this.#object, multipartId: this.#upload.multipartId, parts: this.#parts };
+    const { objectKey, upload } = this.#options;
+    return { object: objectKey, multipartId: upload.multipartId, parts: this.#parts };
   }
 
   async complete(): Promise<void> {
     const { parts } = await this.progress();
-    await this.#upload.complete(parts);
+    await this.#options.upload.complete(parts);
   }
 
   /** Waits until each part has arrived or failed. All buffers are released then. */
@@ -83,7 +90,7 @@ export class PartUploader {
   /** Aborts the multipart upload: the storage deletes its parts. */
   async abort(): Promise<void> {
     await this.settle();
-    await this.#upload.abort();
+    await this.#options.upload.abort();
   }
 
   /** The same after another failure: that one is reported, so a failure of the abort is ignored. */
@@ -97,7 +104,7 @@ export class PartUploader {
 
   async #send(number: number, part: Part): Promise<void> {
     try {
-      this.#parts[number - 1] = await this.#upload.uploadPart(number, part.bytes);
+      this.#parts[number - 1] = await this.#options.upload.uploadPart(number, part.bytes);
     } catch (error) {
       this.#failure ??= { error };
     } finally {

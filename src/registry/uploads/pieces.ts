@@ -1,7 +1,6 @@
-import { Failure } from '../../domain/failure.ts';
 import { chunkKey } from '../../storage/keys.ts';
 import type { SmallObjects, StoredObject } from '../../storage/object-store.ts';
-import { type ByteSource, fromStore } from '../body/byte-source.ts';
+import { type ByteSource, StoreSource } from '../body/byte-source.ts';
 import { type ChunkMultipart, type Piece, readChunkRecord } from './chunk-record.ts';
 import { CONNECTIONS } from '../../lib/map-concurrently.ts';
 import { giveUp, type SessionProgress } from './session-progress.ts';
@@ -25,7 +24,7 @@ export async function readEarlierBytes(store: SmallObjects, session: string, pro
   if (first === undefined) return { multipart: progress.multipart, sources: own ?? [] };
   try {
     const { multipart, sources } = await readPiece(store, session, first);
-    const between = inSequence(others.map((piece) => async () => (await readPiece(store, session, piece)).sources));
+    const between = new PieceSequence(others.map((piece) => async () => (await readPiece(store, session, piece)).sources));
     return { multipart, sources: [...sources, between, ...(own ?? [])] };
   } catch (error) {
     giveUp(progress);
@@ -36,7 +35,7 @@ export async function readEarlierBytes(store: SmallObjects, session: string, pro
 async function readPiece(store: SmallObjects, session: string, piece: Piece): Promise<EarlierBytes> {
   if ('object' in piece) {
     const { body } = known(await store.get(piece.object));
-    return { multipart: undefined, sources: [fromStore(body)] };
+    return { multipart: undefined, sources: [new StoreSource(body)] };
   }
   const { header, own } = await readChunkRecord(known(await store.get(chunkKey(session, piece.record))));
   return { multipart: header.multipart, sources: own };
@@ -45,49 +44,53 @@ async function readPiece(store: SmallObjects, session: string, piece: Piece): Pr
 /** The last piece holds one of a Worker's connections. */
 const AHEAD = CONNECTIONS - 1;
 
-/** One source of many. While one is read, the next few are requested. */
-function inSequence(requests: readonly (() => Promise<readonly ByteSource[]>)[]): ByteSource {
-  const waiting = [...requests];
-  const requested: Promise<readonly ByteSource[]>[] = [];
-  let current: ByteSource[] = [];
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  const advance = async () => {
-    while (current.length === 0 && (requested.length > 0 || waiting.length > 0)) {
-      for (const request of waiting.splice(0, AHEAD - requested.length)) {
-        const answer = request();
-        answer.catch(() => undefined); // Thrown in its turn.
-        requested.push(answer);
-      }
-      current = [...(await requested.shift()!)];
-    }
-    reader = current.shift()?.stream.getReader();
-  };
-  const stream: ReadableStream<Uint8Array> = new ReadableStream({
-    type: 'bytes',
-    pull: async (controller) => {
+/** Reads pieces one after the other. The next few are requested while one is read. */
+class PieceSequence implements ByteSource {
+  readonly waitedMs = 0;
+  readonly #unrequested: (() => Promise<readonly ByteSource[]>)[];
+  readonly #requested: Promise<readonly ByteSource[]>[] = [];
+  readonly #current: ByteSource[] = [];
+
+  constructor(pieces: readonly (() => Promise<readonly ByteSource[]>)[]) {
+    this.#unrequested = [...pieces];
+  }
+
+  async read(into: { buffer: ArrayBuffer }, offset: number, end: number): Promise<{ bytes: number; done: boolean }> {
+    try {
       for (;;) {
-        if (reader === undefined) await advance();
-        if (reader === undefined) {
-          controller.close();
-          controller.byobRequest?.respond(0);
-          return;
-        }
-        const { done, value } = await reader.read();
-        if (done) reader = undefined;
-        else if (value.length > 0) return controller.enqueue(value);
+        const source = this.#current[0] ?? (await this.#next());
+        if (source === undefined) return { bytes: 0, done: true };
+        const { bytes, done } = await source.read(into, offset, end);
+        if (done) this.#current.shift();
+        if (bytes > 0) return { bytes, done: false };
       }
-    },
-    cancel: async () => {
-      await reader?.cancel();
-      for (const source of [...current, ...(await Promise.allSettled(requested)).flatMap(valuesOf)]) source.leave(undefined);
-    },
-  });
-  const source = fromStore(stream);
-  return { ...source, broken: (cause) => (cause instanceof Failure ? cause : source.broken(cause)) };
+    } catch (error) {
+      this.leave();
+      throw error;
+    }
+  }
+
+  async #next(): Promise<ByteSource | undefined> {
+    while (this.#current.length === 0 && this.#requested.length + this.#unrequested.length > 0) {
+      for (const request of this.#unrequested.splice(0, AHEAD - this.#requested.length)) {
+        const answer = request();
+        answer.catch(() => undefined); // Thrown when its turn comes.
+        this.#requested.push(answer);
+      }
+      this.#current.push(...(await this.#requested.shift()!));
+    }
+    return this.#current[0];
+  }
+
+  leave(): void {
+    this.#unrequested.length = 0;
+    leaveAll(this.#current.splice(0));
+    for (const answer of this.#requested.splice(0)) answer.then(leaveAll, () => undefined);
+  }
 }
 
-function valuesOf(settled: PromiseSettledResult<readonly ByteSource[]>): readonly ByteSource[] {
-  return settled.status === 'fulfilled' ? settled.value : [];
+function leaveAll(sources: readonly ByteSource[]): void {
+  for (const source of sources) source.leave();
 }
 
 function known(stored: StoredObject | undefined): StoredObject {

@@ -90,7 +90,7 @@ export class SessionMultiparts {
    */
   async abortNamedBy(record: StoredObject): Promise<void> {
     const { header, own } = await readChunkRecord(record);
-    for (const source of own) source.leave(undefined);
+    for (const source of own) source.leave();
     await this.abort(header.multipart);
   }
 }

@@ -44,5 +44,5 @@ export function recordsOf({ pieces }: ChunkHeader): string[] {
 
 /** Gives up the bytes that are being read. */
 export function giveUp({ own = [] }: SessionProgress): void {
-  for (const source of own) source.leave(undefined);
+  for (const source of own) source.leave();
 }

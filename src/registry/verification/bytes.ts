@@ -1,10 +1,9 @@
 import { algorithmOf, type Digest, digestOf, Hasher } from '../../domain/digest.ts';
 import type { SmallObjects } from '../../storage/object-store.ts';
-import { fromStore } from '../body/byte-source.ts';
+import { StoreSource } from '../body/byte-source.ts';
 
 export interface ExpectedObject {
-  /** Its key. */
-  readonly object: string;
+  readonly objectKey: string;
   readonly digest: Digest;
   readonly size: number;
 }
@@ -14,32 +13,29 @@ export interface ObjectProblem {
   readonly problem: string;
 }
 
+const READ_BYTES = 64 * 1024;
+
 const corrupt = (problem: string): ObjectProblem => ({ category: 'corrupt', problem });
 
 /**
- * Reads an object to its end, and holds no more of it than passes.
- * @returns what is wrong with it
+ * Reads a whole object and compares size and digest. Holds only one chunk in memory.
+ * @returns what is wrong; undefined for an intact object
  */
 export async function problemOfObject(store: SmallObjects, expected: ExpectedObject): Promise<ObjectProblem | undefined> {
-  const stored = await store.get(expected.object);
-  if (stored === undefined) return { category: 'missing', problem: 'its bytes are gone' };
-  const source = fromStore(stored.body);
+  const stored = await store.get(expected.objectKey);
+  if (stored === undefined) return { category: 'missing', problem: 'its bytes are missing' };
+  const source = new StoreSource(stored.body);
   if (stored.size !== expected.size) {
-    source.leave(undefined);
-    return corrupt(`it has ${stored.size} bytes in place of ${expected.size}`);
+    source.leave();
+    return corrupt(`it has ${stored.size} bytes instead of ${expected.size}`);
   }
   const algorithm = algorithmOf(expected.digest);
   const hasher = new Hasher([algorithm]);
-  const reader = stored.body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await source.patiently(reader.read());
-      if (done) break;
-      hasher.update(value);
-    }
-  } catch (error) {
-    source.leave(reader);
-    throw source.broken(error);
+  const into = { buffer: new ArrayBuffer(READ_BYTES) };
+  for (let isDone = false; !isDone;) {
+    const { bytes, done } = await source.read(into, 0, READ_BYTES);
+    hasher.update(new Uint8Array(into.buffer, 0, bytes));
+    isDone = done;
   }
   return hasher.digest(algorithm) === expected.digest ? undefined : corrupt('its bytes have another digest');
 }

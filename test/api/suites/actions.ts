@@ -11,33 +11,33 @@ import {
   streamOf,
 } from '../../support/api-client.ts';
 
-/** What a client does in one or more requests, to be done while the storage fails. */
+/** One or more requests of a client, for tests in which the storage fails. */
 export interface Action {
   readonly name: string;
-  /** Storage operations, by an isolate that has pushed before. */
+  /** How many storage operations it takes, in an isolate that has pushed before. */
   readonly operations: number;
-  /** Sets the stage while all is well. */
+  /** Prepares the action while the storage works. */
   readonly prepare: (client: ApiClient, partBytes: number) => Promise<Scene>;
 }
 
 export interface Scene {
   readonly steps: readonly Step[];
-  /** Holds what must be true once every step has been answered well. */
+  /** Checks the result once every step has succeeded. */
   readonly verify: (client: ApiClient) => Promise<void>;
-  /** A manifest that is being deleted: its tags may outlive it until that has been answered well. */
+  /** A manifest that is being deleted: its tags may outlive it until the delete has succeeded. */
   readonly dying?: string;
-  /** The last step's body is handed on to the storage as it comes: it may break off, or be answered 500 or 502. */
+  /** The last step's body is passed on to the storage as it arrives: it may break off, or be answered 500 or 502. */
   readonly isHandedOn?: boolean;
-  /** What it leaves is a blob that no manifest names, which collection may take. */
+  /** It leaves an unreferenced blob, which garbage collection may delete. */
   readonly isCollectable?: boolean;
-  /** What it deletes is gone where an earlier try did that, its answer lost: then 404 is fine. */
+  /** It deletes something. If an earlier try did that and its answer was lost, 404 is right. */
   readonly isDelete?: boolean;
 }
 
-/** @param location - where the step before said that it goes on */
+/** @param location - from the answer to the step before */
 type Step = (client: ApiClient, location: string) => Promise<Response>;
 
-/** A client on its way through the steps of a scene, which takes a step again that was refused or broke off. */
+/** A client that goes through the steps of a scene, and repeats a step that was refused or broke off. */
 export class Walk {
   readonly scene: Scene;
   #location = '';
@@ -49,8 +49,8 @@ export class Walk {
   }
 
   /**
-   * @param onLost - where a push may begin anew because its session is unknown by now: told of each
-   * @returns true when all steps are done, false where one was refused: answered 503
+   * @param onLost - called each time that a push begins again since its session is unknown; undefined if no push may do so
+   * @returns true once all steps are done, false if one was answered 503
    */
   async goOn(client: ApiClient, onLost?: () => void): Promise<boolean> {
     while (this.#next < this.scene.steps.length) {
@@ -95,13 +95,13 @@ const close = (digest: string): Step => {
 interface Push {
   readonly name: string;
   readonly operations: number;
-  /** How much is pushed, in parts. */
+  /** The blob's size, in parts. */
   readonly parts: number;
   readonly isHandedOn?: boolean;
   readonly stepsOf: (content: Uint8Array, partBytes: number) => Step[];
 }
 
-/** A blob pushed in a way of its own, to be there whole afterwards. */
+/** A push of a blob in a given way. The blob must be complete afterwards. */
 function pushing({ name, operations, parts, isHandedOn = false, stepsOf }: Push): Action {
   return {
     name,
@@ -123,7 +123,7 @@ const byPatch = (content: Uint8Array): Step[] => [
   close(digestOf(content)),
 ];
 const byOnePut = (content: Uint8Array): Step[] => [(client, location) => client.finish(location, digestOf(content), content)];
-/** The first is shorter than a part, the second fills one, the third doesn't fill another. */
+/** The first chunk is shorter than a part, the second fills a part, the third fills no other one. */
 const byThreeChunks = (content: Uint8Array, partBytes: number): Step[] => [
   ...[0, 0.6, 1.2].map((start): Step => {
     const from = Math.floor(start * partBytes);
@@ -132,7 +132,7 @@ const byThreeChunks = (content: Uint8Array, partBytes: number): Step[] => [
   }),
   close(digestOf(content)),
 ];
-/** The second comes with the end, and is the first to fill a part. */
+/** The second chunk comes with the closing PUT, and fills the first part. */
 const byChunkAndPut = (content: Uint8Array, partBytes: number): Step[] => {
   const from = Math.floor(0.4 * partBytes);
   return [
@@ -156,7 +156,7 @@ const remove = (path: string): Step => {
   return (client) => client.request('DELETE', path);
 };
 
-/** Pushes an image of a config and one layer, all but its manifest. */
+/** Pushes the config and the one layer of an image, but not its manifest. */
 async function stageImage(client: ApiClient, name: string): Promise<{ manifest: string; digest: string; layer: Uint8Array }> {
   const [config, layer] = [bytesOf(JSON.stringify({ id: freshName() })), randomBytes(1000)];
   const layers = [{ digest: await client.push(name, layer), size: layer.length }];
@@ -242,7 +242,7 @@ export const ACTIONS: readonly Action[] = [
         verify: async (client) => {
           for (const reference of [digest, 'latest', 'stable']) await expectGone(client, `/v2/${name}/manifests/${reference}`);
           const listed = await client.get(`/v2/${name}/tags/list`);
-          // Garbage collection takes an empty repository from the catalog.
+          // Garbage collection takes an empty repository off the catalog.
           if (listed.status !== 404) expect(await listed.json()).toMatchObject({ tags: [] });
         },
       };

@@ -7,11 +7,12 @@ import { listingSuite } from './listings.ts';
 import { manifestSuite } from './manifests.ts';
 import { nameSuite } from './names.ts';
 import { referrerSuite } from './referrers.ts';
+import { refusedManifestSuite } from './refused-manifests.ts';
 import { uploadSessionSuite } from './upload-sessions.ts';
 import { uploadSuite } from './uploads.ts';
 import { webPageSuite } from './web-pages.ts';
 
-/** The whole API by the specification, and many requests at once; the same on every store and in every process. */
+/** The whole API of the specification, and many requests at once. The same tests run on every store and in every process. */
 export function describeApi(name: string, client: () => ApiClient): void {
   describe(`the API ${name}`, () => {
     nameSuite(client);
@@ -19,6 +20,7 @@ export function describeApi(name: string, client: () => ApiClient): void {
     uploadSuite(client);
     uploadSessionSuite(client);
     manifestSuite(client);
+    refusedManifestSuite(client);
     referrerSuite(client);
     listingSuite(client);
     deleteSuite(client);

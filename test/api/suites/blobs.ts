@@ -7,7 +7,7 @@ export function blobSuite(client: () => ApiClient): void {
   describe('pulling blobs', () => {
     const absent = digestOf(randomBytes(8));
 
-    test('HEAD tells size, digest and type, and is answered here', async () => {
+    test('HEAD gives size, digest and type, without a redirect', async () => {
       const [name, content] = [freshName(), randomBytes(12_345)];
       const digest = await client().push(name, content);
       const response = await client().head(`/v2/${name}/blobs/${digest}`);
@@ -20,7 +20,7 @@ export function blobSuite(client: () => ApiClient): void {
       });
     });
 
-    test('GET gives the bytes, from here or by a redirect that names the digest', async () => {
+    test('GET gives the bytes, or a redirect with the digest', async () => {
       const [name, content] = [freshName(), randomBytes(100_000)];
       const digest = await client().push(name, content);
       const first = await client().get(`/v2/${name}/blobs/${digest}`);
@@ -30,7 +30,7 @@ export function blobSuite(client: () => ApiClient): void {
       expect(digestOf(await bodyOf(await client().pull(name, digest)))).toBe(digest);
     });
 
-    test('an empty blob is as good as any', async () => {
+    test('an empty blob can be pulled', async () => {
       const name = freshName();
       const digest = await client().push(name, new Uint8Array(0));
       expect((await client().head(`/v2/${name}/blobs/${digest}`)).headers.get('Content-Length')).toBe('0');
@@ -52,7 +52,7 @@ export function blobSuite(client: () => ApiClient): void {
       expect(Buffer.from(await bodyOf(response))).toEqual(content.subarray(start, end));
     });
 
-    test.each(['bytes=1000-', 'bytes=500-0'])('Range %s is 416, with the size where it is answered here', async (range) => {
+    test.each(['bytes=1000-', 'bytes=500-0'])('Range %s is 416, with the size unless the storage answers', async (range) => {
       const name = freshName();
       const path = `/v2/${name}/blobs/${await client().push(name, randomBytes(1000))}`;
       const first = await client().get(path, { Range: range });
@@ -60,7 +60,7 @@ export function blobSuite(client: () => ApiClient): void {
       else expect((await fetch(first.headers.get('Location')!, { headers: { Range: range } })).status).toBe(416);
     });
 
-    test.each(['GET', 'HEAD'])('%s is not compressed, its length exact, when the client takes gzip', async (method) => {
+    test.each(['GET', 'HEAD'])('%s is not compressed for a client that accepts gzip, and its length is exact', async (method) => {
       const [name, content] = [freshName(), bytesOf('compressible '.repeat(5000))];
       const digest = await client().push(name, content);
       const headers = { 'Accept-Encoding': 'gzip' };
@@ -73,7 +73,7 @@ export function blobSuite(client: () => ApiClient): void {
       if (method === 'GET') expect(digestOf(await bodyOf(response))).toBe(digest);
     });
 
-    test.each(['GET', 'HEAD'])('%s is 304 where the client has the blob already', async (method) => {
+    test.each(['GET', 'HEAD'])('%s is 304 if the client has the blob already', async (method) => {
       const name = freshName();
       const digest = await client().push(name, randomBytes(10));
       for (const condition of [`"${digest}"`, `"other", W/"${digest}"`, '*']) {
@@ -93,7 +93,7 @@ export function blobSuite(client: () => ApiClient): void {
       expect((await client().head(`/v2/${freshName()}/blobs/${absent}`)).status).toBe(404);
     });
 
-    test('another repository does not have it, known digest or not', async () => {
+    test('another repository does not have it, even if the client knows the digest', async () => {
       const digest = await client().push(freshName(), randomBytes(100));
       expect((await client().get(`/v2/${freshName()}/blobs/${digest}`)).status).toBe(404);
     });
@@ -111,7 +111,7 @@ export function blobSuite(client: () => ApiClient): void {
       });
     });
 
-    test('a digest may come percent-encoded', async () => {
+    test('a digest may be percent-encoded', async () => {
       const name = freshName();
       const digest = await client().push(name, randomBytes(10));
       expect((await client().head(`/v2/${name}/blobs/${encodeURIComponent(digest)}`)).status).toBe(200);
@@ -119,7 +119,7 @@ export function blobSuite(client: () => ApiClient): void {
   });
 
   describe('mounting blobs', () => {
-    test('makes a blob of another repository one of this', async () => {
+    test('links a blob of another repository to this one', async () => {
       const [from, to, content] = [freshName(), freshName(), randomBytes(5000)];
       const digest = await client().push(from, content);
       for (const _ of ['once', 'again']) {
@@ -144,7 +144,7 @@ export function blobSuite(client: () => ApiClient): void {
       expect((await client().finish(location, digestOf(content), content)).status).toBe(201);
     });
 
-    test('of something that is no digest is DIGEST_INVALID', async () => {
+    test('of an invalid digest is DIGEST_INVALID', async () => {
       const response = await client().request('POST', `/v2/${freshName()}/blobs/uploads/?mount=sha256:1&from=${freshName()}`);
       expect(await errorOf(response)).toMatchObject({ status: 400, code: 'DIGEST_INVALID' });
     });

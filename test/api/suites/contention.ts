@@ -3,7 +3,7 @@ import { type ApiClient, bytesOf, digestOf, freshName, imageManifest } from '../
 
 const CLIENTS = 64;
 
-/** Many requests for one tag at the same moment. */
+/** Many requests for one tag at the same time. */
 export function contentionSuite(client: () => ApiClient): void {
   describe(`${CLIENTS} pushes of one tag at once`, () => {
     test.each([

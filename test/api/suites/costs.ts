@@ -6,11 +6,11 @@ const MIB = 1024 * 1024;
 
 export interface Cost {
   readonly operations: number;
-  /** How many of them follow each other: what did not overlap. Undefined where that can't be seen. */
+  /** How many rounds of overlapping operations there were. Undefined if the store can't tell. */
   readonly rounds?: number;
 }
 
-/** docs/architecture.md, "Cost of each request", row by row. A change that costs one operation more must say so there and here. */
+/** docs/architecture.md, "Cost of each request", row by row. A change that costs one operation more must change both. */
 export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<unknown>) => Promise<Cost>): void {
   const expectCost = async (work: () => Promise<unknown>, operations: number, rounds = operations) => {
     const cost = await costOf(work);
@@ -18,7 +18,7 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
   };
 
   describe('storage operations of', () => {
-    // The first push of an isolate reads what the bucket says of itself.
+    // The first push of an isolate reads the bucket's record.
     beforeAll(async () => void (await client().push('warm/up', randomContent(1))));
 
     test('the root, and OPTIONS of any path: none', async () => {
@@ -47,7 +47,7 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       expect(operations).toBe(3 + 4);
     });
 
-    test('a mount: 3; of what is absent: 1', async () => {
+    test('a mount: 3; of an absent blob: 1', async () => {
       const from = freshName();
       const digest = await client().push(from, randomContent(10));
       const mount = (source: string) =>
@@ -103,7 +103,7 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       for (const { digest } of [first, second]) await expectCost(() => client().get(`/v2/${name}/manifests/${digest}`), 0);
     });
 
-    test('PUT of a manifest with N references: N + 6 in four rounds by tag, one more in one more the first time', async () => {
+    test('PUT of a manifest by tag with N references: N + 6 in four rounds; the first in a repository one more operation and round', async () => {
       const name = freshName();
       const config = await client().push(name, bytesOf('{}'));
       const layers = await Promise.all(
@@ -121,11 +121,11 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       await expectCost(() => client().putManifest(name, digestOf(bytesOf(manifest(4))), manifest(4)), N + 3, 3);
     });
 
-    test('PUT that moves a tag to a manifest that is there already: N + 8', async () => {
+    test('PUT that moves a tag to a manifest that exists already: N + 8', async () => {
       const name = freshName();
       const [first] = [await client().pushImage(name, 'first'), await client().pushImage(name, 'second')];
       await expectCost(() => client().putManifest(name, 'second', first.manifest), 2 + 8, 5);
-      // One that is new itself is safe with its hint.
+      // The hint of a new tag is safe: it isn't looked for again.
       await expectCost(() => client().putManifest(name, 'third', first.manifest), 2 + 7, 5);
     });
 
@@ -144,13 +144,13 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       const [first, digest] = [referrer(1), digestOf(bytesOf(referrer(1)))];
       await client().putManifest(name, digestOf(bytesOf(referrer(2))), referrer(2));
       await expectCost(() => client().putManifest(name, digest, first), 1 + 3 + 1, 4);
-      // The manifest's own write finds it there, and looks.
+      // The manifest's write finds a manifest, and reads it.
       await expectCost(() => client().putManifest(name, digest, first), 1 + 3 + 1 + 3, 7);
       const list = () => client().get(`/v2/${name}/referrers/${subject.digest}`);
       await expectCost(list, 1);
       await expectCost(() => client().request('DELETE', `/v2/${name}/manifests/${digest}`), 3 + 4);
       await expectCost(list, 1);
-      // Too long a description for a key has to be read.
+      // A description that is too long for a key must be read.
       const long = imageManifest(config, 2, [], { subject, annotations: { note: 'x'.repeat(2000) } });
       await client().putManifest(name, digestOf(bytesOf(long)), long);
       await expectCost(list, 2);
@@ -166,11 +166,11 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       const remove = (path: string) => () => client().request('DELETE', `/v2/${name}/${path}`);
       await expectCost(remove('manifests/a'), 2);
       await expectCost(remove(`blobs/${layerDigest}`), 2);
-      // The hint of the tag that was deleted costs a look. Tags go side by side.
+      // The hint of the deleted tag costs a read. Tags are deleted concurrently.
       await expectCost(remove(`manifests/${digest}`), 3 + 3 * 3 + 1, 3 + 3);
     });
 
-    test('a page of tags: 1; 2 where it is empty', async () => {
+    test('a page of tags: 1; 2 if it is empty', async () => {
       const name = freshName();
       await client().pushImage(name, 'latest');
       for (const query of ['', '?n=1']) await expectCost(() => client().get(`/v2/${name}/tags/list${query}`), 1);
@@ -181,7 +181,7 @@ export function costSuite(client: () => ApiClient, costOf: (work: () => Promise<
       for (const query of ['', '?n=1']) await expectCost(() => client().get(`/v2/_catalog${query}`), 1);
     });
 
-    test('HEAD of a blob that is not there: 1; of one that was pushed or mounted a moment ago: 0', async () => {
+    test('HEAD of an absent blob: 1; of a blob that was just pushed or mounted: 0', async () => {
       const [name, other] = [freshName(), freshName()];
       const content = randomContent(10);
       const head = (repository: string) => client().head(`/v2/${repository}/blobs/${digestOf(content)}`);

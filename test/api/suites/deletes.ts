@@ -19,7 +19,7 @@ export function deleteSuite(client: () => ApiClient): void {
       expect(await errorOf(await remove(`${name}/manifests/one`))).toMatchObject({ status: 404, code: 'MANIFEST_UNKNOWN' });
     });
 
-    test('a manifest takes exactly the tags that still name it', async () => {
+    test('a manifest also deletes exactly the tags that still name it', async () => {
       const name = freshName();
       const { digest, manifest } = await client().pushImage(name, 'stays-moved');
       for (const tag of ['goes', 'goes-too']) await client().putManifest(name, tag, manifest);
@@ -31,7 +31,7 @@ export function deleteSuite(client: () => ApiClient): void {
       expect((await remove(`${name}/manifests/${digest}`)).status).toBe(404);
     });
 
-    test('a blob takes it from this repository alone', async () => {
+    test('a blob deletes it from this repository only', async () => {
       const [name, other, content] = [freshName(), freshName(), randomBytes(10)];
       const digest = await client().push(name, content);
       await client().request('POST', `/v2/${other}/blobs/uploads/?mount=${digest}&from=${name}`);
@@ -41,7 +41,7 @@ export function deleteSuite(client: () => ApiClient): void {
       expect(await errorOf(await remove(`${name}/blobs/${digest}`))).toMatchObject({ status: 404, code: 'BLOB_UNKNOWN' });
     });
 
-    test('and pushing the same again brings everything back', async () => {
+    test('an image and pushing it again brings everything back', async () => {
       const [name, layer] = [freshName(), randomBytes(10)];
       const { digest, layerDigest } = await client().pushImage(name, 'latest', layer);
       for (const path of [`blobs/${layerDigest}`, `manifests/${digest}`])
@@ -51,7 +51,7 @@ export function deleteSuite(client: () => ApiClient): void {
         expect(await statusOf(`${name}/${path}`)).toBe(200);
     });
 
-    test('what is not there is 404, what is no digest 400', async () => {
+    test('what does not exist is 404, by an invalid digest 400', async () => {
       const name = freshName();
       const absent = digestOf(randomBytes(1));
       for (const path of [`manifests/${absent}`, 'manifests/latest', `blobs/${absent}`])

@@ -25,7 +25,7 @@ export function listingSuite(client: () => ApiClient): void {
       for (const tag of TAGS) expect((await client().putManifest(name, tag, manifest)).status).toBe(201);
     };
 
-    test('gives them all in ASCII order, without Link', async () => {
+    test('gives all tags in ASCII order, without Link', async () => {
       const name = freshName();
       await pushTags(name);
       const response = await client().get(`/v2/${name}/tags/list`);
@@ -33,7 +33,7 @@ export function listingSuite(client: () => ApiClient): void {
       expect(await response.json()).toEqual({ name, tags: TAGS });
     });
 
-    test('by pages: each as large as asked, Link only where more follows', async () => {
+    test('by pages: each of n tags, Link only if more follow', async () => {
       const name = freshName();
       await pushTags(name);
       expect(await pages(`/v2/${name}/tags/list?n=3`, 'tags')).toEqual([TAGS.slice(0, 3), TAGS.slice(3, 6), TAGS.slice(6)]);
@@ -51,7 +51,7 @@ export function listingSuite(client: () => ApiClient): void {
       expect(await response.json()).toEqual({ name, tags: [] });
     });
 
-    test('n above the maximum is taken as the maximum', async () => {
+    test('n above the maximum counts as the maximum', async () => {
       const name = freshName();
       await pushTags(name);
       for (const n of ['999999999', '9'.repeat(30)])
@@ -65,7 +65,7 @@ export function listingSuite(client: () => ApiClient): void {
       });
     });
 
-    test('last= is any text, which stands among the tags as it would in a sorted list', async () => {
+    test('last= may be any text: the list goes on where it would be in ASCII order', async () => {
       const name = freshName();
       await pushTags(name);
       const texts = [
@@ -117,7 +117,7 @@ export function listingSuite(client: () => ApiClient): void {
   });
 
   describe('listing repositories', () => {
-    test('gives them in order of their names, by pages, each once', async () => {
+    test('gives each name once, in order, by pages', async () => {
       const group = `catalog-${randomBytes(4).toString('hex')}`;
       const names = [group, `${group}-b`, `${group}.c`, `${group}/d`, `${group}/d/e`, `${group}0`];
       for (const name of names) await client().pushImage(name, 'latest');
@@ -130,20 +130,20 @@ export function listingSuite(client: () => ApiClient): void {
       });
     });
 
-    test('a repository without a manifest is not one', async () => {
+    test('a repository without a manifest is not listed', async () => {
       const name = freshName();
       await client().push(name, randomBytes(10));
       expect((await pages('/v2/_catalog', 'repositories')).flat()).not.toContain(name);
     });
 
-    test('n=0 is empty, junk is refused', async () => {
+    test('n=0 is an empty list, an invalid n is refused', async () => {
       const response = await client().get('/v2/_catalog?n=0');
       expect([response.headers.has('Link'), await response.json()]).toEqual([false, { repositories: [] }]);
       expect((await client().get('/v2/_catalog?n=many')).status).toBe(400);
       expect((await client().get('/v2/_catalog?n=&last=')).status).toBe(200);
     });
 
-    test('last= is any text, which stands among the names as it would in a sorted list', async () => {
+    test('last= may be any text: the list goes on where it would be in order', async () => {
       const group = `catalog-${randomBytes(4).toString('hex')}`;
       const names = [group, `${group}-b`, `${group}.c`, `${group}/d`, `${group}0`, `${group}_e`, `${group}z`];
       for (const name of names) await client().pushImage(name, 'latest');

@@ -13,18 +13,21 @@ import {
   streamOf,
 } from '../../support/api-client.ts';
 
-const DOCKER_IMAGE = 'application/vnd.docker.distribution.manifest.v2+json';
+export const DOCKER_IMAGE = 'application/vnd.docker.distribution.manifest.v2+json';
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
-const DOCKER_SCHEMA_1 = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
+
+/** An image manifest. Its blobs are pushed to the repository; the manifest is not. */
+export async function preparedManifest(client: ApiClient, name: string, more: object = {}): Promise<string> {
+  const [config, layer] = [bytesOf('{}'), randomBytes(100)];
+  return imageManifest(await client.push(name, config), 2, [{ digest: await client.push(name, layer), size: 100 }], more);
+}
+
+export function indexOf(mediaType: string, manifests: readonly object[]): string {
+  return JSON.stringify({ schemaVersion: 2, mediaType, manifests });
+}
 
 /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests and #pulling-manifests */
 export function manifestSuite(client: () => ApiClient): void {
-  /** An image manifest whose blobs are in the repository. */
-  const preparedManifest = async (name: string, more: object = {}) => {
-    const [config, layer] = [bytesOf('{}'), randomBytes(100)];
-    return imageManifest(await client().push(name, config), 2, [{ digest: await client().push(name, layer), size: 100 }], more);
-  };
-
   const expectManifest = async (name: string, reference: string, manifest: string, mediaType: string) => {
     for (const method of ['GET', 'HEAD']) {
       const response = await client().request(method, `/v2/${name}/manifests/${reference}`, {
@@ -41,9 +44,9 @@ export function manifestSuite(client: () => ApiClient): void {
   };
 
   describe('pushing manifests', () => {
-    test('by tag: found by tag and by digest, to the byte', async () => {
+    test('by tag: it can be pulled by tag and by digest, to the byte', async () => {
       const name = freshName();
-      const manifest = `${await preparedManifest(name)}\n \n`;
+      const manifest = `${await preparedManifest(client(), name)}\n \n`;
       const response = await client().putManifest(name, 'latest', manifest);
       const digest = digestOf(bytesOf(manifest));
       expect(response.status).toBe(201);
@@ -55,7 +58,7 @@ export function manifestSuite(client: () => ApiClient): void {
 
     test.each(['sha256', 'sha512'])('by %s digest', async (algorithm) => {
       const name = freshName();
-      const manifest = await preparedManifest(name);
+      const manifest = await preparedManifest(client(), name);
       const digest = digestOf(bytesOf(manifest), algorithm);
       const response = await client().putManifest(name, digest, manifest);
       expect(response.status).toBe(201);
@@ -63,7 +66,7 @@ export function manifestSuite(client: () => ApiClient): void {
       await expectManifest(name, digest, manifest, OCI_IMAGE);
     });
 
-    test('a tag moves to what was pushed last, and what it named before stays', async () => {
+    test('a tag moves to the manifest pushed last, and the manifest before stays', async () => {
       const name = freshName();
       const first = await client().pushImage(name, 'latest');
       const second = await client().pushImage(name, 'latest');
@@ -71,19 +74,21 @@ export function manifestSuite(client: () => ApiClient): void {
       await expectManifest(name, first.digest, first.manifest, OCI_IMAGE);
     });
 
-    test('of one tag at once: each is 201, and one of them is what the tag names', async () => {
+    test('four at once by one tag: each is 201, and the tag names one of them', async () => {
       const name = freshName();
-      const manifests = await Promise.all([1, 2, 3, 4].map((n) => preparedManifest(name, { annotations: { n: `${n}` } })));
+      const manifests = await Promise.all(
+        [1, 2, 3, 4].map((n) => preparedManifest(client(), name, { annotations: { n: `${n}` } })),
+      );
       const answers = await Promise.all(manifests.map((manifest) => client().putManifest(name, 'race', manifest)));
       expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
       expect(manifests).toContain(new TextDecoder().decode(await bodyOf(await client().get(`/v2/${name}/manifests/race`))));
     });
 
     test.each(['sha256', 'sha512'])(
-      'by %s digest, with tags beside it: each names it, and the answer says which',
+      'by %s digest with tag parameters: each tag names it, and the answer lists the tags',
       async (algorithm) => {
         const name = freshName();
-        const manifest = await preparedManifest(name);
+        const manifest = await preparedManifest(client(), name);
         const digest = digestOf(bytesOf(manifest), algorithm);
         const tags = Array.from({ length: 50 }, (_, n) => `1.${n}`);
         const response = await client().putManifest(name, `${digest}?tag=${tags.join('&tag=')}&tag=1.0`, manifest);
@@ -96,61 +101,33 @@ export function manifestSuite(client: () => ApiClient): void {
       },
     );
 
-    test('with more than 50 tags: 414; with one that is none: 400; and nothing is there', async () => {
-      const name = freshName();
-      const manifest = await preparedManifest(name);
-      const digest = digestOf(bytesOf(manifest));
-      const tags = Array.from({ length: 51 }, (_, n) => `tag=${n}`).join('&');
-      expect(await errorOf(await client().putManifest(name, `${digest}?${tags}`, manifest))).toMatchObject({
-        status: 414,
-        code: 'UNSUPPORTED',
-      });
-      for (const tag of ['-x', 'a/b', 'a:b'])
-        expect(await errorOf(await client().putManifest(name, `${digest}?tag=${tag}`, manifest))).toMatchObject({
-          status: 400,
-          code: 'MANIFEST_INVALID',
-        });
-      expect((await client().head(`/v2/${name}/manifests/${digest}`)).status).toBe(404);
-    });
-
     test('an empty tag parameter counts as absent', async () => {
       const name = freshName();
-      const manifest = await preparedManifest(name);
+      const manifest = await preparedManifest(client(), name);
       const response = await client().putManifest(name, `${digestOf(bytesOf(manifest))}?tag=&tag=a`, manifest);
       expect([response.status, response.headers.get('OCI-Tag')]).toEqual([201, 'a']);
       expect((await client().putManifest(name, 'b?tag=', manifest)).headers.has('Warning')).toBe(false);
     });
 
-    test('with more tags than its size leaves room for: 413, which says how many; that many are taken', async () => {
+    test('by tag with tag parameters: they are ignored, with a warning', async () => {
       const name = freshName();
-      const manifest = (await preparedManifest(name)).padEnd(1_500_000);
-      const digest = digestOf(bytesOf(manifest));
-      const error = await errorOf(await client().putManifest(name, `${digest}?tag=a&tag=b&tag=c`, manifest));
-      expect(error).toMatchObject({ status: 413, code: 'MANIFEST_INVALID' });
-      expect(error.message).toContain('2 tags at most, not 3');
-      expect((await client().head(`/v2/${name}/manifests/${digest}`)).status).toBe(404);
-      expect((await client().putManifest(name, `${digest}?tag=a&tag=b`, manifest)).status).toBe(201);
-    });
-
-    test('by tag, with tags beside it: those are passed over, and a warning says so', async () => {
-      const name = freshName();
-      const manifest = await preparedManifest(name);
+      const manifest = await preparedManifest(client(), name);
       const response = await client().putManifest(name, 'a?tag=b', manifest);
       expect([response.status, response.headers.has('OCI-Tag')]).toEqual([201, false]);
       expect(response.headers.get('Warning')).toMatch(/^299 - "[^"]+"$/);
       expect(await (await client().get(`/v2/${name}/tags/list`)).json()).toEqual({ name, tags: ['a'] });
     });
 
-    test('again, the same, is fine', async () => {
+    test('the same again is 201', async () => {
       const name = freshName();
       const { manifest } = await client().pushImage(name, 'latest');
       expect((await client().putManifest(name, 'latest', manifest)).status).toBe(201);
       await expectManifest(name, 'latest', manifest, OCI_IMAGE);
     });
 
-    test('as Docker schema 2, and a list of it', async () => {
+    test('as Docker schema 2, and as a list', async () => {
       const name = freshName();
-      const image = (await preparedManifest(name)).replace(OCI_IMAGE, DOCKER_IMAGE);
+      const image = (await preparedManifest(client(), name)).replace(OCI_IMAGE, DOCKER_IMAGE);
       expect((await client().putManifest(name, 'image', image, DOCKER_IMAGE)).status).toBe(201);
       await expectManifest(name, 'image', image, DOCKER_IMAGE);
       const list = indexOf(DOCKER_LIST, [{ mediaType: DOCKER_IMAGE, digest: digestOf(bytesOf(image)), size: image.length }]);
@@ -166,21 +143,21 @@ export function manifestSuite(client: () => ApiClient): void {
       await expectManifest(name, 'index', index, OCI_INDEX);
     });
 
-    test("whose index lists layers, as older buildkit's cache does", async () => {
+    test("an index that lists layers, as older buildkit's cache does", async () => {
       const name = freshName();
       const digest = await client().push(name, randomBytes(10));
       const index = indexOf(OCI_INDEX, [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest, size: 10 }]);
       expect((await client().putManifest(name, 'cache', index, OCI_INDEX)).status).toBe(201);
     });
 
-    test('without mediaType: Content-Type says what it is, its parameters aside', async () => {
+    test('without mediaType: Content-Type gives it, without parameters', async () => {
       const name = freshName();
-      const manifest = (await preparedManifest(name)).replace(`"mediaType":"${OCI_IMAGE}",`, '');
+      const manifest = (await preparedManifest(client(), name)).replace(`"mediaType":"${OCI_IMAGE}",`, '');
       expect((await client().putManifest(name, 'helm', manifest, `${OCI_IMAGE}; charset=utf-8`)).status).toBe(201);
       await expectManifest(name, 'helm', manifest, OCI_IMAGE);
     });
 
-    test('with foreign layers: nobody has to push what urls lead to, and a warning says what is not here', async () => {
+    test('with urls: such layers need not be pushed, and a warning says which are missing', async () => {
       const name = freshName();
       const content = [randomBytes(9), randomBytes(9)];
       const foreign = content.map((bytes) => ({ digest: digestOf(bytes), size: 9, urls: ['https://example.com/layer'] }));
@@ -194,66 +171,18 @@ export function manifestSuite(client: () => ApiClient): void {
       }
     });
 
-    test('with urls in the config, which has to be pushed all the same', async () => {
-      const name = freshName();
-      const config = { mediaType: 'x', digest: digestOf(randomBytes(9)), size: 9, urls: ['https://example.com/config'] };
-      const response = await client().putManifest(name, 'latest', imageManifest('', 0, [], { config }));
-      expect(await errorOf(response)).toMatchObject({ status: 404, code: 'MANIFEST_BLOB_UNKNOWN' });
-    });
-
-    test('with a subject that is not there', async () => {
+    test('with a subject that does not exist', async () => {
       const name = freshName();
       const subject = { mediaType: OCI_IMAGE, digest: digestOf(randomBytes(9)), size: 9 };
-      expect((await client().putManifest(name, 'signature', await preparedManifest(name, { subject }))).status).toBe(201);
+      expect((await client().putManifest(name, 'signature', await preparedManifest(client(), name, { subject }))).status).toBe(
+        201,
+      );
     });
 
-    test.each(['blob', 'child'])(
-      'that names a %s the repository does not have is MANIFEST_BLOB_UNKNOWN with its digest',
-      async (kind) => {
-        const [name, other] = [freshName(), freshName()];
-        const { digest, manifest } = await client().pushImage(other, 'elsewhere');
-        const missing = kind === 'blob' ? digestOf(randomBytes(1)) : digest;
-        const body =
-          kind === 'blob'
-            ? imageManifest(await client().push(name, bytesOf('{}')), 2, [{ digest: missing, size: 1 }])
-            : indexOf(OCI_INDEX, [{ mediaType: OCI_IMAGE, digest, size: manifest.length }]);
-        const response = await client().putManifest(name, 'latest', body, kind === 'blob' ? OCI_IMAGE : OCI_INDEX);
-        expect(await errorOf(response)).toMatchObject({
-          status: 404,
-          code: 'MANIFEST_BLOB_UNKNOWN',
-          detail: { digest: missing },
-        });
-        expect((await client().head(`/v2/${name}/manifests/latest`)).status).toBe(404);
-        expect((await client().get(`/v2/${name}/tags/list`)).status).toBe(404);
-      },
-    );
-
-    test('by a digest that is not its own is DIGEST_INVALID', async () => {
-      const name = freshName();
-      const response = await client().putManifest(name, digestOf(randomBytes(1)), await preparedManifest(name));
-      expect(await errorOf(response)).toMatchObject({ status: 400, code: 'DIGEST_INVALID' });
-    });
-
-    test('with a Content-Type that contradicts mediaType is MANIFEST_INVALID', async () => {
-      const name = freshName();
-      const response = await client().putManifest(name, 'latest', await preparedManifest(name), DOCKER_IMAGE);
-      expect(await errorOf(response)).toMatchObject({ status: 400, code: 'MANIFEST_INVALID' });
-    });
-
-    test('of Docker schema 1 is MANIFEST_INVALID and says what to do', async () => {
-      const manifest = JSON.stringify({ schemaVersion: 1, name: 'x', tag: 'y', fsLayers: [], history: [] });
-      const error = await errorOf(await client().putManifest(freshName(), 'old', manifest, DOCKER_SCHEMA_1));
-      expect(error).toMatchObject({
-        status: 400,
-        code: 'MANIFEST_INVALID',
-        message: expect.stringContaining('newer client') as string,
-      });
-    });
-
-    test('with null where a field may be left out, as the .NET SDK writes it', async () => {
+    test('with null for an optional field, as the .NET SDK writes it', async () => {
       const name = freshName();
       const nothing = { mediaType: null, subject: null, artifactType: null, annotations: null };
-      const manifest = await preparedManifest(name, { ...nothing, manifests: null });
+      const manifest = await preparedManifest(client(), name, { ...nothing, manifests: null });
       const body = manifest.replaceAll('"size":', '"urls":null,"annotations":null,"data":null,"platform":null,"size":');
       expect(body).not.toBe(manifest);
       expect((await client().putManifest(name, 'latest', body)).status).toBe(201);
@@ -262,31 +191,9 @@ export function manifestSuite(client: () => ApiClient): void {
       expect((await client().putManifest(name, 'index', index, OCI_INDEX)).status).toBe(201);
     });
 
-    const written = imageManifest(digestOf(randomBytes(1)), 2, []);
-    test.each([
-      ['not JSON', '{', OCI_IMAGE],
-      ['not an object', '[]', OCI_IMAGE],
-      ['not UTF-8', new Uint8Array([0x7b, 0xff, 0x7d]), OCI_IMAGE],
-      ['empty', '', OCI_IMAGE],
-      ['without a config', '{"schemaVersion":2,"layers":[]}', OCI_IMAGE],
-      ['an index with layers', '{"schemaVersion":2,"manifests":[],"layers":[]}', OCI_INDEX],
-      ['with a digest that is none', imageManifest('sha256:1', 2, []), OCI_IMAGE],
-      ['with a negative size', imageManifest(digestOf(randomBytes(1)), -1, []), OCI_IMAGE],
-      ['with a size in a notation that Go does not read', written.replace('"size":2', '"size":2.0'), OCI_IMAGE],
-      ['with a field in another case', written.replace('"size":2', '"size":2,"Size":3'), OCI_IMAGE],
-      ['with a field twice', written.replace('"layers":[]', '"layers":[],"layers":[]'), OCI_IMAGE],
-      ['of 200,000 levels', written.replace('"layers"', `"x":${'['.repeat(200_000)}${']'.repeat(200_000)},"layers"`), OCI_IMAGE],
-      ['of 40,000 levels', written.replace('"layers"', `"x":${'['.repeat(40_000)}${']'.repeat(40_000)},"layers"`), OCI_IMAGE],
-      ['of an unknown type', '{"schemaVersion":2}', 'application/json'],
-      ['of no type', '{"schemaVersion":2}', ''],
-    ])('%s is MANIFEST_INVALID', async (_, manifest, contentType) => {
-      const response = await client().putManifest(freshName(), 'bad', manifest, contentType);
-      expect(await errorOf(response)).toMatchObject({ status: 400, code: 'MANIFEST_INVALID' });
-    });
-
-    test('of 4 MiB is taken, of a byte more is 413', async () => {
+    test('of 4 MiB is 201, of one byte more 413', async () => {
       const name = freshName();
-      const small = await preparedManifest(name);
+      const small = await preparedManifest(client(), name);
       const padded = small + ' '.repeat(4 * 1024 * 1024 - small.length);
       expect((await client().putManifest(name, 'large', padded)).status).toBe(201);
       const larger = bytesOf(`${padded} `);
@@ -294,11 +201,6 @@ export function manifestSuite(client: () => ApiClient): void {
         const response = await client().request('PUT', `/v2/${name}/manifests/larger`, { body });
         expect(await errorOf(response)).toMatchObject({ status: 413, code: 'MANIFEST_INVALID' });
       }
-    });
-
-    test.each(['.start', '-start', 'a'.repeat(129), 'sp%20ace', 'plus+'])('by the tag %s is MANIFEST_INVALID', async (tag) => {
-      const response = await client().putManifest(freshName(), tag, '{}');
-      expect(await errorOf(response)).toMatchObject({ status: 400, code: 'MANIFEST_INVALID' });
     });
   });
 
@@ -312,7 +214,7 @@ export function manifestSuite(client: () => ApiClient): void {
       },
     );
 
-    test('by a digest that is none is DIGEST_INVALID', async () => {
+    test('by an invalid digest is DIGEST_INVALID', async () => {
       expect(await errorOf(await client().get(`/v2/${freshName()}/manifests/sha256:1`))).toMatchObject({
         status: 400,
         code: 'DIGEST_INVALID',
@@ -328,8 +230,4 @@ export function manifestSuite(client: () => ApiClient): void {
       expect((await client().get(`/v2/${name}/manifests/latest`, { 'If-None-Match': etag })).status).toBe(200);
     });
   });
-}
-
-function indexOf(mediaType: string, manifests: readonly object[]): string {
-  return JSON.stringify({ schemaVersion: 2, mediaType, manifests });
 }

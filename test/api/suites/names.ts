@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type ApiClient, bodyOf, digestOf, errorOf, freshName } from '../../support/api-client.ts';
 
-/** Names and paths: which are taken, and what each leads to. */
+/** Names and paths: which of them are valid, and how each is answered. */
 export function nameSuite(client: () => ApiClient): void {
-  test('GET /v2/ says which API this is', async () => {
+  test('GET /v2/ gives the version of the API', async () => {
     for (const path of ['/v2/', '/v2']) {
       const response = await client().get(path);
       expect([response.status, response.headers.get('Docker-Distribution-Api-Version')]).toEqual([200, 'registry/2.0']);
@@ -26,7 +26,7 @@ export function nameSuite(client: () => ApiClient): void {
     'a/b/c/d/e/f',
     '0',
   ])('a repository may be called %s', async (prefix) => {
-    // As the last components, so that they are what stands before `/blobs/` and the like.
+    // As last components, so that they come directly before `/blobs/` and the like.
     const name = `${freshName()}/${prefix}`;
     const { digest, manifest, layerDigest } = await client().pushImage(name, 'list');
     for (const reference of ['list', digest])
@@ -35,7 +35,7 @@ export function nameSuite(client: () => ApiClient): void {
     expect(await (await client().get(`/v2/${name}/tags/list`)).json()).toEqual({ name, tags: ['list'] });
   });
 
-  test('a, a-svc and a/b never see what is in each other', async () => {
+  test('a, a-svc and a/b never see the content of each other', async () => {
     const a = freshName();
     const names = [a, `${a}-svc`, `${a}/b`];
     const images = [];
@@ -88,7 +88,7 @@ export function nameSuite(client: () => ApiClient): void {
       expect(await errorOf(response)).toMatchObject({ status: 400, code: 'NAME_INVALID' });
   });
 
-  describe('what is not there', () => {
+  describe('a path that does not exist', () => {
     test.each(['/v1/', '/v2/a', '/v2/a/b/c', '/v3/a/tags/list', '/v2/a/tags', '/favicon.ico', '/v2/%', '/v2/%ff/tags/list'])(
       'GET %s is an error of the specification, not a 500',
       async (path) => {

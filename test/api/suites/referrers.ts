@@ -45,7 +45,7 @@ export function referrerSuite(client: () => ApiClient): void {
     return { digest, response, descriptor: { ...descriptorOf(digest, manifest, mediaType), ...more } };
   };
 
-  /** An image that refers to another, pushed by digest as clients do. */
+  /** Pushes an image that refers to another one, by digest as clients do. */
   const refer = async (name: string, subject: Descriptor, artifactType: string | undefined, annotations?: object) => {
     const config = await client().push(name, bytesOf('{}'));
     const said = { ...(artifactType && { artifactType }), ...(annotations && { annotations }) };
@@ -76,7 +76,7 @@ export function referrerSuite(client: () => ApiClient): void {
   const byDigest = (descriptors: readonly Descriptor[]) => descriptors.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
 
   describe('referrers', () => {
-    test('of what has none, in a repository that is there or not: an empty index', async () => {
+    test('of a manifest without any: an empty index, whether or not the repository exists', async () => {
       const name = freshName();
       expect(await referrers(name, { digest: digestOf(randomContent(1)) })).toEqual([]);
       expect(await referrers(name, await subjectIn(name))).toEqual([]);
@@ -93,7 +93,7 @@ export function referrerSuite(client: () => ApiClient): void {
       expect(plain.descriptor.artifactType).toBe(CONFIG_TYPE);
     });
 
-    test('may be an index: without an artifact type it has none', async () => {
+    test('may be indexes: an index without an artifact type is listed without one', async () => {
       const name = freshName();
       const subject = await subjectIn(name);
       const push = (more: object) =>
@@ -107,7 +107,7 @@ export function referrerSuite(client: () => ApiClient): void {
       expect(await referrers(name, subject)).toEqual(byDigest([plain.descriptor, typed.descriptor]));
     });
 
-    test('are listed whenever their subject comes, or if it never does, also by sha512', async () => {
+    test('are listed before their subject is pushed, and if it never is, also by sha512', async () => {
       const name = freshName();
       const content = randomContent(10);
       for (const digest of [digestOf(content), digestOf(content, 'sha512')]) {
@@ -118,7 +118,7 @@ export function referrerSuite(client: () => ApiClient): void {
       }
     });
 
-    test('stay in their repository, and belong to their subject alone', async () => {
+    test('are listed only in their repository, and only for their subject', async () => {
       const [name, other] = [freshName(), freshName()];
       const [subject, second] = [await subjectIn(name), await subjectIn(name)];
       await refer(name, subject, SBOM);
@@ -126,7 +126,7 @@ export function referrerSuite(client: () => ApiClient): void {
       expect(await referrers(other, subject)).toEqual([]);
     });
 
-    test('filtered by artifact type: the answer says so', async () => {
+    test('can be filtered by artifact type, and the answer says so', async () => {
       const name = freshName();
       const subject = await subjectIn(name);
       const [sbom] = [
@@ -142,7 +142,7 @@ export function referrerSuite(client: () => ApiClient): void {
       expect([all.manifests.length, all.response.headers.has('OCI-Filters-Applied')]).toEqual([3, false]);
     });
 
-    test('filtered by a type with a plus in it, escaped or not', async () => {
+    test('can be filtered by a type with a plus, escaped or not', async () => {
       const name = freshName();
       const subject = await subjectIn(name);
       const { descriptor } = await refer(name, subject, 'application/spdx+json');
@@ -152,7 +152,7 @@ export function referrerSuite(client: () => ApiClient): void {
       expect(await referrers(name, subject, '?artifactType=&last=')).toHaveLength(2);
     });
 
-    test('forty pushed at once are all listed', async () => {
+    test('are all listed after forty were pushed at once', async () => {
       const name = freshName();
       const subject = await subjectIn(name);
       const config = await client().push(name, bytesOf('{}'));
@@ -166,32 +166,36 @@ export function referrerSuite(client: () => ApiClient): void {
       expect(await referrers(name, subject)).toEqual(byDigest(pushed.map(({ descriptor }) => descriptor)));
     });
 
-    test('with annotations of any length: pages filled to 4 MiB, the next one linked', { timeout: 60_000 }, async () => {
-      const name = freshName();
-      const subject = await subjectIn(name);
-      const pushed = [];
-      for (const [n, size] of [300, 2000, ...Array.from({ length: 9 }, () => 700_000)].entries())
-        pushed.push(await refer(name, subject, n === 0 ? SIGNATURE : SBOM, { note: `${n}${'ü'.repeat(size / 2)}` }));
-      const expected = byDigest(pushed.map(({ descriptor }) => descriptor));
-      const found: Descriptor[] = [];
-      const sizes: number[] = [];
-      for (let path: string | undefined = `/v2/${name}/referrers/${subject.digest}`; path !== undefined;) {
-        const { response, manifests } = await page(path);
-        sizes.push(bytesOf(JSON.stringify(manifests)).length);
-        found.push(...manifests);
-        path = nextPage(response);
-      }
-      expect(found).toEqual(expected);
-      expect(sizes).toHaveLength(2);
-      // Not another one would have fitted.
-      expect(sizes[0]).toBeGreaterThan(4 * 1024 * 1024 - 1024 - 700_500);
-      expect(Math.max(...sizes)).toBeLessThan(4 * 1024 * 1024);
-      const filtered = await page(`/v2/${name}/referrers/${subject.digest}?artifactType=${SBOM}`);
-      expect(nextPage(filtered.response)).toContain(`artifactType=${encodeURIComponent(SBOM)}`);
-      expect(await referrers(name, subject, `?artifactType=${SIGNATURE}`)).toEqual([pushed[0]!.descriptor]);
-    });
+    test(
+      'may have annotations of any length: each page is filled to 4 MiB and links to the next',
+      { timeout: 60_000 },
+      async () => {
+        const name = freshName();
+        const subject = await subjectIn(name);
+        const pushed = [];
+        for (const [n, size] of [300, 2000, ...Array.from({ length: 9 }, () => 700_000)].entries())
+          pushed.push(await refer(name, subject, n === 0 ? SIGNATURE : SBOM, { note: `${n}${'ü'.repeat(size / 2)}` }));
+        const expected = byDigest(pushed.map(({ descriptor }) => descriptor));
+        const found: Descriptor[] = [];
+        const sizes: number[] = [];
+        for (let path: string | undefined = `/v2/${name}/referrers/${subject.digest}`; path !== undefined;) {
+          const { response, manifests } = await page(path);
+          sizes.push(bytesOf(JSON.stringify(manifests)).length);
+          found.push(...manifests);
+          path = nextPage(response);
+        }
+        expect(found).toEqual(expected);
+        expect(sizes).toHaveLength(2);
+        // There was no room for another one.
+        expect(sizes[0]).toBeGreaterThan(4 * 1024 * 1024 - 1024 - 700_500);
+        expect(Math.max(...sizes)).toBeLessThan(4 * 1024 * 1024);
+        const filtered = await page(`/v2/${name}/referrers/${subject.digest}?artifactType=${SBOM}`);
+        expect(nextPage(filtered.response)).toContain(`artifactType=${encodeURIComponent(SBOM)}`);
+        expect(await referrers(name, subject, `?artifactType=${SIGNATURE}`)).toEqual([pushed[0]!.descriptor]);
+      },
+    );
 
-    test('that are deleted are gone, those of a deleted subject stay; pushed again they are back', async () => {
+    test('are no longer listed once deleted, stay if their subject is deleted, and are back once pushed again', async () => {
       const name = freshName();
       const subject = await subjectIn(name);
       const [kept, gone] = [await refer(name, subject, SBOM), await refer(name, subject, SIGNATURE, { long: 'x'.repeat(1000) })];
@@ -202,7 +206,7 @@ export function referrerSuite(client: () => ApiClient): void {
       expect(await referrers(name, subject)).toEqual(byDigest([kept.descriptor, gone.descriptor]));
     });
 
-    test('pushed twice, or under two media types, are listed once', async () => {
+    test('are listed once if they are pushed twice, or as two media types', async () => {
       const name = freshName();
       const subject = await subjectIn(name);
       const { descriptor } = await refer(name, subject, SBOM);
@@ -218,7 +222,7 @@ export function referrerSuite(client: () => ApiClient): void {
       expect(await referrers(name, other)).toEqual([]);
     });
 
-    test("of older clients, kept by them in an index under the subject's tag, are left as they are", async () => {
+    test("of older clients, which keep them in an index under the subject's tag, are not changed", async () => {
       const name = freshName();
       const subject = await subjectIn(name);
       const { descriptor } = await refer(name, subject, SBOM);
@@ -229,7 +233,7 @@ export function referrerSuite(client: () => ApiClient): void {
       expect(await referrers(name, subject)).toEqual([descriptor]);
     });
 
-    test('of what is no digest: 400', async () => {
+    test('of an invalid digest: 400', async () => {
       const name = freshName();
       for (const text of ['latest', 'sha256:1', 'md5:0123'])
         expect(await errorOf(await client().get(`/v2/${name}/referrers/${text}`))).toMatchObject({

@@ -24,7 +24,7 @@ export function uploadSessionSuite(client: () => ApiClient): void {
       expect((await client().request('DELETE', location)).status).toBe(404);
     });
 
-    test('ends the chunks with it', async () => {
+    test('ends a session with chunks too', async () => {
       const name = freshName();
       const first = locationOf(await client().chunk(await client().begin(name), randomBytes(1000), 0));
       await client().request('DELETE', first);
@@ -33,7 +33,7 @@ export function uploadSessionSuite(client: () => ApiClient): void {
     });
   });
 
-  describe('a session that is not', () => {
+  describe('a session that does not exist', () => {
     test.each([
       [
         'forged',

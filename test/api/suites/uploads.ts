@@ -14,7 +14,7 @@ export function uploadSuite(client: () => ApiClient): void {
   };
 
   describe('beginning an upload', () => {
-    test('answers 202 with where to send bytes, and how large a chunk should be', async () => {
+    test('answers 202 with a Location and the minimum length of a chunk', async () => {
       const name = freshName();
       const response = await client().request('POST', `/v2/${name}/blobs/uploads/`);
       expect(response.status).toBe(202);
@@ -79,7 +79,7 @@ export function uploadSuite(client: () => ApiClient): void {
       expect(await errorOf(response)).toMatchObject({ status: 400, code: 'DIGEST_INVALID' });
     });
 
-    test('twice is fine, also at once', async () => {
+    test('twice is 201, also at once', async () => {
       const [name, content] = [freshName(), randomBytes(5000)];
       const digest = digestOf(content);
       const locations = await Promise.all([1, 2, 3].map(() => client().begin(name)));
@@ -130,7 +130,7 @@ export function uploadSuite(client: () => ApiClient): void {
       await expectBlob(name, digest);
     });
 
-    test('goes on with a further PATCH, and a last piece in the PUT', async () => {
+    test('may continue with another PATCH, and end with a last piece in the PUT', async () => {
       const [name, content] = [freshName(), randomBytes(9 * MIB)];
       const first = await client().patch(await client().begin(name), streamOf(content.subarray(0, 3000)));
       const second = await client().patch(locationOf(first), streamOf(content.subarray(3000, 8 * MIB)));
@@ -152,14 +152,14 @@ export function uploadSuite(client: () => ApiClient): void {
       expect((await client().finish(locationOf(again), digestOf(content))).status).toBe(201);
     });
 
-    test('goes on with an empty PUT by chunked transfer encoding', async () => {
+    test('may end with an empty PUT by chunked transfer encoding', async () => {
       const [name, content] = [freshName(), randomBytes(3000)];
       const patched = await client().patch(await client().begin(name), streamOf(content));
       expect((await client().finish(locationOf(patched), digestOf(content), streamOf())).status).toBe(201);
       await expectBlob(name, digestOf(content));
     });
 
-    test('with a wrong digest at the end is DIGEST_INVALID; the right one still works', async () => {
+    test('with a wrong digest in the PUT is DIGEST_INVALID; a PUT with the right one still works', async () => {
       const [name, content] = [freshName(), randomBytes(3000)];
       const patched = await client().patch(await client().begin(name), content);
       const wrong = digestOf(randomBytes(1));
@@ -222,7 +222,7 @@ export function uploadSuite(client: () => ApiClient): void {
       expect((await client().head(`/v2/${name}/blobs/${wrong}`)).status).toBe(404);
     });
 
-    test('out of order or sent again is 416, which says where to go on', async () => {
+    test('out of order or sent again is 416, which says where to continue', async () => {
       const [name, content] = [freshName(), randomBytes(300)];
       const start = await client().begin(name);
       const ahead = await client().chunk(start, content.subarray(100, 200), 100);
@@ -244,13 +244,13 @@ export function uploadSuite(client: () => ApiClient): void {
       await expectBlob(name, digestOf(content));
     });
 
-    test('that starts past anything is 416 too, beyond what a double tells apart', async () => {
+    test('that starts past the end is 416, even at an offset above 2^53', async () => {
       const range = `${'9'.repeat(20)}-${'9'.repeat(30)}`;
       const response = await client().patch(await client().begin(freshName()), randomBytes(10), { 'Content-Range': range });
       expect(await errorOf(response)).toMatchObject({ status: 416, code: 'BLOB_UPLOAD_INVALID', detail: { offset: 0 } });
     });
 
-    test('from an earlier place again, as after a lost answer, is a fork that harms nothing', async () => {
+    test('sent again from an earlier state, as after a lost answer, does no harm', async () => {
       const [name, content] = [freshName(), randomBytes(9 * MIB)];
       const { location } = await sendChunks(name, content, [1000]);
       const lost = await client().chunk(location, content.subarray(1000), 1000);
@@ -260,7 +260,7 @@ export function uploadSuite(client: () => ApiClient): void {
       await expectBlob(name, digestOf(content));
     });
 
-    test('closed again, as after a lost answer, is still 201', async () => {
+    test('closed twice, as after a lost answer, is 201 again', async () => {
       const [name, content] = [freshName(), randomBytes(9 * MIB)];
       const { location } = await sendChunks(name, content, [1000, content.length - 1000]);
       for (const _ of ['first', 'retry']) expect((await client().finish(location, digestOf(content))).status).toBe(201);

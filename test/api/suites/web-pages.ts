@@ -4,7 +4,7 @@ import { type ApiClient, digestOf, errorOf, freshName, locationOf } from '../../
 
 const UPLOAD = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
 
-/** What web pages can have a browser send, with the settings as they are by default. */
+/** Requests that a web page can make a browser send, with the default settings. */
 export function webPageSuite(client: () => ApiClient): void {
   describe('a web page', () => {
     const name = freshName();
@@ -34,7 +34,7 @@ export function webPageSuite(client: () => ApiClient): void {
       ['POST', '/nothing/is/here'],
     ];
 
-    test('of another origin changes nothing, and is told what to do', async () => {
+    test('of another origin can change nothing, and the answer says what to do', async () => {
       for (const [method, path] of changes()) {
         const error = await errorOf(await client().request(method!, path!, { headers: { Origin: 'https://evil.example' } }));
         expect(error, `${method} ${path}`).toMatchObject(refusal);
@@ -46,7 +46,7 @@ export function webPageSuite(client: () => ApiClient): void {
       expect((await client().head(`/v2/${other}/blobs/${image.layerDigest}`)).status).toBe(404);
     });
 
-    test("of the registry's own origin pushes and deletes", async () => {
+    test("of the registry's own origin can push and delete", async () => {
       const blob = randomBytes(10);
       const begun = await client().request('POST', `/v2/${other}/blobs/uploads/`, {
         headers: { Origin: own.replace('http', 'HTTP'), 'Sec-Fetch-Site': 'same-origin' },
@@ -86,7 +86,7 @@ export function webPageSuite(client: () => ApiClient): void {
         expect((await client().request('POST', `/v2/${other}/blobs/uploads/`, { headers })).status).toBe(status);
     });
 
-    test('of another origin is still answered what only reads: its browser keeps the answer from it', async () => {
+    test('of another origin gets answers to reads, which its browser keeps from it', async () => {
       const headers = { Origin: 'https://evil.example', 'Sec-Fetch-Site': 'cross-site' };
       for (const path of ['/', '/v2/', `/v2/${name}/manifests/latest`])
         for (const method of ['GET', 'HEAD'])
@@ -115,11 +115,11 @@ export function webPageSuite(client: () => ApiClient): void {
     expect(response.headers.get('Access-Control-Allow-Origin')).toBeNull();
   });
 
-  test.each(['/v1/', '/v2/a', '/v2/a/nothing'])('OPTIONS %s is 404: nothing is there', async (path) => {
+  test.each(['/v1/', '/v2/a', '/v2/a/nothing'])('OPTIONS %s is 404, since the path does not exist', async (path) => {
     expect(await errorOf(await client().request('OPTIONS', path))).toMatchObject({ status: 404, code: 'UNSUPPORTED' });
   });
 
-  test('the root is there for whoever asks for no page, and empty', async () => {
+  test('the root is an empty 200 for clients that are not browsers', async () => {
     for (const headers of [{}, { Accept: '*/*' }, { Accept: 'application/json' }]) {
       const response = await client().get('/', headers);
       expect([response.status, await response.text()]).toEqual([200, '']);
