@@ -35,8 +35,9 @@ export function readManifest(bytes: Uint8Array, contentType: string | undefined)
     const required = new Set(all.filter(({ urls }, index) => index === 0 || !urls?.length).map(({ digest }) => digest));
     const digests = new Set(all.map(({ digest }) => digest));
     if (digests.size > MAX_NAMES) return undefined;
-    const [names, foreign] = [digests.intersection(required), digests.difference(required)];
-    return { ...told, names: [...names], foreign: [...foreign], artifactType: artifactType || config.mediaType };
+    // Not intersection(): its order depends on the sizes of the two sets.
+    const [names, foreign] = [[...digests].filter((digest) => required.has(digest)), [...digests.difference(required)]];
+    return { ...told, names, foreign, artifactType: artifactType || config.mediaType };
   }
   if (!INDEXES.includes(mediaType) || !isAbsent(config) || !isAbsent(layers)) return undefined;
   if (manifests === undefined || !isListOrAbsent(manifests)) return undefined;
