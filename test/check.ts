@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, '..');
 
 const CHECKS: Readonly<Record<string, () => void>> = {
   format: () => tool('prettier', '--check', '--log-level=warn', '.'),
-  // Folders are named: given `.`, it finds nothing wrong.
+  // The folders must be named: with `.`, it checks nothing.
   'lint and layers': () => tool('oxlint', '--type-aware', '--deny-warnings', 'src', 'test', 'vitest.config.ts'),
   types: () => tool('tsc', '--project', '.'),
   'dead code': () => tool('knip'),
@@ -49,7 +49,7 @@ function tool(name: string, ...args: string[]): void {
   if (status !== 0) throw error ?? new Error(`${name} ended with ${signal ?? status}`);
 }
 
-/** Bundles what would be deployed. Its size is what each new isolate has to load, and Cloudflare's limits are on it gzipped. */
+/** Bundles the worker as for a deploy. Each new isolate loads the bundle, and Cloudflare limits its gzipped size. */
 function checkBundle(): void {
   const folder = mkdtempSync(join(tmpdir(), 'berth-bundle-'));
   try {

@@ -1,4 +1,4 @@
-/** `berth <command> ...`: finds the command, and tells in one line what went wrong. berth.mjs brings it under `npx berth`. */
+/** `berth <command> ...`: runs a command, and prints an error as one line. `npx berth` runs it through berth.mjs. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, CommandError, WRONG_USE } from './command.ts';
@@ -22,14 +22,14 @@ try {
 } catch (error) {
   const exitCode = exitCodeOf(error);
   if (exitCode === undefined) throw error;
-  const teller = COMMANDS.has(name) ? `berth ${name}` : 'berth';
-  process.stderr.write(`${teller}: ${(error as Error).message}\n`);
+  const prefix = COMMANDS.has(name) ? `berth ${name}` : 'berth';
+  process.stderr.write(`${prefix}: ${(error as Error).message}\n`);
   process.exitCode = exitCode;
 }
-// Time limits of calls that have long been answered would hold it up.
+// Timers of calls that were answered long ago would keep the process alive.
 process.exit();
 
-/** Undefined for a bug of this program. */
+/** Undefined for a bug in this program. */
 function exitCodeOf(error: unknown): number | undefined {
   if (error instanceof CommandError) return error.exitCode;
   if (error instanceof ConfigError || error instanceof LaunchError) return WRONG_USE;
@@ -37,13 +37,13 @@ function exitCodeOf(error: unknown): number | undefined {
 }
 
 async function run(): Promise<number> {
-  if (['help', '--help', '-h'].includes(name)) return tell(args[0] === undefined ? help() : find(args[0]).usage);
-  if (['version', '--version'].includes(name)) return tell(`berth ${version()}`);
+  if (['help', '--help', '-h'].includes(name)) return print(args[0] === undefined ? help() : find(args[0]).usage);
+  if (['version', '--version'].includes(name)) return print(`berth ${version()}`);
   const command = find(name);
-  return args[0] === '--help' ? tell(command.usage) : command.run(args);
+  return args[0] === '--help' ? print(command.usage) : command.run(args);
 }
 
-function tell(text: string): number {
+function print(text: string): number {
   process.stdout.write(`${text}\n`);
   return 0;
 }
@@ -51,8 +51,8 @@ function tell(text: string): number {
 function find(wanted: string): Command {
   const command = COMMANDS.get(wanted);
   if (command !== undefined) return command;
-  const problem = wanted === '' ? 'a command is missing' : `${wanted} is no command`;
-  throw new CommandError(`${problem} (berth help lists them)`, WRONG_USE);
+  const problem = wanted === '' ? 'a command is missing' : `${wanted} is not a command`;
+  throw new CommandError(`${problem} (berth help lists the commands)`, WRONG_USE);
 }
 
 function help(): string {
@@ -61,8 +61,8 @@ function help(): string {
     'Usage: berth <command> ...',
     '',
     ...commands,
-    '  help             tell about a command: berth help <command>',
-    '  version          tell the version',
+    '  help             print the usage of a command: berth help <command>',
+    '  version          print the version',
   ].join('\n');
 }
 

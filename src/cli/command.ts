@@ -1,11 +1,11 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { escapeUnseen } from '../lib/escape-unseen.ts';
 
-/** What stands behind one word after `berth`. Each command is a file of its own, and a line in berth.ts. */
+/** One command of `berth`. Each has a file in commands/, and a line in berth.ts. */
 export interface Command {
-  /** For the list that `berth help` gives. */
+  /** Printed by `berth help`. */
   readonly summary: string;
-  /** What `berth help <command>` says. */
+  /** Printed by `berth help <command>`. */
   readonly usage: string;
   /**
    * @returns the exit code
@@ -14,10 +14,10 @@ export interface Command {
   run(args: readonly string[]): Promise<number>;
 }
 
-/** The command was called wrongly. */
+/** The exit code for wrong flags, arguments or settings. */
 export const WRONG_USE = 2;
 
-/** A reason why a command can't do what it was asked to, to be told in one line. */
+/** A command can't do its work. The message is one line for the person who called it. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly exitCode: number;
@@ -32,7 +32,7 @@ export function wrongUse(command: string, problem: string): CommandError {
   return new CommandError(`${problem} (see berth help ${command})`, WRONG_USE);
 }
 
-/** @throws {CommandError} for a flag that the command doesn't have, or one without its value */
+/** @throws {CommandError} for an unknown flag, or one without its value */
 export function parseFlags<T extends NonNullable<ParseArgsConfig['options']>>(
   command: string,
   args: readonly string[],
@@ -46,18 +46,19 @@ export function parseFlags<T extends NonNullable<ParseArgsConfig['options']>>(
   }
 }
 
-// Names that stand in a bucket are told as they are found there: a terminal must show them, and not do what they say.
+// Names in a bucket may contain anything. A terminal must show their control characters, and not obey them.
 
-/** For machines: one value on stdout. */
+/** Prints a value to stdout, for programs. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${escapeUnseen(JSON.stringify(value, null, 2))}\n`);
 }
 
+/** Prints lines to stdout. */
 export function printLines(lines: readonly string[]): void {
   for (const line of lines) process.stdout.write(`${escapeUnseen(line)}\n`);
 }
 
-/** For people: on stderr, so that no pipe gets it. */
+/** Prints a line for a person. It goes to stderr, so that it doesn't end up in a pipe. */
 export function mention(text: string): void {
   process.stderr.write(`${escapeUnseen(text)}\n`);
 }

@@ -1,4 +1,4 @@
-/** A reason why the launcher can't go on, to be told in one line. */
+/** The launcher can't go on. The message is one line for the person who started it. */
 export class LaunchError extends Error {
   override readonly name = 'LaunchError';
 }

@@ -16,18 +16,18 @@ import {
   type Written,
 } from '../storage/object-store.ts';
 
-/** How a worker on this machine lets commands at its store. */
+/** Where and with which key commands reach the store of a worker on this machine. */
 export interface StoreAccess {
   readonly url: string;
   readonly key: string;
 }
 
-const facts = z.object({
+const metadata = z.object({
   size: z.number(),
   etag: z.string(),
   lastModified: z.iso.datetime().transform((text) => new Date(text)),
 });
-const page = z.object({ objects: z.array(facts.extend({ key: z.string() })), truncated: z.boolean() });
+const page = z.object({ objects: z.array(metadata.extend({ key: z.string() })), truncated: z.boolean() });
 const written = z.object({ etag: z.string() });
 const multipart = z.object({ multipartId: z.string() });
 const uploadedPart = z.object({ number: z.number(), etag: z.string() });
@@ -37,10 +37,10 @@ const failure = z.object({ kind: z.enum(KINDS), message: z.string() });
 type Query = Readonly<Record<string, string>>;
 type Body = Uint8Array | ReadableStream<Uint8Array> | string;
 
-/** Longer than the worker itself tries anything but a body. */
+/** Longer than the worker itself tries any operation, apart from those that pass a body on. */
 const ANSWER_WITHIN_MS = 120_000;
 
-/** The embedded store, through the worker that owns it (src/http/routes/store-access.ts): one request an operation. */
+/** The embedded store, through the worker that has opened it (src/http/routes/store-access.ts): one request for each operation. */
 export class RemoteStore implements ObjectStore {
   readonly #access: StoreAccess;
 
@@ -52,13 +52,13 @@ export class RemoteStore implements ObjectStore {
     const part = range && { offset: String(range.offset), length: String(range.length) };
     const response = await this.#call('GET', 'object', { key, ...part });
     if (response.status === 204) return undefined;
-    const object = facts.parse(JSON.parse(response.headers.get(OBJECT_HEADER)!));
+    const object = metadata.parse(JSON.parse(response.headers.get(OBJECT_HEADER)!));
     return { key, ...object, body: response.body ?? new ReadableStream({ start: (controller) => controller.close() }) };
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {
     const response = await this.#call('GET', 'info', { key });
-    return response.status === 204 ? undefined : { key, ...facts.parse(await response.json()) };
+    return response.status === 204 ? undefined : { key, ...metadata.parse(await response.json()) };
   }
 
   async list({ prefix, startAfter, limit = MAX_KEYS }: ListOptions): Promise<ListPage> {
@@ -121,20 +121,27 @@ export class RemoteStore implements ObjectStore {
       method,
       body: (body ?? null) as BodyInit | null,
       ...(body instanceof ReadableStream && { duplex: 'half' }),
-      // The worker's runtime would compress what is read, and unpack it here.
+      // Without it, the worker's runtime would compress the answer.
       headers: { ...headers, Authorization: `Bearer ${this.#access.key}`, 'Accept-Encoding': 'identity' },
     });
     if (response.ok || response.status === 412) return response;
-    const told = failure.safeParse(await response.json().catch(() => undefined));
-    if (told.success) throw new StoreError(told.data.kind, told.data.message);
-    throw new StoreError('misconfigured', `the worker answers ${response.status} where its store should be`);
+    const reported = failure.safeParse(await response.json().catch(() => undefined));
+    if (reported.success) throw new StoreError(reported.data.kind, reported.data.message);
+    throw new StoreError(
+      'misconfigured',
+      `the worker at ${this.#access.url} answered ${response.status} instead of a storage operation: is it another version of Berth?`,
+    );
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
     try {
       return await inTime(fetch(`${this.#access.url}${STORE_PATH}/${path}`, init), ANSWER_WITHIN_MS);
     } catch (cause) {
-      throw new StoreError('unavailable', `the worker at ${this.#access.url} doesn't answer: ${(cause as Error).message}`, cause);
+      throw new StoreError(
+        'unavailable',
+        `the worker at ${this.#access.url} does not answer: ${(cause as Error).message}`,
+        cause,
+      );
     }
   }
 }

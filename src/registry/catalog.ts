@@ -21,7 +21,7 @@ export class Catalog {
    * A page of names, in ASCII order.
    *
    * @param isVisible - names that it refuses are left out, and the names behind them fill the page; undefined: all are visible
-   * @throws {Unfinished} if too many names in a row are left out
+   * @throws {RepeatRequest} if too many names in a row are left out
    */
   list(page: PageRequest, isVisible: ((name: RepositoryName) => boolean) | undefined): Promise<NamePage> {
     return listNames(this.#options.store, CATALOG_PREFIX, page, {

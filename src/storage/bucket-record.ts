@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { z } from 'zod';
 import { LAYOUT_VERSION, SYSTEM_KEY } from './keys.ts';
-import { type ObjectStore, readAll, StoreError } from './object-store.ts';
-import { type Pace, Patience, tryPut } from './pace.ts';
-import { type Capabilities, capabilities, areCurrent, probe } from './probe.ts';
+import { readAll, StoreError } from './object-store.ts';
+import { Patience, tryPut } from './pace.ts';
+import { areCurrent, type Capabilities, capabilities, probe, type ProbeOptions } from './probe.ts';
 
 const record = z.object({
   layoutVersion: z.literal(LAYOUT_VERSION),
@@ -14,22 +14,22 @@ const record = z.object({
 });
 type BucketRecord = z.infer<typeof record>;
 
+export interface BucketInfoOptions extends ProbeOptions {
+  /** Tells one storage from another if the bucket's contents move: the endpoint, or `r2`. */
+  readonly storeName: string;
+}
+
 /**
  * What the bucket says of itself, in one small object: made at the first push ever, read once by each isolate that
  * takes a push.
  */
 export class BucketInfo {
-  readonly #store: ObjectStore;
-  readonly #storeName: string;
-  readonly #pace: Pace;
+  readonly #options: BucketInfoOptions;
   #record: BucketRecord | undefined;
   #probing: Probing | undefined;
 
-  /** @param storeName - tells one storage from another, should the bucket's contents move: the endpoint, or `r2` */
-  constructor(store: ObjectStore, storeName: string, pace: Pace) {
-    this.#store = store;
-    this.#storeName = storeName;
-    this.#pace = pace;
+  constructor(options: BucketInfoOptions) {
+    this.#options = options;
   }
 
   async secret(): Promise<string> {
@@ -49,12 +49,12 @@ export class BucketInfo {
   }
 
   async #read(): Promise<{ record: BucketRecord; etag: string } | undefined> {
-    const object = await this.#store.get(SYSTEM_KEY);
+    const object = await this.#options.store.get(SYSTEM_KEY);
     return object && { record: parseRecord(await readAll(object.body)), etag: object.etag };
   }
 
   #knownCapabilities({ stores }: BucketRecord): Capabilities | undefined {
-    const known = stores[this.#storeName];
+    const known = stores[this.#options.storeName];
     return known !== undefined && areCurrent(known) ? known : undefined;
   }
 
@@ -64,19 +64,19 @@ export class BucketInfo {
     if (read === undefined) throw new StoreError('unavailable', `${SYSTEM_KEY} is gone`);
     const { record, etag } = read;
     const capabilities = this.#knownCapabilities(record) ?? (await this.#probe());
-    this.#record = { ...record, stores: { ...record.stores, [this.#storeName]: capabilities } };
+    this.#record = { ...record, stores: { ...record.stores, [this.#options.storeName]: capabilities } };
     // Should isolates meet here, one of them writes it and all are right.
-    await tryPut(this.#store, SYSTEM_KEY, encodeRecord(this.#record), { kind: 'match', etag });
+    await tryPut(this.#options.store, SYSTEM_KEY, encodeRecord(this.#record), { kind: 'match', etag });
     return capabilities;
   }
 
   async #create(): Promise<BucketRecord> {
     const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
-    const stores = { [this.#storeName]: await this.#probe() };
+    const stores = { [this.#options.storeName]: await this.#probe() };
     const fresh = { layoutVersion: LAYOUT_VERSION, secret, stores } as const;
-    const patience = new Patience(this.#pace);
+    const patience = new Patience(this.#options.pace);
     for (;;) {
-      const outcome = await tryPut(this.#store, SYSTEM_KEY, encodeRecord(fresh), { kind: 'absent' });
+      const outcome = await tryPut(this.#options.store, SYSTEM_KEY, encodeRecord(fresh), { kind: 'absent' });
       if (outcome === 'written') return fresh;
       const theirs = await this.#read();
       if (theirs !== undefined) return theirs.record;
@@ -86,7 +86,7 @@ export class BucketInfo {
 
   /** Of the requests that come meanwhile, one probes. The others look again and again: its promise may end with it. */
   async #probe(): Promise<Capabilities> {
-    const { clock, wait } = this.#pace;
+    const { clock, wait } = this.#options.pace;
     const running = this.#probing;
     while (clock().getTime() < (running?.endsAtMs ?? 0)) {
       if (running?.found !== undefined) return running.found;
@@ -97,7 +97,7 @@ export class BucketInfo {
     if (this.#probing !== running) return this.#probe();
     const own: Probing = (this.#probing = { endsAtMs: clock().getTime() + PROBING_MS });
     try {
-      return (own.found = await probe(this.#store, this.#pace));
+      return (own.found = await probe(this.#options));
     } catch (error) {
       own.failure = error;
       // The next request may be luckier.

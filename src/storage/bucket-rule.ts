@@ -3,7 +3,8 @@ import {
   type LifecycleRule,
   PutBucketLifecycleConfigurationCommand,
 } from '@aws-sdk/client-s3';
-import { createClient, isNamed, type S3Config, translated } from './s3.ts';
+import { createClient, type S3Config } from './s3-client.ts';
+import { isNamed, translated } from './s3-errors.ts';
 
 export interface UploadRule {
   /** Of the keys it is about; empty: all. */

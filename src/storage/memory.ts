@@ -32,6 +32,7 @@ export class MemoryStore implements ObjectStore {
   /** How often each key was written: with the key, what a write is known by. */
   readonly #versions = new Map<string, number>();
   #parts = 0;
+  #multipartCount = 0;
 
   constructor(clock: () => Date = () => new Date()) {
     this.#clock = clock;
@@ -129,7 +130,8 @@ export class MemoryStore implements ObjectStore {
   }
 
   async createMultipart(key: string): Promise<MultipartUpload> {
-    const multipartId = crypto.randomUUID();
+    this.#multipartCount += 1;
+    const multipartId = `multipart ${this.#multipartCount}`;
     this.#multiparts.set(multipartId, new Map());
     return this.resumeMultipart(key, multipartId);
   }

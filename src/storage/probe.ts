@@ -24,6 +24,12 @@ export function areCurrent({ probe }: Capabilities): boolean {
   return probe >= PROBE_VERSION;
 }
 
+export interface ProbeOptions {
+  readonly store: ObjectStore;
+  readonly pace: Pace;
+  readonly randomId: () => string;
+}
+
 /** Of a race. A worker has six connections at a time. */
 const WRITERS = 5;
 /** To create, and as many to replace. */
@@ -41,8 +47,8 @@ const START_LIMIT_MS = 2000;
  *
  * @throws {StoreError} misconfigured where conditional writes aren't safe; contended; unavailable
  */
-export async function probe(store: ObjectStore, pace: Pace): Promise<Capabilities> {
-  const session = crypto.randomUUID();
+export async function probe({ store, pace, randomId }: ProbeOptions): Promise<Capabilities> {
+  const session = randomId();
   const keys: string[] = [];
   const newKey = () => {
     const key = probeKey(session, keys.length);

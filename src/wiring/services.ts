@@ -41,7 +41,7 @@ export function createRegistryServices(config: Config, platform: Platform, log: 
   const { pace, catalog, tags, referrers } = names;
   const createCache = <T>(maxBytes: number) => new RecentCache<T>({ clock, maxAgeSeconds: cacheAgeSeconds, maxBytes });
 
-  const bucket = new BucketInfo(store, storeName, pace);
+  const bucket = new BucketInfo({ store, storeName, pace, randomId });
   const liveness = new Liveness({ store, pace, gracePeriodSeconds });
   const blobs = new Blobs({
     store,
@@ -59,7 +59,7 @@ export function createRegistryServices(config: Config, platform: Platform, log: 
       }),
   });
 
-  const intake = { pool, store, randomId, minimumSpeed: config.http.minimumSpeed };
+  const intake = { pool, store, clock, randomId, minimumSpeed: config.http.minimumSpeed };
   const writer = new BlobWriter({ store, intake, partBytes, randomId });
   const multiparts = new SessionMultiparts({ store, randomId });
   const objects = new SessionObjects({ store, intake, partBytes, clock, gracePeriodSeconds });

@@ -10,7 +10,7 @@ import { overriddenStore } from '../support/overridden-store.ts';
 
 const PART_BYTES = 1024;
 /** Room for two parts. */
-const smallPool = () => new BufferPool(2 * (PART_BYTES + FRAME_BYTES), 300);
+const smallPool = () => new BufferPool({ limitBytes: 2 * (PART_BYTES + FRAME_BYTES), waitMs: 300, clock: () => new Date() });
 
 describe('bounds', () => {
   test('a blob of more than 10,000 parts is refused, and leaves nothing', async () => {

@@ -120,7 +120,7 @@ test.each([
 ])('six clients a little faster than they must be, parts %s, stop nobody, and end well too', async (_, partBytes, bytes) => {
   const store = new MemoryStore();
   const bound = 6 * (partBytes + FRAME_BYTES) + 1.625 * MIB;
-  const pool = new BufferPool(bound);
+  const pool = new BufferPool({ limitBytes: bound, clock: () => new Date() });
   const { client } = memoryRegistry({}, { store, pool }, partBytes);
   const content = randomBytes(bytes);
   const six = Array.from({ length: 6 }, () => push(client, content, bodyAt(1.1 * MINIMUM_SPEED, content)));
@@ -186,7 +186,7 @@ test('a parked part is deleted when its client stalls; after a crash, by the pur
   const undeletable = overriddenStore(store, {
     delete: (keys) => (isDown ? Promise.reject(new StoreError('unavailable', 'down')) : store.delete(keys)),
   });
-  const pool = new BufferPool(PART_BYTES + 4 * FRAME_BYTES);
+  const pool = new BufferPool({ limitBytes: PART_BYTES + 4 * FRAME_BYTES, clock: () => new Date() });
   const { client, registry } = memoryRegistry({}, { store: undeletable, pool }, PART_BYTES);
   const parkOne = async () => {
     const held = await pool.acquire(PART_BYTES + FRAME_BYTES);

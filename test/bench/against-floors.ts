@@ -1,4 +1,4 @@
-/** Berth beside the least that anything in workerd could do, and beside the storage alone. */
+/** Compares Berth with the least that a worker must do for the same work, and with the storage itself. */
 import { startServer } from '../support/server.ts';
 import type { Extent } from './extent.ts';
 import { CONNECTIONS } from './load.ts';
@@ -8,7 +8,7 @@ import { comparePushByPatch, comparePushByPut } from './push.ts';
 import { COMPARISON_HEADER, comparisonCells, noted, table } from './report.ts';
 import { berthSettings, type Storage } from './storage.ts';
 
-/** A table. */
+/** Returns a table. */
 export async function againstFloors(storage: Storage, extent: Extent): Promise<string> {
   return table(
     ['', 'against', 'Berth', 'the other', ...COMPARISON_HEADER],
@@ -33,7 +33,7 @@ async function layerRows(storage: Storage, { layerMib, pushRounds, pullRounds }:
   }
 }
 
-/** As it is by default, and without the access log, which the empty route doesn't write either. */
+/** With the default settings, and without the access log: the empty route writes none either. */
 async function manifestRows(storage: Storage, { manifestRounds, manifestSeconds }: Extent): Promise<string[][]> {
   const rows: string[][] = [];
   for (const [unlogged, note] of [

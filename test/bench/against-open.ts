@@ -1,4 +1,4 @@
-/** Berth with users beside Berth without. */
+/** Compares Berth with users and Berth without. */
 import type { Extent } from './extent.ts';
 import { COMPARISON_HEADER, comparisonCells, noted, table, type Target } from './report.ts';
 import { compareSigningIn } from './signing-in.ts';
@@ -6,7 +6,7 @@ import type { Storage } from './storage.ts';
 
 const A_TENTH_MORE: Target = { atMost: 1.1 };
 
-/** A table. */
+/** Returns a table. */
 export async function againstOpen(storage: Storage, { authRounds, authRequests }: Extent): Promise<string> {
   const comparing = compareSigningIn({ storage, rounds: authRounds, requests: authRequests });
   const rows = (await noted('users', comparing)).map(({ reference, by, cpu }) => [

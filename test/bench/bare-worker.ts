@@ -10,7 +10,7 @@ export interface BareWorker {
   readonly stop: () => Promise<void>;
 }
 
-/** A worker of ./workers, run exactly as the launcher runs Berth: the same wrangler, bindings and listener before it. */
+/** Starts a worker of ./workers in the same way as the launcher starts Berth: same wrangler, bindings and listener. */
 export async function startBareWorker(name: 'patch' | 'put' | 'empty', vars: Record<string, string> = {}): Promise<BareWorker> {
   const tomlPath = join(import.meta.dirname, '../../wrangler.toml');
   const dataFolder = await mkdtemp(join(tmpdir(), 'berth-bench-'));
@@ -33,7 +33,7 @@ export async function startBareWorker(name: 'patch' | 'put' | 'empty', vars: Rec
     await rm(dataFolder, { recursive: true, force: true });
   };
   const ended = wrangler.exited.then(() => Promise.reject(new Error(`wrangler dev ended with the bare worker ${name}`)));
-  // It ends when it is told to, too.
+  // It also rejects after a normal stop.
   ended.catch(() => undefined);
   try {
     await Promise.race([wrangler.ready, ended]);

@@ -1,4 +1,4 @@
-/** Garbage collection in a large bucket: what it asks of the storage, what it holds in memory, and how long it takes. */
+/** Garbage collection in a large bucket: its storage operations, memory and time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -12,18 +12,18 @@ import { countingStore } from '../support/counting-store.ts';
 import { collectAsDockerRegistry } from './docker-registry.ts';
 import type { Extent } from './extent.ts';
 import { fillForBerth, fillForPeer } from './large-bucket.ts';
-import { LINKS, MANIFESTS, UNNEEDED } from './large-set.ts';
+import { LINKS, MANIFESTS, UNREFERENCED } from './large-set.ts';
 import { noted, table } from './report.ts';
 import { berthSettings, type Storage } from './storage.ts';
 
-/** So often, in repositories, what is in memory is looked at. */
-const LOOK_EVERY = 50;
-/** Times of the storage's clock are whole seconds, and what was written in the second of a run's beginning is left alone. */
+/** Memory is measured after each so many repositories. */
+const MEASURE_EVERY = 50;
+/** The storage's times are whole seconds, and a run ignores data written in the second when it began. */
 const CLOCK_TICK_MS = 1100;
 
 const HEADER = ['', 'GET, HEAD', 'list', 'PUT', 'delete', 'all', 'a link', 'time'] as const;
 
-/** Two lines and a table. */
+/** Returns two lines and a table. */
 export async function collecting(
   storage: Storage,
   dockerRegistry: string | undefined,
@@ -38,12 +38,12 @@ export async function collecting(
       : [await noted('docker-registry collecting', collectAsPeer(storage, dockerRegistry, repositories))];
   const set = [repositories, repositories * MANIFESTS, links].map((number) => number.toLocaleString('en'));
   return (
-    `${set[0]} repositories, ${set[1]} manifests, ${set[2]} links, ${(repositories * UNNEEDED).toLocaleString('en')} of them to blobs that nothing needs. ` +
+    `${set[0]} repositories, ${set[1]} manifests, ${set[2]} links, ${(repositories * UNREFERENCED).toLocaleString('en')} of them to unreferenced blobs. ` +
     `Held in memory at most: ${(bytes / links).toFixed(0)} bytes a link.\n\n${table(HEADER, [...rows, ...peer])}`
   );
 }
 
-/** A dry run for the memory, then runs until nothing is left to do. */
+/** Measures memory in a dry run, then collects until nothing is left to do. */
 async function collectAll(storage: Storage, links: number): Promise<{ bytes: number; rows: string[][] }> {
   const config = parseConfig(berthSettings(storage));
   const noGrace = { ...config, storage: { ...config.storage, gracePeriodSeconds: 0 } };
@@ -59,16 +59,16 @@ async function collectAll(storage: Storage, links: number): Promise<{ bytes: num
     take();
     const start = performance.now();
     const report = await collect();
-    rows.push(rowOf(toldOf(report), take(), links, performance.now() - start));
+    rows.push(rowOf(describe(report), take(), links, performance.now() - start));
     isLeft = workIn(report) > 0;
     deleted += report.deletedObjects;
   }
-  const unneeded = (links / LINKS) * UNNEEDED;
-  if (deleted !== unneeded) throw new Error(`${deleted} objects were deleted, and ${unneeded} were to be`);
+  const unreferenced = (links / LINKS) * UNREFERENCED;
+  if (deleted !== unreferenced) throw new Error(`${deleted} objects were deleted instead of ${unreferenced}`);
   return { bytes, rows };
 }
 
-/** What is held while a run goes on, garbage aside, above what was held before. */
+/** The most memory that a run uses, without garbage, compared with the memory before it. */
 async function memoryOf(collect: Collect): Promise<number> {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
@@ -81,7 +81,7 @@ async function memoryOf(collect: Collect): Promise<number> {
   let [most, seen] = [before, 0];
   const onRepository = () => {
     seen += 1;
-    if (seen % LOOK_EVERY === 0) most = Math.max(most, held());
+    if (seen % MEASURE_EVERY === 0) most = Math.max(most, held());
   };
   await collect({ isDryRun: true, onRepository });
   return most - before;
@@ -91,15 +91,15 @@ function workIn({ condemnedLinks, deadLinks, unheldObjects, deletedObjects }: Co
   return condemnedLinks + deadLinks + unheldObjects + deletedObjects;
 }
 
-function toldOf(report: CollectionReport): string {
+function describe(report: CollectionReport): string {
   const { condemnedLinks, deadLinks, unheldObjects, deletedObjects } = report;
-  const told = [
+  const counts = [
     [condemnedLinks, 'links condemned'],
     [deadLinks, 'links dead'],
     [unheldObjects, 'objects first seen'],
     [deletedObjects, 'objects deleted'],
   ] as const;
-  const done = told.filter(([number]) => number > 0).map(([number, what]) => `${number.toLocaleString('en')} ${what}`);
+  const done = counts.filter(([number]) => number > 0).map(([number, what]) => `${number.toLocaleString('en')} ${what}`);
   return done.length === 0 ? 'nothing to do' : done.join(', ');
 }
 
@@ -109,7 +109,7 @@ function rowOf(what: string, operations: readonly string[], links: number, milli
   return [what, ...counts.map(String), (operations.length / links).toFixed(2), `${(milliseconds / 1000).toFixed(1)} s`];
 }
 
-/** A dry run whose calls are counted, then the whole, timed. */
+/** Counts the calls of a dry run, then times a whole run. */
 async function collectAsPeer(storage: Storage, program: string, repositories: number): Promise<string[]> {
   await fillForPeer(storage, repositories);
   const proxy = await startCountingProxy(storage.s3.endpoint);

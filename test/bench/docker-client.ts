@@ -1,10 +1,10 @@
-/** What Docker 20 asks of a registry when it pushes and pulls, in its order and with its concurrency, without its engine. */
+/** Sends the requests of Docker 20 for a push and a pull, in the same order and with the same concurrency, without its engine. */
 import { mapConcurrently } from '../../src/lib/map-concurrently.ts';
 import { ApiClient, digestOf, locationOf, OCI_IMAGE, streamOf } from '../support/api-client.ts';
 import { mustBe } from './reading.ts';
 import type { Content, SampleImage } from './sample-image.ts';
 
-/** Docker's own defaults, --max-concurrent-uploads and --max-concurrent-downloads. */
+/** Docker's defaults for --max-concurrent-uploads and --max-concurrent-downloads. */
 const UPLOADS = 5;
 const DOWNLOADS = 3;
 
@@ -23,7 +23,7 @@ export class DockerClient {
     mustBe(put.headers.get('Docker-Content-Digest'), manifest.digest, 'the digest of a pushed manifest');
   }
 
-  /** @throws where a byte is another than what was pushed */
+  /** @throws where the pulled bytes differ from the pushed ones */
   async pull(name: string, tag: string, { layers, config, manifest }: SampleImage): Promise<void> {
     await this.getManifest(name, tag, manifest);
     await mapConcurrently([config, ...layers], DOWNLOADS, async ({ digest }) => {
@@ -42,7 +42,7 @@ export class DockerClient {
   async headBlob(name: string, { digest, bytes }: Content): Promise<void> {
     const response = await this.#head(name, digest);
     mustBe(response.status, 200, 'the status of a HEAD');
-    mustBe(response.headers.get('Content-Length'), String(bytes.length), 'the length that a HEAD tells');
+    mustBe(response.headers.get('Content-Length'), String(bytes.length), 'the Content-Length of a HEAD');
   }
 
   async #pushBlob(name: string, content: Content): Promise<void> {
@@ -53,7 +53,7 @@ export class DockerClient {
     await this.headBlob(name, content);
   }
 
-  /** docker-registry redirects these too. */
+  /** Follows redirects: docker-registry redirects HEAD too. */
   async #head(name: string, digest: string): Promise<Response> {
     const response = await this.#api.head(`/v2/${name}/blobs/${digest}`);
     return response.status === 307 ? fetch(response.headers.get('Location')!, { method: 'HEAD' }) : response;

@@ -12,7 +12,7 @@ export interface DockerRegistry {
   readonly stop: () => Promise<void>;
 }
 
-/** Debian's docker-registry on the same bucket, as its own configuration has it but for the storage. */
+/** Starts Debian's docker-registry on the same bucket, with its default configuration except for the storage. */
 export async function startDockerRegistry(
   program: string,
   storage: Storage,
@@ -39,7 +39,7 @@ export async function startDockerRegistry(
   }
 }
 
-/** Its garbage collection, to the end. */
+/** Runs its garbage collection to the end. */
 export async function collectAsDockerRegistry(
   program: string,
   storage: Storage,
@@ -49,7 +49,7 @@ export async function collectAsDockerRegistry(
   const { folder, file, remove } = await writeConfiguration(storage, endpoint, { cache: true, address: '127.0.0.1:0' });
   try {
     const args = ['garbage-collect', ...(options.isDryRun ? ['--dry-run'] : []), file];
-    // It tells of every blob.
+    // It prints a line for every blob.
     const collecting = spawn(program, args, { env: bareEnvironment(folder), stdio: 'ignore' });
     const [exitCode] = (await once(collecting, 'exit')) as [number | null];
     if (exitCode !== 0) throw new Error(`docker-registry garbage-collect exited with ${exitCode}`);
@@ -58,7 +58,7 @@ export async function collectAsDockerRegistry(
   }
 }
 
-/** Nothing of the shell's: it takes settings from there, and its S3 driver panics where AWS_CA_BUNDLE is set. */
+/** Without the variables of the shell: they could be settings, and its S3 driver panics where AWS_CA_BUNDLE is set. */
 function bareEnvironment(folder: string): Record<string, string> {
   return { HOME: folder };
 }
@@ -83,7 +83,7 @@ async function writeConfiguration(
         rootdirectory: `/${PEER_ROOT}`,
       },
       delete: { enabled: true },
-      // Its storage calls would be counted.
+      // Purging would add storage calls to the counts.
       maintenance: { uploadpurging: { enabled: false } },
     },
     http: { addr: address, secret: 'of a benchmark' },

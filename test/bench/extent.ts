@@ -1,13 +1,13 @@
-/** How much is measured. */
+/** How much a benchmark run measures. */
 export interface Extent {
   readonly layerMib: number;
   readonly pushRounds: number;
   readonly pullRounds: number;
   readonly manifestRounds: number;
-  /** Of one side in one round. */
+  /** For one side in one round. */
   readonly manifestSeconds: number;
   readonly authRounds: number;
-  /** Of one side in one round. */
+  /** For one side in one round. */
   readonly authRequests: number;
   /** At each delay. */
   readonly imageRounds: number;
@@ -15,7 +15,7 @@ export interface Extent {
   readonly repositories: number;
 }
 
-/** Forty minutes on two cores that do nothing else. */
+/** Takes forty minutes on two idle cores. */
 export const FULL: Extent = {
   layerMib: 256,
   pushRounds: 14,
@@ -28,7 +28,7 @@ export const FULL: Extent = {
   repositories: 1000,
 };
 
-/** Four minutes, for a first look. */
+/** Takes four minutes, for a first impression. */
 export const SHORT: Extent = {
   layerMib: 128,
   pushRounds: 4,

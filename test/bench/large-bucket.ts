@@ -1,4 +1,4 @@
-/** Lays repositories out in the bucket, as Berth and as docker-registry would have them, without pushing any of it. */
+/** Writes repositories straight into the bucket, in the layouts of Berth and of docker-registry, without any push. */
 import { Agent, request } from 'node:http';
 import { type Cell, createCell } from '../../src/storage/cell.ts';
 import { blobKey, catalogKey, manifestKey, objectKey, taggedKey, tagKey } from '../../src/storage/keys.ts';
@@ -9,7 +9,7 @@ import { bytesOf, OCI_IMAGE } from '../support/api-client.ts';
 import { type LargeRepository, largeRepository } from './large-set.ts';
 import { BERTH_ROOT, PEER_ROOT, type Storage } from './storage.ts';
 
-/** Writes an object below a side's root. */
+/** Writes an object below the root of one side. */
 type Put = (key: string, bytes: Uint8Array) => Promise<void>;
 
 const CONNECTIONS = 32;
@@ -25,7 +25,7 @@ export async function fillForPeer(storage: Storage, repositories: number): Promi
 
 type LayOut = (put: Put, repository: LargeRepository, isFirstWith: (digest: string) => boolean) => Promise<void>;
 
-/** Unsigned, for the bucket lets anyone write: some 200,000 objects would take twice the time. */
+/** Requests are unsigned, because the bucket lets anyone write: signing 200,000 objects would take twice the time. */
 async function fill(root: string, repositories: number, layOut: LayOut): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const put: Put = (key, bytes) => putUnsigned(agent, `${root}/${key}`, bytes);
@@ -39,7 +39,7 @@ async function fill(root: string, repositories: number, layOut: LayOut): Promise
   }
 }
 
-/** Nobody else writes here. */
+/** There are no other writers to wait for. */
 const PACE = { clock: () => new Date(), wait: async () => undefined, random: Math.random };
 
 async function layOutForBerth(put: Put, { name, manifests, blobs }: LargeRepository, isFirstWith: (digest: string) => boolean) {
@@ -60,7 +60,7 @@ async function layOutForBerth(put: Put, { name, manifests, blobs }: LargeReposit
   await put(catalogKey(name), NO_BYTES);
 }
 
-/** https://distribution.github.io/distribution/about/architecture/ has no word of it: the comment atop its registry/storage/paths.go tells. */
+/** The layout is documented in a comment at the top of registry/storage/paths.go of distribution. */
 async function layOutForPeer(put: Put, { name, manifests, blobs }: LargeRepository, isFirstWith: (digest: string) => boolean) {
   const data = (digest: Digest) => `blobs/sha256/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}/data`;
   const repository = `repositories/${name}`;
@@ -74,7 +74,7 @@ async function layOutForPeer(put: Put, { name, manifests, blobs }: LargeReposito
   }
 }
 
-/** Of a store, all that creating a cell asks for. */
+/** A store with the only method that creating a cell needs. */
 function putting(put: Put): ObjectStore {
   const store: Pick<ObjectStore, 'put'> = {
     put: async (key, bytes) => {

@@ -1,4 +1,4 @@
-/** A bucket's worth of repositories, told rather than pushed: each side that is compared lays it out in its own way. */
+/** Describes the repositories of a large bucket. large-bucket.ts writes them in the layout of each side. */
 import { digestOf, type Digest } from '../../src/domain/digest.ts';
 import type { RepositoryName, Tag } from '../../src/domain/reference.ts';
 import { bytesOf, imageManifest } from '../support/api-client.ts';
@@ -15,14 +15,14 @@ export interface LargeManifest extends LargeBlob {
 export interface LargeRepository {
   readonly name: RepositoryName;
   readonly manifests: readonly LargeManifest[];
-  /** What it has links to; no manifest names the last `UNNEEDED`. */
+  /** The blobs that it links. No manifest names the last `UNREFERENCED` of them. */
   readonly blobs: readonly LargeBlob[];
 }
 
 export const MANIFESTS = 20;
 export const LINKS = 100;
-export const UNNEEDED = 5;
-/** Of its layers, those that it has in common with the other repositories of its group. */
+export const UNREFERENCED = 5;
+/** Layers that a repository shares with the others of its group. */
 const SHARED = 50;
 const GROUP = 10;
 const LAYERS_A_MANIFEST = 4;
@@ -34,7 +34,7 @@ export function largeRepository(number: number): LargeRepository {
   const configs = count(MANIFESTS, own('config'));
   const layers = [
     ...count(SHARED, (n) => blob(`layer ${n} of base ${base}`)),
-    ...count(LINKS - UNNEEDED - MANIFESTS - SHARED, own('layer')),
+    ...count(LINKS - UNREFERENCED - MANIFESTS - SHARED, own('layer')),
   ];
   const manifests = configs.map((config, n): LargeManifest => {
     const named = count(LAYERS_A_MANIFEST, (each) => layers[(n * LAYERS_A_MANIFEST + each) % layers.length]!);
@@ -42,7 +42,7 @@ export function largeRepository(number: number): LargeRepository {
     const bytes = bytesOf(imageManifest(config.digest, config.bytes.length, sized));
     return { digest: digestOf(bytes), bytes, tag: `v${n}` as Tag };
   });
-  const blobs = [...configs, ...layers, ...count(UNNEEDED, own('unneeded layer'))];
+  const blobs = [...configs, ...layers, ...count(UNREFERENCED, own('unneeded layer'))];
   return { name: `group${base}/app${number}` as RepositoryName, manifests, blobs };
 }
 

@@ -1,15 +1,15 @@
-/** The same GET again and again, on connections that are kept alive. */
+/** Repeats the same GET on keep-alive connections. */
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { mustBe } from './reading.ts';
 
-/** What a busy client keeps open. */
+/** Open connections of a busy client. */
 export const CONNECTIONS = 8;
 
 export interface Load {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Of each answer. */
+  /** The size of each answer's body. */
   readonly bodyBytes: number;
 }
 
@@ -17,16 +17,19 @@ export function busyAgent(): Agent {
   return new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 }
 
-/** Each connection asks as long as `goOn` says so; how many answers there were. */
-export async function askAgain(load: Load, agent: Agent, goOn: (begun: number) => boolean): Promise<number> {
+/**
+ * Each connection repeats the request while `goOn` returns true.
+ * @returns the number of answers
+ */
+export async function repeat(load: Load, agent: Agent, goOn: (begun: number) => boolean): Promise<number> {
   let begun = 0;
-  const askOn = async () => {
+  const repeatOne = async () => {
     while (goOn(begun)) {
       begun += 1;
       mustBe(await sizeOfAnswer(load, agent), load.bodyBytes, 'the size of an answer');
     }
   };
-  await Promise.all(Array.from({ length: CONNECTIONS }, askOn));
+  await Promise.all(Array.from({ length: CONNECTIONS }, repeatOne));
   return begun;
 }
 

@@ -3,7 +3,7 @@ import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../support/programs.ts';
 
-/** What the numbers were taken on, and how busy it was before. */
+/** Describes the machine of the benchmark, and how busy it was before. */
 export async function describeMachine(minio: string, dockerRegistry: string | undefined): Promise<string> {
   const processors = cpus();
   const gigabytes = Math.round(totalmem() / 1e9);
@@ -20,7 +20,7 @@ function installedVersion(name: string): string {
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 
-/** As the program tells it itself: its first line, without paths and brackets. */
+/** The first line of the program's own version output, without paths and brackets. */
 async function versionOf(program: string): Promise<string> {
   const [line = ''] = (await run(program, ['--version'])).split('\n');
   return line.replace(/ (version|\(.*\)|\S*\/\S*)(?= |$)/g, '').trim();

@@ -1,8 +1,8 @@
-/** Manifests, by digest and by tag, against a route that answers nothing. */
+/** Compares GETs of manifests, by digest and by tag, with a route that returns an empty answer. */
 import { ApiClient, freshName } from '../support/api-client.ts';
 import type { Server } from '../support/server.ts';
 import { startBareWorker } from './bare-worker.ts';
-import { askAgain, busyAgent } from './load.ts';
+import { repeat, busyAgent } from './load.ts';
 import { mustBe } from './reading.ts';
 import { compare, type Comparison, interleave } from './rounds.ts';
 
@@ -12,19 +12,19 @@ export interface ManifestOptions {
   readonly seconds: number;
 }
 
-/** An isolate remembers the manifest by its digest; by tag it reads the storage each time. */
+/** By digest, an isolate answers from memory. By tag, it reads the storage each time. */
 export interface ManifestGets {
   readonly byDigest: Comparison;
   readonly byTag: Comparison;
 }
 
-/** In requests a second. */
+/** Returns requests a second. */
 export async function compareManifestGets({ berth, rounds, seconds }: ManifestOptions): Promise<ManifestGets> {
   const floor = await startBareWorker('empty');
   const agent = busyAgent();
   const rate = async (url: string, bodyBytes: number) => {
     const start = performance.now();
-    const answered = await askAgain({ url, bodyBytes }, agent, () => performance.now() < start + seconds * 1000);
+    const answered = await repeat({ url, bodyBytes }, agent, () => performance.now() < start + seconds * 1000);
     return (answered * 1000) / (performance.now() - start);
   };
   try {

@@ -1,4 +1,4 @@
-/** An image of twelve layers to and from Berth and Debian's docker-registry, on the same MinIO, each storage call delayed. */
+/** Pushes and pulls an image of twelve layers with Berth and with Debian's docker-registry, on one MinIO with delayed calls. */
 import { freshName } from '../support/api-client.ts';
 import { type CountingProxy, startCountingProxy } from '../support/counting-proxy.ts';
 import { startServer } from '../support/server.ts';
@@ -9,15 +9,15 @@ import { sampleImage } from './sample-image.ts';
 import { BERTH_ROOT, berthSettings, PEER_ROOT, type Storage } from './storage.ts';
 
 export interface PeerOptions {
-  /** docker-registry's path. */
+  /** The path of docker-registry. */
   readonly program: string;
   readonly storage: Storage;
   readonly rounds: number;
-  /** What each storage call takes longer. */
+  /** Delays that are added to each storage call. */
   readonly delaysMs: readonly number[];
 }
 
-/** Those of an image as a whole, and single requests to a registry that remembers and to one that doesn't. */
+/** Pushes and pulls of a whole image, and single requests to a registry with caches and to one without. */
 export const OPERATIONS = ['push', 'pull', 'head', 'coldHead', 'manifest', 'coldManifest'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
@@ -31,14 +31,14 @@ export interface PeerRow {
   readonly delayMs: number;
   readonly operation: Operation;
   readonly milliseconds: Comparison;
-  /** Medians; a client's calls, where it is redirected, included. */
+  /** Medians, including calls of a redirected client. */
   readonly storageCalls: { readonly berth: number; readonly other: number };
 }
 
-/** A registry as it is by default, and one on the same bucket with its cache off: as a new isolate or process finds things. */
+/** A registry with default settings, and one on the same bucket without caches, like a new isolate or process. */
 interface Contender {
-  readonly usual: DockerClient;
-  readonly forgetful: DockerClient;
+  readonly cached: DockerClient;
+  readonly uncached: DockerClient;
   readonly stop: () => Promise<void>;
 }
 
@@ -66,8 +66,8 @@ export async function comparePeer({ program, storage, rounds, delaysMs }: PeerOp
   return rows;
 }
 
-/** A new image in a new repository: nothing of it is in the bucket yet. */
-async function measure({ usual, forgetful }: Contender, proxy: CountingProxy, number: number): Promise<Costs> {
+/** Measures with a new image in a new repository, so that none of it is in the bucket yet. */
+async function measure({ cached, uncached }: Contender, proxy: CountingProxy, number: number): Promise<Costs> {
   const image = sampleImage(number);
   const name = freshName();
   const cost = async (times: number, work: (time: number) => Promise<void>): Promise<Cost> => {
@@ -80,12 +80,12 @@ async function measure({ usual, forgetful }: Contender, proxy: CountingProxy, nu
   const heads = (client: DockerClient) => cost(layers.length, (time) => client.headBlob(name, layers[time]!));
   const manifests = (client: DockerClient) => cost(layers.length, () => client.getManifest(name, 'latest', manifest));
   return {
-    push: await cost(1, () => usual.push(name, 'latest', image)),
-    head: await heads(usual),
-    manifest: await manifests(usual),
-    pull: await cost(1, () => usual.pull(name, 'latest', image)),
-    coldHead: await heads(forgetful),
-    coldManifest: await manifests(forgetful),
+    push: await cost(1, () => cached.push(name, 'latest', image)),
+    head: await heads(cached),
+    manifest: await manifests(cached),
+    pull: await cost(1, () => cached.pull(name, 'latest', image)),
+    coldHead: await heads(uncached),
+    coldManifest: await manifests(uncached),
   };
 }
 
@@ -101,15 +101,15 @@ function rowOf(delayMs: number, operation: Operation, measured: Rounds<Costs>): 
 
 async function openBerth(storage: Storage, endpoint: string): Promise<Contender> {
   const env = berthSettings(storage, endpoint);
-  const usual = await startServer({ env });
-  const forgetful = await startServer({ env: { ...env, REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none' } });
-  return contender(usual, forgetful);
+  const cached = await startServer({ env });
+  const uncached = await startServer({ env: { ...env, REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none' } });
+  return contender(cached, uncached);
 }
 
 async function openPeer(program: string, storage: Storage, endpoint: string): Promise<Contender> {
-  const usual = await startDockerRegistry(program, storage, endpoint, { cache: true });
-  const forgetful = await startDockerRegistry(program, storage, endpoint, { cache: false });
-  return contender(usual, forgetful);
+  const cached = await startDockerRegistry(program, storage, endpoint, { cache: true });
+  const uncached = await startDockerRegistry(program, storage, endpoint, { cache: false });
+  return contender(cached, uncached);
 }
 
 interface Running {
@@ -117,12 +117,12 @@ interface Running {
   readonly stop: () => Promise<void>;
 }
 
-function contender(usual: Running, forgetful: Running): Contender {
+function contender(cached: Running, uncached: Running): Contender {
   return {
-    usual: new DockerClient(usual.url),
-    forgetful: new DockerClient(forgetful.url),
+    cached: new DockerClient(cached.url),
+    uncached: new DockerClient(uncached.url),
     stop: async () => {
-      await Promise.all([usual.stop(), forgetful.stop()]);
+      await Promise.all([cached.stop(), uncached.stop()]);
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Large layers out of the bucket: by Berth's redirect, and straight from MinIO. */
+/** Compares pulls of a large layer by Berth's redirect with reads straight from MinIO. */
 import { ApiClient, freshName } from '../support/api-client.ts';
 import { digestOfPieces, sendPieces } from '../support/large-body.ts';
 import type { Server } from '../support/server.ts';
@@ -13,7 +13,7 @@ export interface PullOptions {
   readonly rounds: number;
 }
 
-/** In MB/s. One reader reads one object, once asking Berth first, once by the URL that Berth gave. */
+/** Returns MB/s. One client reads one object: by a request to Berth, and by the URL of Berth's redirect. */
 export async function comparePull({ berth, storage, layerBytes, rounds }: PullOptions): Promise<Comparison> {
   const digest = digestOfPieces(layerBytes);
   const url = `${berth.url}/v2/${await pushLayer(berth, layerBytes, digest)}/blobs/${digest}`;
@@ -31,7 +31,7 @@ export async function comparePull({ berth, storage, layerBytes, rounds }: PullOp
   return compare(measured, (speed) => speed);
 }
 
-/** The repository. */
+/** @returns the name of the repository */
 async function pushLayer({ url }: Server, bytes: number, digest: string): Promise<string> {
   const api = new ApiClient((path, init) => fetch(url + path, init));
   const name = freshName();

@@ -1,4 +1,4 @@
-/** Large layers into the bucket: through Berth, and through a worker that does nothing else. */
+/** Compares pushes of a large layer through Berth with a worker that only stores the body. */
 import { ApiClient, freshName } from '../support/api-client.ts';
 import { digestOfPieces, sendPieces } from '../support/large-body.ts';
 import type { Server } from '../support/server.ts';
@@ -14,7 +14,7 @@ export interface PushOptions {
   readonly rounds: number;
 }
 
-/** In MB/s. Berth: POST, one PATCH of unknown length, empty PUT. The bare worker: one PATCH that reads, hashes, sends parts. */
+/** Returns MB/s. Berth: POST, one PATCH of unknown length, empty PUT. The bare worker: one PATCH that reads, hashes, sends parts. */
 export function comparePushByPatch(options: PushOptions): Promise<Comparison> {
   const { berth, layerBytes } = options;
   const digest = digestOfPieces(layerBytes);
@@ -36,7 +36,7 @@ export function comparePushByPatch(options: PushOptions): Promise<Comparison> {
   });
 }
 
-/** In MB/s. Berth: POST, one PUT with the whole body and its length. The bare worker: one PUT whose body it hands on. */
+/** Returns MB/s. Berth: POST, one PUT with the whole body and its length. The bare worker: one PUT whose body it passes on. */
 export function comparePushByPut(options: PushOptions): Promise<Comparison> {
   const { berth, layerBytes } = options;
   const digest = digestOfPieces(layerBytes);
@@ -56,11 +56,11 @@ interface Ways {
   readonly worker: 'patch' | 'put';
   /** Pushes to a repository. */
   readonly throughBerth: (name: string) => Promise<void>;
-  /** Pushes to a URL of the worker's. */
+  /** Pushes to a URL of the bare worker. */
   readonly throughFloor: (url: string) => Promise<void>;
 }
 
-/** What was stored is read back and taken away again, off the clock. */
+/** Each stored object is read back and deleted, outside the measured time. */
 async function comparePush(
   { berth, storage, layerBytes, rounds }: PushOptions,
   digest: string,
@@ -71,7 +71,7 @@ async function comparePush(
     const start = performance.now();
     await push();
     const milliseconds = performance.now() - start;
-    mustBe(await digestAt(storedAt), digest, 'the digest of what was stored');
+    mustBe(await digestAt(storedAt), digest, 'the digest of the stored object');
     await storage.empty(root);
     return layerBytes / 1000 / milliseconds;
   };

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 
 /**
- * Reads what is at a URL, wherever it redirects to, and throws it away; how many bytes there were. By plain
- * HTTP streams, which take in more than MinIO gives.
+ * Reads the content at a URL, following redirects, and drops it. It uses plain HTTP streams, which read faster than MinIO sends.
+ * @returns the number of bytes
  * @throws unless the answer is 200
  */
 export async function readThrough(url: string, look: (bytes: Buffer) => void = () => undefined): Promise<number> {
@@ -29,7 +29,7 @@ export async function digestAt(url: string): Promise<string> {
   return `sha256:${hash.digest('hex')}`;
 }
 
-/** @throws where the two differ: a benchmark of wrong answers is none */
+/** @throws where the two differ: a benchmark of wrong answers means nothing */
 export function mustBe<T>(found: T, expected: T, what: string): void {
   if (found !== expected) throw new Error(`${what} is ${String(found)}, not ${String(expected)}`);
 }

@@ -1,7 +1,7 @@
-/** Markdown, as docs/benchmarks.md has it. */
+/** Tables in Markdown, for docs/benchmarks.md. */
 import type { Comparison, Spread } from './rounds.ts';
 
-/** What a ratio is held to; the benchmark tells, and never fails by it. */
+/** The target of a ratio. The benchmark reports whether it is met, and never fails because of it. */
 export type Target = { readonly atLeast: number } | { readonly atMost: number };
 
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -10,12 +10,12 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return [header, widths.map((width) => '-'.repeat(width)), ...rows].map(line).join('');
 }
 
-/** Columns of a comparison: both medians, the median of the rounds' ratios, their extremes, the target and what became of it. */
+/** Columns of a comparison: both medians, the median of the rounds' ratios, their extremes, the target, and whether it is met. */
 export function comparisonCells({ berth, other, ratio }: Comparison, unit: (value: number) => string, target?: Target): string[] {
   return [unit(berth.median), unit(other.median), ratioText(ratio.median), spreadText(ratio), ...targetCells(ratio, target)];
 }
 
-/** Tells on the way, on stderr: a run takes minutes. */
+/** Reports on stderr when a part is done: a run takes minutes. */
 export async function noted<T>(what: string, work: Promise<T>): Promise<T> {
   const start = Date.now();
   const result = await work;

@@ -1,4 +1,4 @@
-/** What was measured in several rounds: the middle of them, and the extremes. */
+/** The median and the extremes of several rounds. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -8,7 +8,7 @@ export interface Spread {
 export interface Comparison {
   readonly berth: Spread;
   readonly other: Spread;
-  /** Berth's by the other's, round by round. */
+  /** Berth's value divided by the other's, of each round. */
   readonly ratio: Spread;
 }
 
@@ -18,8 +18,8 @@ export interface Rounds<T> {
 }
 
 /**
- * Measures two ways in turn, each first in every other round: whatever else the machine does slows both, and a ratio
- * survives that. A round ahead of the others warms up and is forgotten.
+ * Measures two sides in turn, each first in every other round. Other work on the machine slows both, so that their ratio stays
+ * meaningful. A first round warms up, and is not counted.
  */
 export async function interleave<T>(rounds: number, berth: () => Promise<T>, other: () => Promise<T>): Promise<Rounds<T>> {
   const measured = { berth: [] as T[], other: [] as T[] };

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`, `npm run bench -- --short` for a first look, `npm run bench -- collecting` for a part. What it prints is docs/benchmarks.md's tables. It
- * fails on a wrong byte or status, never on a time.
+ * `npm run bench`; `npm run bench -- --short` for a first impression, `npm run bench -- collecting` for one part. It prints the
+ * tables of docs/benchmarks.md. It fails on a wrong byte or status, never on a time.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,17 +39,17 @@ const PARTS: Readonly<Record<string, (storage: Storage) => Promise<string>>> = {
 };
 const unknown = positionals.find((name) => !Object.hasOwn(PARTS, name));
 if (unknown !== undefined) {
-  process.stderr.write(`there is no part ${unknown}, only ${Object.keys(PARTS).join(', ')}\n`);
+  process.stderr.write(`${unknown} is not a part: use ${Object.keys(PARTS).join(', ')}\n`);
   process.exit(2);
 }
 
-// Gigabytes: whatever is started keeps its files in here.
+// Servers store gigabytes of files in here.
 const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
 process.env['TMPDIR'] = folder;
 const removeFiles = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
-    // What was started ends on the exit event, which a signal alone doesn't raise, and its files go after it.
+    // Servers are stopped on the exit event, which a signal alone doesn't raise. Their files are deleted after that.
     process.once('exit', removeFiles);
     process.exit(1);
   });

@@ -15,7 +15,7 @@ export interface SampleImage {
 /** A base system, a runtime, packages, and the small layers that a build adds: twelve, 52 MB. */
 const LAYERS_KB = [20_000, 12_000, 8600, 5000, 3000, 1600, 800, 400, 200, 100, 64, 32];
 
-/** Each number has an image of its own, the same in each run. */
+/** Each number has its own image, the same in each run. */
 export function sampleImage(number: number): SampleImage {
   const layers = LAYERS_KB.map((kilobytes, index) => content(pseudorandom(`image ${number}, layer ${index}`, kilobytes * 1000)));
   const rootfs = { type: 'layers', diff_ids: layers.map(({ digest }) => digest) };
@@ -30,7 +30,7 @@ function content(bytes: Uint8Array): Content {
   return { digest: digestOf(bytes), bytes };
 }
 
-/** The key stream of a cipher: nothing can compress it, and the seed tells all of it. */
+/** The key stream of a cipher: it can't be compressed, and the seed determines it. */
 function pseudorandom(seed: string, length: number): Uint8Array {
   const key = createHash('sha256').update(seed).digest();
   return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));

@@ -1,9 +1,9 @@
-/** What it costs to know who asks: the same requests with a token or a password, and to a registry without users. */
+/** The cost of authentication: the same requests with a token or a password, and to a registry without users. */
 import { ApiClient, freshName } from '../support/api-client.ts';
 import { cpuMilliseconds } from '../support/process-tree.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { basic, htpasswd } from '../support/users.ts';
-import { askAgain, busyAgent } from './load.ts';
+import { repeat, busyAgent } from './load.ts';
 import { mustBe } from './reading.ts';
 import { compare, type Comparison, interleave } from './rounds.ts';
 import { berthSettings, type Storage } from './storage.ts';
@@ -11,26 +11,26 @@ import { berthSettings, type Storage } from './storage.ts';
 export interface SigningInOptions {
   readonly storage: Storage;
   readonly rounds: number;
-  /** Of one side in one round. */
+  /** For one side in one round. */
   readonly requests: number;
 }
 
 export interface SigningIn {
   readonly reference: 'digest' | 'tag';
   readonly by: 'token' | 'password';
-  /** Microseconds of CPU a request, of the process that runs the worker. "berth" is the registry with users. */
+  /** CPU time of the worker's process in microseconds a request. "berth" is the registry with users. */
   readonly cpu: Comparison;
 }
 
 const [USER, PASSWORD] = ['somebody', 'of a benchmark'];
-/** Longer than the benchmark: a token that ends in between is no measure. */
+/** Tokens must outlive the benchmark. */
 const USERS = {
   REGISTRY_AUTH: 'htpasswd',
   REGISTRY_AUTH_HTPASSWD: htpasswd({ [USER]: PASSWORD }),
   REGISTRY_AUTH_HTPASSWD_TOKENLIFETIME: '1h',
 };
 
-/** Without access logs, which cost the same on both sides. */
+/** Access logs are off: they cost the same on both sides. */
 export async function compareSigningIn(options: SigningInOptions): Promise<SigningIn[]> {
   const settings = { ...berthSettings(options.storage), REGISTRY_LOG_ACCESSLOG_DISABLED: 'true' };
   const open = await startServer({ env: settings });
@@ -54,7 +54,7 @@ async function compareServers(open: Server, guarded: Server, { rounds, requests 
     const url = `${server.url}/v2/${name}/manifests/${reference}`;
     const [pid, bodyBytes] = [server.workerdPid(), image.manifest.length];
     const start = cpuMilliseconds(pid);
-    await askAgain({ url, headers, bodyBytes }, agent, (begun) => begun < requests);
+    await repeat({ url, headers, bodyBytes }, agent, (begun) => begun < requests);
     return ((cpuMilliseconds(pid) - start) * 1000) / requests;
   };
   const credentials = { token: `Bearer ${await tokenOf(guarded, name)}`, password: basic(USER, PASSWORD) };

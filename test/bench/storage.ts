@@ -3,10 +3,10 @@ import { openBucket, type S3Settings, s3Client } from '../support/buckets.ts';
 import { startMinio } from '../support/minio.ts';
 import type { S3Server } from '../support/s3-server.ts';
 
-/** One MinIO with one bucket, which everything that is compared shares, each below a root of its own. */
+/** One MinIO with one bucket. Every side of a comparison uses it, below its own root. */
 export interface Storage {
   readonly s3: S3Settings & { readonly bucket: string };
-  /** Of the bucket; its keys follow. */
+  /** URL of the bucket, without a slash at the end. */
   readonly url: string;
   /** Deletes everything below a prefix. */
   readonly empty: (prefix: string) => Promise<void>;
@@ -18,7 +18,7 @@ export async function startStorage(binary: string): Promise<Storage> {
   try {
     const s3 = settingsOf(minio);
     const { bucket } = await openBucket(s3);
-    await letAnyoneIn(s3, bucket);
+    await allowUnsigned(s3, bucket);
     const named = { ...s3, bucket };
     const empty = async (prefix: string) => (await openBucket(named, prefix)).remove();
     return { s3: named, url: `${minio.endpoint}/${bucket}`, empty, stop: minio.stop };
@@ -28,7 +28,7 @@ export async function startStorage(binary: string): Promise<Storage> {
   }
 }
 
-/** Berth's settings for that storage, or for one reached through something that stands before it. */
+/** Berth's settings for the storage. Another endpoint may be a proxy in front of it. */
 export function berthSettings({ s3 }: Storage, endpoint = s3.endpoint): Record<string, string> {
   return {
     REGISTRY_STORAGE_S3_BUCKET: s3.bucket,
@@ -47,8 +47,8 @@ function settingsOf({ endpoint, accessKeyId, secretAccessKey }: S3Server): S3Set
   return { endpoint, region: 'us-east-1', accessKeyId, secretAccessKey };
 }
 
-/** So that bare workers need no signatures. */
-async function letAnyoneIn(s3: S3Settings, bucket: string): Promise<void> {
+/** Allows unsigned requests, because bare workers don't sign. */
+async function allowUnsigned(s3: S3Settings, bucket: string): Promise<void> {
   const client = s3Client(s3);
   const Statement = [
     {

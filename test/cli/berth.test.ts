@@ -1,4 +1,4 @@
-/** `npx berth`: how a clone gets at its command line, and what there is without any command. */
+/** `npx berth` in a fresh clone; its help, version and errors. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -13,16 +13,16 @@ const thisProject = join(import.meta.dirname, '../..');
 const folder = temporaryFolder();
 
 describe('berth', () => {
-  test('tells its version', async () => {
+  test('prints its version', async () => {
     const { version } = JSON.parse(await readFile(join(thisProject, 'package.json'), 'utf8')) as { version: string };
     for (const flag of ['version', '--version'])
       expect(berth([flag])).toEqual({ exitCode: 0, stdout: `berth ${version}\n`, stderr: '' });
   });
 
-  test('lists its commands, and tells how each is used', () => {
+  test('lists its commands, and prints the usage of each', () => {
     for (const flag of ['help', '--help', '-h']) {
       const { exitCode, stdout } = berth([flag]);
-      expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^ {2}htpasswd +make and change a file of users/m)]);
+      expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^ {2}htpasswd +create and change an htpasswd file/m)]);
     }
     const usage = { exitCode: 0, stdout: expect.stringMatching(/^Usage:\n {2}berth htpasswd /), stderr: '' };
     for (const args of [
@@ -33,22 +33,22 @@ describe('berth', () => {
   });
 
   test.each([
-    [['dance'], 'dance is no command'],
-    [['help', 'dance'], 'dance is no command'],
-    [['constructor'], 'constructor is no command'],
+    [['dance'], 'dance is not a command'],
+    [['help', 'dance'], 'dance is not a command'],
+    [['constructor'], 'constructor is not a command'],
     [[], 'a command is missing'],
   ])('refuses %j in one line', (args, problem) => {
-    expect(berth(args)).toEqual({ exitCode: 2, stdout: '', stderr: `berth: ${problem} (berth help lists them)\n` });
+    expect(berth(args)).toEqual({ exitCode: 2, stdout: '', stderr: `berth: ${problem} (berth help lists the commands)\n` });
   });
 });
 
 describe('in a fresh clone', () => {
-  /** What stands for berth.ts: it tells how it was called, then waits for a signal where it is told to. */
+  /** Replaces berth.ts: prints how it was called, and waits for a signal where its argument is `wait`. */
   const ECHO = `console.log(JSON.stringify({ node: process.argv0, cwd: process.cwd(), args: process.argv.slice(2) }));
 if (process.argv[2] === 'wait') setTimeout(() => undefined, 30_000);
 else process.exitCode = 7;
 `;
-  /** What stands for npm's own work: the packages that are wanted are a Node. */
+  /** Replaces npm: the only package it installs is a Node. */
   const INSTALLS = `#!/bin/sh
 mkdir -p node_modules/.bin
 ln -s "${process.execPath}" node_modules/.bin/node
@@ -72,7 +72,7 @@ echo '{"packages":{}}' > node_modules/.package-lock.json
     await chmod(folder('bin/npm'), 0o755);
   });
 
-  test('npx berth installs the packages and runs on their Node, where it was called, with its arguments and exit code', () => {
+  test('npx berth installs the packages, then runs on their Node with its folder, arguments and exit code', () => {
     const args = ['htpasswd', '-Bbn', 'a user', '$HOME "x"'];
     const { status, stdout, stderr } = spawnSync('npx', ['--offline', 'berth', ...args], {
       cwd: folder('clone/docs'),
@@ -86,7 +86,7 @@ echo '{"packages":{}}' > node_modules/.package-lock.json
     ]);
   });
 
-  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends what it runs', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends the process that it runs', async (signal) => {
     const running = spawn(process.execPath, [folder('clone/src/cli/berth.mjs'), 'wait'], {
       env: env(),
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,4 +1,4 @@
-/** `npx berth htpasswd`, beside Apache's where that is installed. */
+/** `npx berth htpasswd`, compared with Apache's htpasswd where that is installed. */
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { compareSync } from 'bcryptjs';
@@ -17,30 +17,30 @@ vi.setConfig({ testTimeout: 60_000 });
 const folder = temporaryFolder();
 const htpasswd = (...args: string[]) => berth(['htpasswd', ...args]);
 
-/** A line of the file, or what was printed, is this user's, with this password. */
+/** Expects a line, of a file or of the output, with this user, password and bcrypt cost. */
 function expectLine(line: string, user: string, password: string, cost: string): void {
   expect(line).toMatch(new RegExp(String.raw`^${user}:\$2y\$${cost}\$[./A-Za-z0-9]{53}$`));
   expect(compareSync(password, line.slice(user.length + 1))).toBe(true);
 }
 
 describe('prints with -n', () => {
-  test("one line, bcrypt's of cost 10", () => {
+  test('one line, with a bcrypt hash of cost 10', () => {
     const { exitCode, stdout, stderr } = htpasswd('-Bbn', 'somebody', 'a password');
     expect([exitCode, stderr, stdout.at(-1)]).toEqual([0, '', '\n']);
     expectLine(stdout.trimEnd(), 'somebody', 'a password', '10');
   });
 
-  test('of another cost with -C', () => {
+  test('a hash of another cost with -C', () => {
     for (const args of [['-bnC', '4'], ['-C', '4', '-nb'], ['-bnC4']])
       expectLine(htpasswd(...args, 'a', 'b').stdout.trimEnd(), 'a', 'b', '04');
   });
 
-  test('of the password on stdin with -i', () => {
+  test('a hash of the password on stdin with -i', () => {
     const { stdout } = berth(['htpasswd', '-inC', '4', 'a'], { input: ' ä: ß \r\n' });
     expectLine(stdout.trimEnd(), 'a', ' ä: ß ', '04');
   });
 
-  test('of a password that begins with a dash', () => {
+  test('a hash of a password that begins with a dash', () => {
     expectLine(htpasswd('-nbC', '4', 'a', '-b').stdout.trimEnd(), 'a', '-b', '04');
   });
 });
@@ -48,7 +48,7 @@ describe('prints with -n', () => {
 describe('a file', () => {
   const OTHERS = '# who may\r\n\nold:$apr1$abcdefgh$0123456789abcdefghijkl\nlatin\xe9:x\nbobby:y';
 
-  /** A folder of its own, with a file of users of another kind and without an end of its last line. */
+  /** Creates a folder with an htpasswd file: users of other kinds, and no line end after the last line. */
   async function makeFile(name: string): Promise<string> {
     await mkdir(folder(name));
     await writeFile(folder(name, 'users'), OTHERS, 'latin1');
@@ -56,9 +56,9 @@ describe('a file', () => {
     return folder(name, 'users');
   }
 
-  test('is made with -c, for its owner alone, and without it only changed', async () => {
+  test('is created only with -c, and only its owner can read it', async () => {
     const path = folder('new');
-    const missing = `berth htpasswd: can't read ${path} (ENOENT; -c creates it)\n`;
+    const missing = `berth htpasswd: cannot read ${path} (ENOENT; -c creates it)\n`;
     expect(htpasswd('-b', path, 'alice', 'one')).toEqual({ exitCode: 1, stdout: '', stderr: missing });
     const added = { exitCode: 0, stdout: '', stderr: 'Adding password for user alice\n' };
     expect(htpasswd('-bcC', '4', path, 'alice', 'one')).toEqual(added);
@@ -66,7 +66,7 @@ describe('a file', () => {
     expectLine((await readFile(path, 'utf8')).trimEnd(), 'alice', 'one', '04');
   });
 
-  test('gets a line more for a new user and another for a known one; the other lines and the mode stay', async () => {
+  test('gets a line for a new user, or a new line for a known one; other lines and the mode stay', async () => {
     const path = await makeFile('changed');
     htpasswd('-bC', '4', path, 'bob', 'one');
     const linesOf = async () => (await readFile(path, 'latin1')).split('\n');
@@ -88,7 +88,7 @@ describe('a file', () => {
     expect(await stat(path)).toMatchObject({ uid: 12345, gid: 54321 });
   });
 
-  test('is replaced at once, never half written: another file then, also behind a link', async () => {
+  test('is replaced by a new file, also behind a link, so that readers never find half of it', async () => {
     const path = await makeFile('replaced');
     const link = folder('link');
     await symlink(path, link);
@@ -98,12 +98,12 @@ describe('a file', () => {
     expect((await lstat(link)).isSymbolicLink()).toBe(true);
   });
 
-  test('that can not be written is told', async () => {
-    const stderr = "berth htpasswd: can't write /proc/users (ENOENT)\n";
+  test('that cannot be written is an error of one line', async () => {
+    const stderr = 'berth htpasswd: cannot write /proc/users (ENOENT)\n';
     expect(htpasswd('-bcC', '4', '/proc/users', 'a', 'b')).toMatchObject({ exitCode: 1, stderr });
   });
 
-  test('that has no such lines is none', async () => {
+  test('with lines of another form is refused', async () => {
     await writeFile(folder('none'), '# users\nhello\n');
     const refused = { exitCode: 7, stderr: `berth htpasswd: ${folder('none')} is not an htpasswd file\n` };
     for (const flags of ['-b', '-bv', '-D']) expect(htpasswd(flags, folder('none'), 'a')).toMatchObject(refused);
@@ -117,7 +117,7 @@ describe('a file', () => {
     expect(htpasswd('-D', path, 'old')).toEqual({ exitCode: 0, stdout: '', stderr: 'User old not found\n' });
   });
 
-  test('is looked into with -v', async () => {
+  test('is compared with a password by -v', async () => {
     const path = await makeFile('verified');
     htpasswd('-bC', '4', path, 'jörg', 'right');
     const verify = (user: string, password: string) => htpasswd('-vb', path, user, password);
@@ -127,27 +127,27 @@ describe('a file', () => {
     expect(verify('bob', 'right')).toMatchObject({ exitCode: 6, stderr: 'berth htpasswd: user bob not found\n' });
     expect(verify('old', 'right')).toMatchObject({
       exitCode: 7,
-      stderr: 'berth htpasswd: the line of old is not a bcrypt hash\n',
+      stderr: 'berth htpasswd: the line of old has no bcrypt hash\n',
     });
   });
 });
 
-describe('refuses in one line', () => {
+describe('refuses, in one line', () => {
   test.each([
     [['-x', 'f', 'u'], "Unknown option '-x'"],
     [['-C'], "Option '-C, --cost <value>' argument missing"],
     ...['m', 'd', 's', 'p', '2', '5'].map((kind) => [
       [`-b${kind}`, 'f', 'u', 'p'],
-      `-${kind} is refused: Berth takes bcrypt alone`,
+      `-${kind} is not supported: Berth takes bcrypt only`,
     ]),
-    [['-cn', 'u'], 'only one of -c, -n, -D and -v can be given'],
-    [['-Dv', 'f', 'u'], 'only one of -c, -n, -D and -v can be given'],
-    [['-bin', 'u', 'p'], 'only one of -b and -i can be given'],
+    [['-cn', 'u'], 'only one of -c, -n, -D and -v is allowed'],
+    [['-Dv', 'f', 'u'], 'only one of -c, -n, -D and -v is allowed'],
+    [['-bin', 'u', 'p'], 'only one of -b and -i is allowed'],
     [['-C', '3', '-bn', 'u', 'p'], '-C must be from 4 to 17'],
     [['-C', '18', '-bn', 'u', 'p'], '-C must be from 4 to 17'],
     [['-C', 'x', '-bn', 'u', 'p'], '-C must be from 4 to 17'],
-    [['-n'], 'a user must be given'],
-    [['f'], 'a file and a user must be given'],
+    [['-n'], 'the user is missing'],
+    [['f'], 'the file or the user is missing'],
     [['-b', 'f', 'u', 'p', 'more'], 'too many arguments'],
     [['-n', 'u', 'p'], 'a password on the command line needs -b'],
   ] as [string[], string][])('%j', (args, problem) => {
@@ -156,7 +156,8 @@ describe('refuses in one line', () => {
   });
 
   test.each(['', 'a:b', 'a\nb', '#a'])('a user called %j', (user) => {
-    const stderr = 'berth htpasswd: a user has a name without colons and control characters, which begins with no #\n';
+    const stderr =
+      'berth htpasswd: the name of a user must not be empty, begin with #, or contain a colon or a control character\n';
     expect(htpasswd('-bn', user, 'p')).toEqual({ exitCode: 6, stdout: '', stderr });
   });
 
@@ -166,13 +167,13 @@ describe('refuses in one line', () => {
   });
 
   test('a password of more than 72 bytes', () => {
-    const stderr = 'berth htpasswd: a password has 72 bytes at most: bcrypt takes no notice of others\n';
+    const stderr = 'berth htpasswd: the password has more than 72 bytes: bcrypt ignores further bytes\n';
     expect(htpasswd('-bnC', '4', 'u', 'x'.repeat(72)).exitCode).toBe(0);
     expect(htpasswd('-bnC', '4', 'u', `${'x'.repeat(71)}ä`)).toEqual({ exitCode: 5, stdout: '', stderr });
   });
 
-  test('to ask where there is no terminal', () => {
-    const stderr = 'berth htpasswd: no terminal to ask for the password: give it by -b or -i\n';
+  test('a missing password where there is no terminal', () => {
+    const stderr = 'berth htpasswd: there is no terminal to ask for the password: pass it by -b or -i\n';
     for (const args of [
       ['-n', 'u'],
       ['-bn', 'u'],
@@ -190,18 +191,18 @@ describeUnless(process.platform === 'linux' ? missingProgram('script', 'bsdutils
     expectLine(line, 'somebody', 'ä secret', '04');
   });
 
-  test('where -b is there and the password is not', async () => {
+  test('for a password that is missing after -b', async () => {
     const { shown } = await berthAtTerminal(['htpasswd', '-BbnC', '4', 'somebody'], ['secret\rsecret\r']);
     expectLine(shown.split('\r\n')[2]!, 'somebody', 'secret', '04');
   });
 
   test.each([
-    ['two that differ are refused', ['one\r', 'other\r'], 3, 'the two passwords are not the same'],
+    ['two different ones are refused', ['one\r', 'other\r'], 3, 'the two passwords differ'],
     ['Ctrl-C ends it', ['one\r', '\x03'], 4, 'interrupted'],
-    ['so does Ctrl-D', ['\x04'], 4, 'interrupted'],
-  ])('twice for a new password: %s', async (_, typed, code, told) => {
+    ['Ctrl-D ends it', ['\x04'], 4, 'interrupted'],
+  ])('twice for a new password: %s', async (_, typed, code, problem) => {
     const { exitCode, shown } = await berthAtTerminal(['htpasswd', '-n', 'somebody'], typed);
-    expect([exitCode, shown.split('\r\n').at(-2)]).toEqual([code, `berth htpasswd: ${told}`]);
+    expect([exitCode, shown.split('\r\n').at(-2)]).toEqual([code, `berth htpasswd: ${problem}`]);
   });
 
   test('once with -v', async () => {
@@ -215,7 +216,7 @@ describeUnless(process.platform === 'linux' ? missingProgram('script', 'bsdutils
 describeUnless(missingProgram('htpasswd', 'apache2-utils'), "Apache's htpasswd", () => {
   const apache = (...args: string[]) => execFileSync(findProgram('htpasswd') as string, args, { stdio: 'pipe' });
 
-  test('takes what this one makes, and the other way round', () => {
+  test('reads files of this command, and writes files for it', () => {
     const path = folder('both');
     htpasswd('-bc', path, 'alice', 'pässword one');
     apache('-b', '-B', path, 'bob', 'pässword two');
@@ -230,7 +231,7 @@ describeUnless(missingProgram('htpasswd', 'apache2-utils'), "Apache's htpasswd",
   });
 });
 
-test('a user that it made can log in', async () => {
+test('a user of a new file can sign in', async () => {
   const path = folder('log in');
   const password = testPassword('right');
   htpasswd('-bc', path, 'alice', password);

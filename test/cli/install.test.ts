@@ -1,4 +1,4 @@
-/** What every npm script does first, with an npm that only pretends. */
+/** The first step of every npm script, with a fake npm. */
 import { chmod, cp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -35,7 +35,7 @@ interface Outcome {
   readonly npmCalls: readonly string[];
 }
 
-/** What the pretended npm does after it has noted how it was called. */
+/** The work of the fake npm, after it has recorded its arguments. */
 const INSTALLS = `mkdir -p node_modules/.bin
   ln -sf "${process.execPath}" node_modules/.bin/node
   echo '{"packages":{"node_modules/hono":{"version":"4.0.0"}}}' > node_modules/.package-lock.json`;
@@ -53,19 +53,19 @@ async function afterInstall(npmDoes: string, command: string, args: readonly str
   return { exitCode: status, output: stdout + stderr, npmCalls: calls.split('\n').filter((call) => call !== '') };
 }
 
-test('installs on a fresh clone, once', async () => {
+test('installs once on a fresh clone', async () => {
   const npmCalls = ['ci --include=dev --include=optional --no-audit --no-fund --loglevel=error'];
   expect(await install(INSTALLS)).toEqual({ exitCode: 0, output: 'berth: installing packages\n', npmCalls });
   expect(await install(INSTALLS)).toEqual({ exitCode: 0, output: '', npmCalls: [] });
 });
 
-test('does nothing for a lock file that only has a newer date', async () => {
+test('does nothing where the lock file is newer, but has the same content', async () => {
   await install(INSTALLS);
   await utimes(join(project, 'package-lock.json'), Date.now(), Date.now() / 1000 + 3600);
   expect((await install(INSTALLS)).npmCalls).toEqual([]);
 });
 
-test('installs again once the lock file asks for another version', async () => {
+test('installs again after a version in the lock file changed', async () => {
   await install(INSTALLS);
   await writeFile(join(project, 'package-lock.json'), JSON.stringify(LOCK).replace('4.0.0', '4.0.1'));
   expect((await install(INSTALLS.replace('4.0.0', '4.0.1'))).npmCalls).toHaveLength(1);
@@ -78,34 +78,34 @@ test('installs again after an install that was killed', async () => {
   expect(await install(INSTALLS)).toMatchObject({ exitCode: 0, npmCalls: [expect.any(String)] });
 });
 
-test('tells its pid while it goes on, and leaves no file behind', async () => {
+test("writes npm's pid to a file while npm runs, and removes the file", async () => {
   const sees = 'while ! test -s .installing; do sleep 0.05; done; test "$(cat .installing)" = $$ || exit 9';
   expect(await install(`${sees}\n${INSTALLS}`)).toMatchObject({ exitCode: 0 });
   expect(await readdir(project)).not.toContain('.installing');
 });
 
-test('says which process installs already, and leaves that alone', async () => {
+test('refuses to install while another process does, and names that process', async () => {
   await writeFile(join(project, '.installing'), String(process.pid));
-  const output = `berth: process ${process.pid} is installing packages (if not, remove ${join(project, '.installing')})\n`;
+  const output = `berth: process ${process.pid} is installing packages (if it is not, remove ${join(project, '.installing')})\n`;
   expect(await install(INSTALLS)).toEqual({ exitCode: 1, output, npmCalls: [] });
 });
 
 test.each([
   ['is missing', 'rm node_modules/.bin/node'],
   ['does not run', 'rm node_modules/.bin/node; echo "no program" > node_modules/.bin/node; chmod +x node_modules/.bin/node'],
-])('does not take an install for done whose Node %s, and starts afresh next time', async (_, spoil) => {
-  const output = expect.stringMatching(/left something out: node_modules\/\.bin\/node .*\n$/);
+])('reports an install whose Node %s, and installs again next time', async (_, spoil) => {
+  const output = expect.stringMatching(/did not install node_modules\/\.bin\/node .*\n$/);
   expect(await install(`${INSTALLS}\n${spoil}`)).toMatchObject({ exitCode: 1, output });
   expect(await install(INSTALLS)).toMatchObject({ exitCode: 0, npmCalls: [expect.any(String)] });
 });
 
-test('installs again what was taken away by hand', async () => {
+test('installs again after a file was removed by hand', async () => {
   await install(INSTALLS);
   await rm(join(project, 'node_modules/.bin/node'));
   expect(await install(INSTALLS)).toMatchObject({ exitCode: 0, npmCalls: [expect.any(String)] });
 });
 
-test('says in one line that npm failed', async () => {
+test('reports in one line that npm failed', async () => {
   expect(await install('exit 7')).toMatchObject({
     exitCode: 1,
     output: 'berth: installing packages\nberth: npm ci failed with exit code 7\n',
@@ -151,7 +151,7 @@ describe('src/cli/run', () => {
   });
 });
 
-test('the lock file names the packages of every platform, without which `npm ci` fails elsewhere', async () => {
+test('the lock file names the packages of every platform, so that `npm ci` works everywhere', async () => {
   interface Package {
     readonly optionalDependencies?: Readonly<Record<string, string>>;
   }

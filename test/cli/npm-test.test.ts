@@ -1,4 +1,4 @@
-/** `npm test` itself: what is skipped is told, and nothing passes for a success that tested nothing. */
+/** `npm test` itself: it names skipped suites, and a run without tests fails. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 
 const projectFolder = join(import.meta.dirname, '../..');
 
-/** Runs the suites whose path has `filter` in it, with neither root's daemons nor MinIO. */
+/** Runs the suites whose path contains `filter`, without MinIO and without daemons of root. */
 async function npmTest(filter: string, env: Record<string, string> = {}): Promise<{ lines: string[]; code: number }> {
   const options = { cwd: projectFolder, env: { PATH: process.env['PATH'], HOME: '/nowhere', ...env }, timeout: 60_000 };
   const ended = promisify(execFile)(process.execPath, ['test/run.ts', filter], options).then(({ stdout }) => ({
@@ -19,20 +19,20 @@ async function npmTest(filter: string, env: Record<string, string> = {}): Promis
 
 const SKIPPED = 'skipped: containerd: starts containerd as root: run `BERTH_TEST_DAEMONS=1 npm test` as root';
 
-test('names what it skips and how to run it', async () => {
+test('names skipped suites, and says how to run them', async () => {
   const { lines } = await npmTest('clients/ctr');
   expect(lines).toContain(SKIPPED);
   expect(lines.at(-1)).toMatch(/^0 passed, 1 failed, \d+ skipped$/);
 });
 
-test('counts what it skips as failed where everything is asked for', async () => {
+test('counts skipped suites as failed with BERTH_TEST_REQUIRE_ALL', async () => {
   const { lines, code } = await npmTest('clients/ctr', { BERTH_TEST_REQUIRE_ALL: '1' });
   expect(lines).toContain(SKIPPED);
   expect(lines.at(-1)).toMatch(/^0 passed, [1-9]\d* failed$/);
   expect(code).toBe(1);
 });
 
-test('does without Docker 29, which takes minutes to build, unless it is asked for', { timeout: 120_000 }, async () => {
+test('skips Docker 29, which takes minutes to build, without BERTH_TEST_DOCKER29', { timeout: 120_000 }, async () => {
   const everything = { BERTH_TEST_REQUIRE_ALL: '1' };
   const { lines } = await npmTest('clients/docker', everything);
   expect(lines.at(-1)).toMatch(/^0 passed, [1-9]\d* failed, [1-9]\d* skipped$/);
@@ -41,7 +41,7 @@ test('does without Docker 29, which takes minutes to build, unless it is asked f
   expect(asked.lines.at(-1)).toMatch(/^0 passed, [1-9]\d* failed$/);
 });
 
-test('fails where no test ran', async () => {
+test('fails if no test ran', async () => {
   const { lines, code } = await npmTest('no-such-suite');
   expect(lines.slice(-2)).toEqual(['failed: no test ran', '0 passed, 1 failed']);
   expect(code).toBe(1);

@@ -9,7 +9,7 @@ import { type Server, startServer } from '../support/server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const TIMEOUT_MS = 180_000;
-/** No grace at all: what is unneeded goes in three runs, or four where the storage's times have no more than seconds. */
+/** Without a grace period: unreferenced data is deleted in three runs, or four where the storage's times are whole seconds. */
 const AT_ONCE = ['--force', '--grace-period', '0s', '--json'];
 
 interface Bucket {
@@ -17,7 +17,7 @@ interface Bucket {
   readonly dataFolder: string;
 }
 
-/** Pushes through a registry that runs; then commands work beside it, and after it has stopped. */
+/** Pushes through a running registry. Then runs commands beside it, and after it has stopped. */
 function suite(open: () => Bucket) {
   let server: Server;
   const client = new ApiClient((path, init) => fetch(server.url + path, init));
@@ -49,15 +49,15 @@ function suite(open: () => Bucket) {
     >;
   }
   const collectOnce = async (...more: string[]) => {
-    const { exitCode, report: told } = await report('garbage-collect', ...AT_ONCE, ...more);
+    const { exitCode, report: printed } = await report('garbage-collect', ...AT_ONCE, ...more);
     expect(exitCode).toBe(0);
-    return (told as Collected).collection;
+    return (printed as Collected).collection;
   };
 
-  test('garbage goes while the registry runs, and while it does not; what is needed stays', { timeout: TIMEOUT_MS }, async () => {
+  test('garbage is deleted while the registry runs and while it does not; the rest stays', { timeout: TIMEOUT_MS }, async () => {
     const image = await client.pushImage('app', 'latest', bytesOf('a layer'));
     await client.push('app', bytesOf('never named'));
-    // The storage's times may have no more than seconds.
+    // The storage's times may be whole seconds.
     const pass = () => new Promise((resolve) => setTimeout(resolve, 1100));
     await pass();
     expect(await collectOnce('--dry-run')).toMatchObject({ condemnedLinks: 1 });
@@ -83,10 +83,10 @@ function suite(open: () => Bucket) {
     expect((await report('verify', '--json', 'app')).report).toMatchObject({ repositories: 1 });
   });
 
-  test('for people it is lines, and what was wrong is the exit code', { timeout: TIMEOUT_MS }, async () => {
-    const told = await run('garbage-collect', '-d');
-    expect(told.exitCode).toBe(0);
-    expect(told.stdout).toMatch(/^Seen: \d+ repositor(y|ies), .*\nWould delete: .*\nWould wait .*\n$/);
+  test('reports are lines for people, with exit code 0 where all is well', { timeout: TIMEOUT_MS }, async () => {
+    const collected = await run('garbage-collect', '-d');
+    expect(collected.exitCode).toBe(0);
+    expect(collected.stdout).toMatch(/^Seen: \d+ repositor(y|ies), .*\nWould delete: .*\nWould wait .*\n$/);
     const used = await run('du');
     expect(used).toMatchObject({
       exitCode: 0,
@@ -101,24 +101,31 @@ describe('commands on the embedded store', () => {
   const folder = temporaryFolder();
   suite(() => ({ settings: {}, dataFolder: folder('data') }));
 
-  test('interrupted while they open it, they leave nothing running and nothing locked', { timeout: TIMEOUT_MS }, async () => {
-    const settings = { BERTH_DATA: folder('of its own') };
-    const collecting = startBerth(['garbage-collect'], settings);
-    // Wrangler, and what that starts in its turn.
-    await vi.waitUntil(() => processTree(collecting.pid!).length > 2, { timeout: 20_000, interval: 5 });
-    const processes = processTree(collecting.pid!);
-    expect((await interrupted(collecting)).exitCode).toBe(130);
-    expect(await survivorsAfter(0, processes)).toEqual([]);
-    expect((await berthBeside(['garbage-collect'], settings)).exitCode).toBe(0);
-  });
+  test(
+    'a command that is interrupted while it opens the store leaves no process and no lock',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      const settings = { BERTH_DATA: folder('of its own') };
+      const collecting = startBerth(['garbage-collect'], settings);
+      // Wrangler and its children have started.
+      await vi.waitUntil(() => processTree(collecting.pid!).length > 2, { timeout: TIMEOUT_MS, interval: 5 });
+      const processes = processTree(collecting.pid!);
+      expect((await interrupted(collecting)).exitCode).toBe(130);
+      expect(await survivorsAfter(0, processes)).toEqual([]);
+      expect((await berthBeside(['garbage-collect'], settings)).exitCode).toBe(0);
+    },
+  );
 });
 
-/** Ctrl-C, where anything is named as soon as that is told on stderr. */
+/**
+ * Sends Ctrl-C.
+ * @param when - on stderr, before it is sent
+ */
 async function interrupted(command: ReturnType<typeof startBerth>, when = /^/): Promise<{ exitCode: number | null }> {
-  let told = '';
-  command.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
+  let printed = '';
+  command.stderr.setEncoding('utf8').on('data', (text: string) => (printed += text));
   const exited = once(command, 'exit');
-  await vi.waitUntil(() => when.test(told), { timeout: 20_000, interval: 5 });
+  await vi.waitUntil(() => when.test(printed), { timeout: TIMEOUT_MS, interval: 5 });
   command.kill('SIGINT');
   const [exitCode] = (await exited) as [number | null];
   return { exitCode };
@@ -131,28 +138,32 @@ describeUnless(missingS3(), 'commands on a bucket, MinIO', () => {
   afterAll(() => place.close(), TIMEOUT_MS);
   suite(() => ({ settings: place.settings, dataFolder: folder('data') }));
 
-  test('interrupted, it ends at once with 130, and the next run does the whole', { timeout: TIMEOUT_MS }, async () => {
-    place.traffic?.ofApp.delayBy(1000);
-    const { exitCode } = await interrupted(startBerth(['garbage-collect'], place.settings), /Collecting in/);
-    place.traffic?.ofApp.delayBy(0);
-    expect(exitCode).toBe(130);
-    expect((await berthBeside(['garbage-collect'], place.settings)).exitCode).toBe(0);
-  });
+  test(
+    'an interrupted collection ends at once with 130, and the next run does all of its work',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      place.traffic?.ofApp.delayBy(1000);
+      const { exitCode } = await interrupted(startBerth(['garbage-collect'], place.settings), /Collecting in/);
+      place.traffic?.ofApp.delayBy(0);
+      expect(exitCode).toBe(130);
+      expect((await berthBeside(['garbage-collect'], place.settings)).exitCode).toBe(0);
+    },
+  );
 
-  test('what was lost in the bucket is found, and told in lines', { timeout: TIMEOUT_MS }, async () => {
+  test('an object that was lost in the bucket is reported in one line', { timeout: TIMEOUT_MS }, async () => {
     const { objects } = await place.store.list({ prefix: 'objects/' });
     await place.store.delete(objects.slice(0, 1).map(({ key }) => key));
     const { exitCode, stderr } = await berthBeside(['verify', '--repair', '-q'], place.settings);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
-      /^missing: app: blob sha256:[0-9a-f]{64}: its bytes are gone, and now its link: a push brings it back\n$/,
+      /^missing: app: blob sha256:[0-9a-f]{64}: its bytes are missing; its link was deleted, so that a push can restore it\n$/,
     );
   });
 
-  test('a storage without rules against abandoned uploads is told of', { timeout: TIMEOUT_MS }, async () => {
+  test('a storage without rules against abandoned uploads is reported', { timeout: TIMEOUT_MS }, async () => {
     const { exitCode, stdout, stderr } = await berthBeside(['bucket', 'init'], place.settings);
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
-    expect(stderr).toMatch(/^bucket .+: this storage keeps no such rule\. .+\n$/);
+    expect(stderr).toMatch(/^bucket .+: this storage supports no such rule\. .+\n$/);
   });
 });
 
@@ -167,7 +178,7 @@ test.each([
   [['bucket', 'init'], {}],
   [['verify'], { REGISTRY_NONSENSE: '1' }],
   [['verify'], { REGISTRY_STORAGE_S3_BUCKET: 'bucket' }],
-])('%s with %o is one line and exit 2', async (args, env) => {
+])('%s with %o is refused in one line, with exit code 2', async (args, env) => {
   const { exitCode, stdout, stderr } = await berthBeside(args, env);
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
   expect(stderr).toMatch(/^berth [a-z-]+: .+\n$/);

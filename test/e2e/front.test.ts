@@ -1,4 +1,4 @@
-/** What the emulator under `npm start` gives away, and to whom. */
+/** Clients of `npm start` can't reach the secrets of the emulator. */
 import { once } from 'node:events';
 import { type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -19,7 +19,7 @@ const AS_LOCALHOST = { host: 'localhost' };
 let server: Server;
 beforeAll(async () => {
   server = await startServer();
-  // With the first push comes the secret.
+  // The first push creates the secret.
   await new ApiClient((path, init) => fetch(server.url + path, init)).push('some/thing', randomBytes(10));
 });
 afterAll(() => server.stop());
@@ -29,7 +29,7 @@ async function ask(options: RequestOptions): Promise<{ status: number | undefine
   return { status: answer.statusCode, body: await text(answer) };
 }
 
-test('the worker still has the path to the secret, on a socket in the folder that only its owner may enter', async () => {
+test("the secret can be read from the worker's socket, in the folder that only its owner can enter", async () => {
   const socketPath = join(server.dataFolder, 'worker.sock');
   const { status, body } = await ask({ socketPath, path: SECRET_PATH, headers: AS_LOCALHOST });
   expect([status, Object.keys(JSON.parse(body) as object)]).toEqual([200, expect.arrayContaining(['secret'])]);
@@ -43,14 +43,14 @@ test.each([
     { path: '/v2/', headers: { ...AS_LOCALHOST, 'mf-original-url': `http://localhost${SECRET_PATH}` } },
   ],
   ['a host with a path', { path: '/v2/', headers: { host: `localhost${SECRET_PATH}?` } }],
-  ['the path by way of others', { path: `/v2/%2e%2e/.${SECRET_PATH}`, headers: AS_LOCALHOST }],
+  ['the path with dot segments', { path: `/v2/%2e%2e/.${SECRET_PATH}`, headers: AS_LOCALHOST }],
   ['a whole URL', { path: `http://localhost/v2\\..${SECRET_PATH}`, headers: AS_LOCALHOST }],
-])('nobody who reaches the port gets the secret by %s', async (_, options) => {
+])('a client of the port cannot read the secret by %s', async (_, options) => {
   const { body } = await ask({ host: 'localhost', port: server.port, ...options });
   expect(body).toMatch(/^\{(?:"errors":.*)?\}$/);
 });
 
-test('nothing else listens but a port of which only the runtime knows the password', async () => {
+test('apart from it, only one port listens, and only the runtime knows its password', async () => {
   const ports = new Map(processTree(server.pid).map((pid) => [commandLine(pid), listeningPorts(pid)] as const));
   const others = [...ports].filter(([command, own]) => own.length > 0 && !command.includes('src/cli/commands/start.ts'));
   expect([...ports].find(([command]) => command.includes('src/cli/commands/start.ts'))?.[1]).toEqual([server.port]);
@@ -59,7 +59,7 @@ test('nothing else listens but a port of which only the runtime knows the passwo
     expect(await ask({ host: '127.0.0.1', port: others[0]![1][0]!, path })).toEqual({ status: 403, body: 'Forbidden' });
 });
 
-test('an inspector listens where it was asked for, and only there', async () => {
+test('an inspector listens on the configured port only', async () => {
   const inspectorPort = await freePort();
   const inspected = await startServer({ env: { BERTH_INSPECTOR_PORT: String(inspectorPort) } });
   try {

@@ -1,4 +1,4 @@
-/** However `npm start` is ended, no process of it goes on. */
+/** When `npm start` ends in any way, none of its processes keeps running. */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import { makeProbeProject, type ProbeProject } from '../support/probe-project.ts';
@@ -28,12 +28,12 @@ const NAMES = {
   bundler: 'esbuild',
 };
 
-/** The pid of the first of a kind in the tree of processes. */
+/** The pid of the first process of a kind. */
 function find(pids: readonly number[], kind: keyof typeof NAMES): number | undefined {
   return pids.find((pid) => commandLine(pid).includes(NAMES[kind]));
 }
 
-describe('nothing goes on', () => {
+describe('no process keeps running', () => {
   test.each([
     ['npm alone', 'SIGINT', (pids) => find(pids, 'npm')],
     ['npm alone', 'SIGTERM', (pids) => find(pids, 'npm')],
@@ -54,31 +54,31 @@ describe('nothing goes on', () => {
     for (const kind of Object.keys(NAMES) as (keyof typeof NAMES)[]) expect(find(pids, kind), kind).toBeDefined();
     process.kill(target(pids)!, signal);
     const survivors = await survivorsAfter(GONE_WITHIN_MS, pids);
-    const told = survivors.map(commandLine);
+    const commands = survivors.map(commandLine);
     killAll(survivors);
-    expect(told).toEqual([]);
+    expect(commands).toEqual([]);
   });
 
   test.each([0, 200, 400, 600, 800])('after a stop %i ms into the start of wrangler', async (delay) => {
     const env = { PORT: String(await freePort()), BERTH_DATA: folder(`after ${delay}`) };
     const npm = spawnNpmStart({ projectFolder: probe.folder, env });
-    const wrangler = await vi.waitUntil(() => find(processTree(npm.pid!), 'wrangler'), { timeout: 10_000, interval: 10 });
+    const wrangler = await vi.waitUntil(() => find(processTree(npm.pid!), 'wrangler'), { timeout: 50_000, interval: 10 });
     await new Promise((resolve) => setTimeout(resolve, delay));
     const pids = processTree(npm.pid!);
     npm.kill('SIGTERM');
     const survivors = [...(await survivorsAfter(GONE_WITHIN_MS, pids)), ...processGroup(wrangler)];
-    const told = survivors.map(commandLine);
+    const commands = survivors.map(commandLine);
     killAll(survivors);
-    expect(told).toEqual([]);
+    expect(commands).toEqual([]);
   });
 });
 
 test.each([
-  ['a stop that was asked for is a success', 'launcher', 'SIGINT', 0, ''],
-  ['a wrangler that dies is a failure', 'wrangler', 'SIGKILL', 1, 'berth: wrangler dev ended by itself\n'],
-] as const)('%s', async (_, target, signal, exitCode, told) => {
+  ['a requested stop is a success', 'launcher', 'SIGINT', 0, ''],
+  ['the end of wrangler is a failure', 'wrangler', 'SIGKILL', 1, 'berth: wrangler dev ended unexpectedly\n'],
+] as const)('%s', async (_, target, signal, exitCode, message) => {
   server = await startServer({ projectFolder: probe.folder });
   process.kill(find(processTree(server.pid), target)!, signal);
   expect(await server.ended).toBe(exitCode);
-  expect(server.output()).toContain(told);
+  expect(server.output()).toContain(message);
 });

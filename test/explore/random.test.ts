@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { exploreOnce, TIMEOUT_MS } from './explore.ts';
 import { AT_RANDOM } from './scenarios/all.ts';
+import { SLOW } from './scenarios/uploads.ts';
 
 /** EXPLORE_RUNS=10000 for a long look, EXPLORE_SEED=7 to see one run again. `npm run explore` sets 300. */
 const RUNS = Number(process.env['EXPLORE_RUNS'] ?? 10);
@@ -20,7 +21,10 @@ describe('in orders drawn at random, with crashes, failures, lost answers and cl
   });
 
   test('the same seed is the same run', async () => {
-    const runs = await Promise.all([1, 1, 2].map((seed) => exploreOnce(AT_RANDOM[0]!, seed, 0)));
-    expect(runs[0]).toEqual(runs[1]);
+    for (const scenario of [AT_RANDOM[0]!, SLOW[0]!]) {
+      const runs = await Promise.all([1, 1, 2, 2].map((seed) => exploreOnce(scenario, seed, 0.02)));
+      expect(runs[0]).toEqual(runs[1]);
+      expect(runs[2]).toEqual(runs[3]);
+    }
   });
 });

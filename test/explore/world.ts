@@ -2,9 +2,11 @@ import { compose, type Registry } from '../../src/wiring/compose.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { Digest } from '../../src/domain/digest.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
+import type { UploadState } from '../../src/domain/upload-session.ts';
 import type { Services } from '../../src/http/services.ts';
-import { BufferPool } from '../../src/registry/body/buffer-pool.ts';
+import { BufferPool, MAX_BUFFERED_BYTES } from '../../src/registry/body/buffer-pool.ts';
 import type { TagsADelete } from '../../src/registry/tags.ts';
+import type { SessionSeal } from '../../src/registry/uploads/session-seal.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { BucketInfo } from '../../src/storage/bucket-record.ts';
 import { SYSTEM_KEY } from '../../src/storage/keys.ts';
@@ -18,7 +20,8 @@ export const FATES = ['run', 'fail', 'lose', 'crash before', 'crash after'] as c
 export type Fate = (typeof FATES)[number];
 
 /** What an actor acts through: the registry of its isolate, and the time that passes between requests. */
-export interface Isolate extends Services {
+export interface Isolate extends Omit<Services, 'seal'> {
+  readonly seal: Pick<SessionSeal, 'seal' | 'unseal'>;
   /** What this isolate's clock says. */
   readonly nowMs: () => number;
   readonly collect: Registry['collect'];
@@ -73,6 +76,8 @@ export class World {
   readonly #actors: { services: Services; history: string[]; state: 'active' | 'done' | 'failed' | 'crashed' }[] = [];
   #parked: Parked[] = [];
   #isOpen = true;
+  /** Jobs of WebCrypto that are under way, in threads of their own. */
+  #cryptoJobs = 0;
   #isDisturbed = false;
 
   readonly #tagsADelete: TagsADelete | undefined;
@@ -104,7 +109,7 @@ export class World {
         store: breakage(this.#viewOf(actor)),
         storeName: STORE_NAME,
         presign: undefined,
-        pool: new BufferPool(1),
+        pool: new BufferPool({ limitBytes: MAX_BUFFERED_BYTES, clock: () => new Date() }),
         clock: () => new Date(nowMs()),
         wait: async () => undefined,
         random: () => 0,
@@ -120,7 +125,12 @@ export class World {
     ids = 0;
     const rest = () => this.#park(actor, 'rest', async () => undefined, { isIdle: true });
     const pass = (ms: number) => this.#park(actor, 'time passes', async () => void (this.#nowMs += ms), { passes: true });
-    return { ...services, nowMs, collect, rest, pass, loseBytes: (digest) => this.#loseBytes(digest) };
+    const seal = {
+      seal: (state: UploadState) => this.#awaited(services.seal.seal(state)),
+      unseal: (sealed: string, name: RepositoryName, session: string) =>
+        this.#awaited(services.seal.unseal(sealed, name, session)),
+    };
+    return { ...services, seal, nowMs, collect, rest, pass, loseBytes: (digest) => this.#loseBytes(digest) };
   }
 
   async #loseBytes(digest: Digest): Promise<void> {
@@ -143,7 +153,7 @@ export class World {
         (error: unknown) => end('failed', String(error)),
       );
     });
-    await settled();
+    await this.#settled();
   }
 
   /** The operations that could be next, as `actor: what`. */
@@ -188,7 +198,7 @@ export class World {
       history.push(`${label} = ${summary(outcome.result)}`);
       resolve(outcome.result);
     }
-    await settled();
+    await this.#settled();
   }
 
   /** Equal where everything that can follow is equal: what is stored, what each actor has seen, and what it waits for. */
@@ -200,6 +210,20 @@ export class World {
     // What was asked side by side may be answered in any order: to the actor it is the same.
     const actors = this.#actors.map(({ state, history }) => [state, ...history.toSorted()]);
     return digestOfText(JSON.stringify([this.#nowMs, stored, actors, [...this.choices].sort()]));
+  }
+
+  async #awaited<T>(job: Promise<T>): Promise<T> {
+    this.#cryptoJobs += 1;
+    return job.finally(() => (this.#cryptoJobs -= 1));
+  }
+
+  /**
+   * Waits until every actor waits for a choice. Without this, a busy machine would make another run of the same seed. Code goes
+   * on in microtasks, which end before `setImmediate`, and behind jobs of WebCrypto.
+   */
+  async #settled(): Promise<void> {
+    for (let quietTurns = 0; quietTurns < 2; quietTurns = this.#cryptoJobs > 0 ? 0 : quietTurns + 1)
+      await new Promise((resolve) => setImmediate(resolve));
   }
 
   #viewOf(actor: number): ObjectStore {
@@ -235,10 +259,11 @@ let bucketRecord: Promise<Uint8Array> | undefined;
 
 async function recordOfNewBucket(): Promise<Uint8Array> {
   const store = new MemoryStore();
-  await new BucketInfo(store, STORE_NAME, {
-    clock: () => new Date(0),
-    wait: async () => undefined,
-    random: () => 0,
+  await new BucketInfo({
+    store,
+    storeName: STORE_NAME,
+    pace: { clock: () => new Date(0), wait: async () => undefined, random: () => 0 },
+    randomId: () => 'probe',
   }).capabilities();
   return readAll((await store.get(SYSTEM_KEY))!.body);
 }
@@ -246,11 +271,6 @@ async function recordOfNewBucket(): Promise<Uint8Array> {
 export const GRACE_MS = 24 * 3_600_000;
 /** Small: chunks of any blob here fill parts. */
 export const PART_BYTES = 8;
-
-/** All that is left to do waits for a choice: the code under way goes on in microtasks alone, which end before this does. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** What the storage says: it refuses parts of an upload that is over. */
 async function outcomeOf(run: () => Promise<unknown>): Promise<{ result: unknown } | { refusal: unknown }> {

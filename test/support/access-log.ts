@@ -1,4 +1,4 @@
-/** A request as the registry's log tells of it. */
+/** A request in the registry's access log. */
 export interface LoggedRequest {
   readonly method: string;
   /** Without the query. */
@@ -6,7 +6,7 @@ export interface LoggedRequest {
   readonly status: number;
 }
 
-/** All requests in what a registry has printed, in the order of their answers. */
+/** All requests in the output of a registry, in the order of their answers. */
 export function requestsIn(output: string): LoggedRequest[] {
   const lines = output.split('\n').filter((line) => line.startsWith('{') && line.includes('"msg":"request"'));
   return lines.map((line) => JSON.parse(line) as LoggedRequest);

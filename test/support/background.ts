@@ -3,23 +3,26 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import './end-with-vitest.ts';
 
-/** A program this run started, to be ended by its pid. */
+/** A program that this run has started. */
 export interface Background {
   readonly pid: number;
-  /** SIGTERM, and SIGKILL where that isn't obeyed in time. */
+  /** Sends SIGTERM, and SIGKILL where the program doesn't end in time. */
   readonly stop: () => Promise<void>;
 }
 
 export interface BackgroundOptions {
   readonly env?: Record<string, string | undefined>;
-  /** Asked again and again until it answers true; a rejection counts as "not yet". */
+  /** Called repeatedly until it returns true. A rejection counts as "not yet". */
   readonly ready: () => Promise<boolean>;
   readonly readyWithinSeconds: number;
 }
 
 const STOP_WITHIN_MS = 15_000;
 
-/** Starts a server and waits until it is ready; where it isn't in time, it is ended and its output told. */
+/**
+ * Starts a server and waits until it is ready.
+ * @throws with its output, where it isn't ready in time; it is ended then
+ */
 export async function startInBackground(
   command: string,
   args: readonly string[],
@@ -29,16 +32,16 @@ export async function startInBackground(
   const output = lastOutput(child);
   const state = { running: true };
   const ended = new Promise<void>((resolve) => child.once('close', resolve)).then(() => (state.running = false));
-  // A test run that is cut short runs no teardown, but still this. SIGTERM, so that a daemon ends its own children too.
-  const endWithUs = () => child.kill('SIGTERM');
-  process.once('exit', endWithUs);
+  // An interrupted test run skips teardowns, but runs this. SIGTERM lets a daemon end its own children too.
+  const endOnExit = () => child.kill('SIGTERM');
+  process.once('exit', endOnExit);
 
   const stop = async () => {
     const impatient = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
     child.kill('SIGTERM');
     await ended;
     clearTimeout(impatient);
-    process.off('exit', endWithUs);
+    process.off('exit', endOnExit);
   };
 
   for (const deadline = Date.now() + readyWithinSeconds * 1000; state.running && Date.now() < deadline; await sleep(50)) {

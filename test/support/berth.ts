@@ -6,7 +6,8 @@ import { findProgram } from './programs.ts';
 
 const BERTH = join(import.meta.dirname, '../../src/cli/berth.ts');
 
-export interface Told {
+/** The result of a command. */
+export interface Ended {
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -14,36 +15,36 @@ export interface Told {
 
 export interface BerthOptions {
   readonly cwd?: string;
-  /** What it gets on stdin, which is no terminal. */
+  /** Its stdin, which is not a terminal. */
   readonly input?: string;
 }
 
-/** Runs `berth ...` to its end, as `npx berth` does after it has found a Node. */
-export function berth(args: readonly string[], { cwd, input = '' }: BerthOptions = {}): Told {
+/** Runs `berth ...` to its end, as `npx berth` does on the installed Node. */
+export function berth(args: readonly string[], { cwd, input = '' }: BerthOptions = {}): Ended {
   const options = { encoding: 'utf8', input, ...(cwd !== undefined && { cwd }) } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, [BERTH, ...args], options);
   return { exitCode: status, stdout, stderr };
 }
 
-/** @param env - beside PATH and HOME, all that it gets to see of a shell's variables */
+/** @param env - its environment, in addition to PATH and HOME */
 export function startBerth(args: readonly string[], env: Readonly<Record<string, string>>) {
   const { PATH = '', HOME = '' } = process.env;
   return spawn(process.execPath, [BERTH, ...args], { env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Runs it to its end while others that live in this process are served, such as a proxy before the storage. */
-export async function berthBeside(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Told> {
+/** Runs it to its end without blocking this process, so that servers in it go on, such as a proxy before the storage. */
+export async function berthBeside(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> {
   const child = startBerth(args, env);
-  const told = { stdout: '', stderr: '' };
+  const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (text: string) => (told[name] += text));
+    child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));
   const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { exitCode, ...told };
+  return { exitCode, ...output };
 }
 
 /**
- * Runs `berth ...` at a terminal, and types each text once the next question is there.
- * @returns all that the terminal has shown
+ * Runs `berth ...` at a terminal, and types each text after the next prompt.
+ * @returns everything that the terminal has shown
  */
 export async function berthAtTerminal(
   args: readonly string[],

@@ -1,3 +1,3 @@
-// Imported by what starts programs from within a test. A test process outlives a vitest that is ended from outside, and what
-// it started would too. Its exit raises the event on which they all end.
+// Imported by modules that start programs from a test. A test process outlives an interrupted vitest, and so would its
+// programs. Its exit raises the event that ends them.
 process.once('disconnect', () => process.exit(1));

@@ -9,15 +9,15 @@ export interface FrontRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** A proxy before a registry, which tells what a client sends and can hold it up. */
+/** A proxy in front of a registry, which records requests and can hold up their bodies. */
 export interface Front {
-  /** What stands before the repository in an image's name. */
+  /** The part of an image's name before the repository. */
   readonly host: string;
   /** In the order of arrival. */
   readonly requests: readonly FrontRequest[];
-  /** Lets no more content through to its end. Resolves when the beginning of the first has passed. */
+  /** Holds up the bodies of uploads from now on. Resolves when the beginning of the first one has passed. */
   readonly holdContent: () => Promise<void>;
-  /** Lets content through again, but what was held up: its connections are cut where the client hasn't closed them. */
+  /** Lets bodies pass again. Connections that were held up are cut, unless the client has closed them. */
   readonly release: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -41,7 +41,7 @@ export async function startFront(registryUrl: string): Promise<Front> {
     holdContent: () => new Promise((resolve) => (onHeld = resolve)),
     release: () => {
       onHeld = undefined;
-      // Docker 20 never gives up the upload of a configuration.
+      // Docker 20 never gives up the upload of a config.
       for (const outgoing of held.splice(0)) outgoing.destroy();
       return proxy.idle();
     },
@@ -49,7 +49,7 @@ export async function startFront(registryUrl: string): Promise<Front> {
   };
 }
 
-/** The rest is read and dropped: of a connection that isn't read from, nobody hears that the client has closed it. */
+/** Passes half of the first chunk on, then reads and drops the rest: without reading, a closed connection goes unnoticed. */
 function passBeginning(passage: Passage, passed: () => void): void {
   const { incoming, watch } = passage;
   const sending = callUpstream(passage, () => undefined);

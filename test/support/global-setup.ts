@@ -7,14 +7,17 @@ import { findVersitygw, startVersitygw } from './versitygw.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The S3 server of this run; undefined where there is none. */
+    /** The S3 server of this run; undefined where no S3 server is installed. */
     s3: S3Settings | undefined;
-    /** A second S3 server, for the contract alone. */
+    /** A second S3 server, only for the contract suite. */
     versitygw: S3Settings | undefined;
   }
 }
 
-/** Once a run, before every suite: an S3 server, the environment's own or a MinIO that ends with the run, a second one, and two that fail. */
+/**
+ * Runs once, before all suites: provides the S3 server of the environment, or starts a MinIO. Starts a second S3 server, and two
+ * servers that fail.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const bad = await startBadEndpoints();
   project.provide('silentEndpoint', bad.silentEndpoint);
@@ -35,13 +38,16 @@ function settingsOf({ endpoint, accessKeyId, secretAccessKey }: S3Server): S3Set
   return { endpoint, region: 'us-east-1', accessKeyId, secretAccessKey };
 }
 
-/** The registry's own settings name the bucket that tests may use; one of them missing is a mistake to be told. */
+/**
+ * The settings of the registry name the bucket that tests may use.
+ * @throws where one of them is missing
+ */
 function s3OfEnvironment(env: NodeJS.ProcessEnv): S3Settings | undefined {
   const bucket = env['REGISTRY_STORAGE_S3_BUCKET'];
   if (bucket === undefined) return undefined;
   const needed = (name: string): string => {
     const value = env[name];
-    if (value === undefined || value === '') throw new Error(`${name} is missing beside REGISTRY_STORAGE_S3_BUCKET`);
+    if (value === undefined || value === '') throw new Error(`${name} is missing: REGISTRY_STORAGE_S3_BUCKET needs it`);
     return value;
   };
   const region = env['REGISTRY_STORAGE_S3_REGION'] ?? 'us-east-1';

@@ -1,4 +1,4 @@
-/** What the worker's isolate holds, as the runtime's inspector tells. The process beside it grows as it likes, under an empty worker too. */
+/** Memory of the worker's isolate, from the runtime's inspector. The memory of the process says little: it grows for an empty worker too. */
 import { once } from 'node:events';
 
 /** https://chromedevtools.github.io/devtools-protocol/v8/Runtime/#method-getHeapUsage; all in bytes. */
@@ -30,7 +30,7 @@ export class IsolateHeap {
     return new IsolateHeap(socket);
   }
 
-  /** Objects, what the runtime keeps for them, and buffers, together; with what is not collected yet. */
+  /** Memory of objects, of the runtime for them, and of buffers. Includes garbage that is not collected yet. */
   async mib(): Promise<number> {
     const id = (this.#calls += 1);
     const { result } = await new Promise<{ readonly result: HeapUsage }>((resolve) => {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** The TCP ports that a process listens on, at whatever address, as Linux tells. */
+/** The TCP ports on which a process listens, at any address, from /proc. */
 export function listeningPorts(pid: number): number[] {
   const sockets = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => targetOf(`/proc/${pid}/fd/${fd}`)));
   const lines = ['tcp', 'tcp6'].flatMap((name) => readFileSync(`/proc/net/${name}`, 'utf8').trim().split('\n').slice(1));
@@ -13,6 +13,6 @@ function targetOf(link: string): string {
   try {
     return readlinkSync(link);
   } catch {
-    return ''; // It has been closed by now.
+    return ''; // It was closed meanwhile.
   }
 }

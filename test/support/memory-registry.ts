@@ -13,8 +13,8 @@ export interface MemoryRegistry {
 }
 
 /**
- * The registry in this process, on a bucket in memory.
- * @param partBytes - far smaller than any real store takes, where a test wants many parts of little
+ * A registry in this process, on a bucket in memory.
+ * @param partBytes - smaller than any real store allows, for tests with many small parts
  */
 export function memoryRegistry(
   settings: Record<string, string> = {},
@@ -24,14 +24,14 @@ export function memoryRegistry(
   const store = new MemoryStore(platform.clock);
   const parsed = parseConfig({ REGISTRY_LOG_ACCESSLOG_DISABLED: 'true', REGISTRY_LOG_LEVEL: 'error', ...settings });
   const config = partBytes === undefined ? parsed : { ...parsed, storage: { ...parsed.storage, partBytes } };
-  const pool = new BufferPool(MAX_BUFFERED_BYTES);
+  const pool = new BufferPool({ limitBytes: MAX_BUFFERED_BYTES, clock: () => new Date() });
   const system = {
     pool,
     clock: () => new Date(),
     randomId: () => crypto.randomUUID(),
     presign: undefined,
     storeName: 'memory',
-    // No time passes, but whatever else is going on goes on.
+    // No time passes, but other work goes on.
     wait: () => new Promise<void>((resolve) => void setImmediate(resolve)),
     random: Math.random,
     limit: undefined,
@@ -46,7 +46,7 @@ export function memoryRegistry(
   return { registry, client, store, pool };
 }
 
-/** As a connection would: a Request made in memory does not say how long its body is. */
+/** Adds the Content-Length that a client would send: a Request in memory doesn't have it. */
 function withLength(request: Request, { body }: RequestInit): Request {
   if (body instanceof Uint8Array) request.headers.set('Content-Length', String(body.length));
   else if (body === undefined && request.method !== 'GET' && request.method !== 'HEAD')

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { findS3Server, type S3Server, startS3Server } from './s3-server.ts';
 
-/** The S3 server most people have at home. */
+/** Finds MinIO: in MINIO_BIN, on PATH, or where `go install` puts programs. */
 export const findMinio = () => findS3Server('minio', 'MINIO_BIN');
 
 export function startMinio(binary: string): Promise<S3Server> {

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 
 const thisProject = join(import.meta.dirname, '../..');
 
-/** Tells what reached it: its bindings, its environment, and how often its schedule ran; not the launcher's own marks. */
+/** Answers with its bindings, its environment and the runs of its schedule, without the launcher's own variables. */
 const PROBE_WORKER = `
 let crons = [];
-const withoutMarks = ({ BERTH_EMULATED: _, BERTH_ON_LOOPBACK: __, BERTH_STORE_KEY: ___, ...others }) => others;
+const withoutLauncherVars = ({ BERTH_EMULATED: _, BERTH_ON_LOOPBACK: __, BERTH_STORE_KEY: ___, ...others }) => others;
 export default {
   fetch(request, env) {
     const { BUCKET: _, ...vars } = env;
     console.log('asked for ' + new URL(request.url).pathname);
-    return Response.json({ vars: withoutMarks(vars), processEnv: withoutMarks(process.env), crons });
+    return Response.json({ vars: withoutLauncherVars(vars), processEnv: withoutLauncherVars(process.env), crons });
   },
   scheduled(event) {
     crons.push(event.cron);
@@ -35,7 +35,7 @@ export interface ProbeProject {
   remove(): Promise<void>;
 }
 
-/** A checkout with this one's launcher and packages, and a worker that tells what the launcher gave it. */
+/** A copy of this checkout with its launcher and packages, and with a worker that reports the variables it got. */
 export async function makeProbeProject(files: Readonly<Record<string, string>> = {}): Promise<ProbeProject> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-probe-'));
   for (const path of ['package.json', 'package-lock.json', 'wrangler.toml', 'src'])

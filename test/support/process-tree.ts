@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The process and all that descend from it, parents first, as Linux tells in /proc. */
+/** The process and all its descendants, parents first, from /proc. */
 export function processTree(pid: number): number[] {
   const children = Map.groupBy(allProcesses(), (process) => process.parent);
   const withDescendants = (root: number): number[] => [
@@ -11,7 +11,7 @@ export function processTree(pid: number): number[] {
   return withDescendants(pid);
 }
 
-/** All that belong to the process group, whoever their parent is by now. */
+/** All running processes of a process group. Their parents may have changed. */
 export function processGroup(leader: number): number[] {
   return allProcesses()
     .filter(({ group }) => group === leader)
@@ -23,25 +23,25 @@ export function commandLine(pid: number): string {
   return read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
 }
 
-/** What it has used so far, its threads together, in user and kernel mode: proc(5) has it in hundredths of a second. */
+/** CPU time of all its threads so far, in user and kernel mode. proc(5) counts hundredths of a second. */
 export function cpuMilliseconds(pid: number): number {
   const [utime, stime] = statOf(pid).slice(11, 13);
   if (stime === undefined) throw new Error(`process ${pid} is gone`);
   return (Number(utime) + Number(stime)) * 10;
 }
 
-/** False for one that has ended and only waits to be noticed by its parent. */
+/** False for a zombie: it has ended, and its parent hasn't noticed yet. */
 function isRunning(pid: number): boolean {
   return !['', 'Z', 'X'].includes(statOf(pid)[0] ?? '');
 }
 
-/** Which of the processes still run after that time; returns early when none does. */
+/** The processes that still run after that time. Returns early when none does. */
 export async function survivorsAfter(milliseconds: number, pids: readonly number[]): Promise<number[]> {
   for (const deadline = Date.now() + milliseconds; Date.now() < deadline && pids.some(isRunning);) await sleep(20);
   return pids.filter(isRunning);
 }
 
-/** SIGKILL to each that is still there. */
+/** Sends SIGKILL to each that still runs. */
 export function killAll(pids: readonly number[]): void {
   for (const pid of pids.filter(isRunning)) process.kill(pid, 'SIGKILL');
 }
@@ -54,7 +54,7 @@ function allProcesses(): { pid: number; parent: number; group: number }[] {
   });
 }
 
-/** State, parent and so on: what follows the name, which is in parentheses and may hold anything. */
+/** The fields after the name: state, parent and so on. The name is in parentheses, and may contain anything. */
 function statOf(pid: number): string[] {
   const stat = read(`/proc/${pid}/stat`);
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');

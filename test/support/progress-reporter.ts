@@ -3,7 +3,7 @@ import type { Reporter, TestModule } from 'vitest/node';
 
 const EVERY_MS = 15_000;
 
-/** Where nobody sees vitest's own display: how far the run has come, every 15 seconds. */
+/** Prints the progress of the run every 15 seconds, where stdout is not a terminal. */
 export class ProgressReporter implements Reporter {
   readonly #startMs = Date.now();
   readonly #running = new Set<string>();

@@ -8,13 +8,13 @@ import { openBucket, s3Client, type S3Settings } from './buckets.ts';
 import { type CountingProxy, startCountingProxy } from './counting-proxy.ts';
 import { type FaultyProxy, type OpenedMultipart, startFaultyProxy } from './faulty-proxy.ts';
 
-/** A place of its own for one registry on this run's S3 server. */
+/** A part of the bucket of this run's S3 server, for one registry. */
 export interface S3Place {
-  /** What makes a registry use it. */
+  /** Settings with which a registry uses it. */
   readonly settings: Readonly<Record<string, string>>;
-  /** What reaches the storage, by whom; absent over HTTPS. */
+  /** Calls to the storage, by the app and by clients. Undefined where the storage uses HTTPS. */
   readonly traffic: { readonly ofApp: FaultyProxy; readonly ofClients: CountingProxy } | undefined;
-  /** What is stored, seen past the registry. */
+  /** The stored objects, without the registry in between. */
   readonly store: ObjectStore;
   readonly isOpen: (multipart: OpenedMultipart) => Promise<boolean>;
   readonly empty: () => Promise<void>;

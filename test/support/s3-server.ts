@@ -7,7 +7,7 @@ import { freePort } from './free-port.ts';
 import { findGoProgram } from './go-programs.ts';
 import { isExecutable } from './programs.ts';
 
-/** An S3 server of this run, with everything it keeps in a temporary folder. */
+/** An S3 server of this run. Its data is in a temporary folder. */
 export interface S3Server {
   readonly endpoint: string;
   readonly accessKeyId: string;
@@ -16,17 +16,17 @@ export interface S3Server {
   readonly stop: () => Promise<void>;
 }
 
-/** What differs from server to server. */
+/** How to start one kind of server. */
 export interface S3ServerProgram {
   readonly name: string;
   readonly args: (place: { readonly folder: string; readonly address: string }) => readonly string[];
-  /** Nothing of the shell's: these servers have hundreds of settings that they would pick up. */
+  /** Its whole environment: these servers would read hundreds of settings from the shell's. */
   readonly env: (keys: Pick<S3Server, 'accessKeyId' | 'secretAccessKey'>) => Readonly<Record<string, string>>;
-  /** Answers 200 to anybody once requests are served. */
+  /** Answers 200 without credentials once the server is ready. */
   readonly readyPath: string;
 }
 
-/** Where the variable says, on PATH, or where `go install` puts programs. */
+/** Looks in the variable, on PATH, and where `go install` puts programs. */
 export function findS3Server(name: string, variable: string): string | undefined {
   const given = process.env[variable];
   if (given === undefined || given === '') return findGoProgram(name);

@@ -1,4 +1,4 @@
-/** Berth as people start it: `npm start`, in a process of its own. */
+/** Berth as users start it: by `npm start`, in its own process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,12 +10,12 @@ import { assertNoSecrets, secretsOf } from './no-secrets.ts';
 import { commandLine, killAll, processTree, survivorsAfter } from './process-tree.ts';
 
 export interface ServerOptions {
-  /** Beside PATH and HOME, all that the launcher gets to see of a shell's variables. */
+  /** The launcher's environment, in addition to PATH and HOME. */
   readonly env?: Readonly<Record<string, string>>;
-  /** One that is given stays when the server is gone. */
+  /** A given folder stays after the server has stopped. Without it, a temporary one is used. */
   readonly dataFolder?: string;
   readonly port?: number;
-  /** Another checkout than this one. */
+  /** Undefined: this checkout. */
   readonly projectFolder?: string;
 }
 
@@ -23,15 +23,15 @@ export interface Server {
   readonly url: string;
   readonly port: number;
   readonly dataFolder: string;
-  /** npm's; the launcher, wrangler and so on descend from it. It leads a process group. */
+  /** The pid of npm, which leads a process group. The launcher, wrangler and so on descend from it. */
   readonly pid: number;
   /** npm's exit code; null where a signal ended it. */
   readonly ended: Promise<number | null>;
-  /** All that was printed so far. */
+  /** Everything printed so far. */
   output(): string;
-  /** SIGTERM; returns when nothing of it runs any more, and fails where something goes on, or where its log tells a secret. */
+  /** Sends SIGTERM, and waits for all its processes. Fails where one keeps running, or where the log contains a secret. */
   stop(): Promise<void>;
-  /** SIGKILL to every process of it at once, as a power cut; the log is looked at all the same. */
+  /** Sends SIGKILL to all its processes at once, like a power cut. Fails where the log contains a secret. */
   kill(): Promise<void>;
   /** The process that runs the worker. */
   workerdPid(): number;
@@ -49,20 +49,21 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const npm = spawnNpmStart({ ...options, env: { ...options.env, PORT: String(port), BERTH_DATA: dataFolder } });
   const ended = new Promise<number | null>((resolve) => npm.once('exit', resolve));
   const output = collectOutput(npm);
-  // A test run that is cut short stops no server, but still does this.
-  const endWithUs = () => void npm.kill('SIGTERM');
-  process.once('exit', endWithUs);
+  // An interrupted test run doesn't call `stop`, but runs this.
+  const endOnExit = () => void npm.kill('SIGTERM');
+  process.once('exit', endOnExit);
 
   const endBy = async (signal: 'SIGTERM' | 'SIGKILL') => {
     const pids = hasEnded(npm) ? [] : processTree(npm.pid!);
     if (signal === 'SIGKILL') killAll(pids);
     else npm.kill(signal);
     const survivors = await survivorsAfter(STOP_WITHIN_MS, pids);
-    process.off('exit', endWithUs);
-    const told = survivors.map((pid) => `${pid} ${commandLine(pid)}`);
+    process.off('exit', endOnExit);
+    const stillRunning = survivors.map((pid) => `${pid} ${commandLine(pid)}`);
     killAll(survivors);
     await forgetData();
-    if (told.length > 0) throw new Error(`still running ${STOP_WITHIN_MS} ms after ${signal}:\n${told.join('\n')}\n${output()}`);
+    if (stillRunning.length > 0)
+      throw new Error(`still running ${STOP_WITHIN_MS} ms after ${signal}:\n${stillRunning.join('\n')}\n${output()}`);
     assertNoSecrets(output(), secretsOf(options.env ?? {}));
   };
 
@@ -85,7 +86,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   };
 }
 
-/** `npm start` with almost nothing of this shell's, leading a process group of its own. */
+/** Starts `npm start` with a minimal environment, as the leader of a new process group. */
 export function spawnNpmStart({ env = {}, projectFolder = join(import.meta.dirname, '../..') }: ServerOptions): ChildProcess {
   const { PATH = '', HOME = '' } = process.env;
   return spawn('npm', ['start'], {
@@ -117,6 +118,6 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
 
 function workerdPid(npmPid: number): number {
   const found = processTree(npmPid).find((pid) => commandLine(pid).includes('workerd serve '));
-  if (found === undefined) throw new Error('no runtime is there');
+  if (found === undefined) throw new Error('the runtime (workerd) is not running');
   return found;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseManifest } from '../../src/domain/manifest.ts';
-import { LINKS, largeRepository, MANIFESTS, UNNEEDED } from '../bench/large-set.ts';
+import { LINKS, largeRepository, MANIFESTS, UNREFERENCED } from '../bench/large-set.ts';
 import { comparisonCells, table } from '../bench/report.ts';
 import { compare, interleave, spreadOf } from '../bench/rounds.ts';
 import { sampleImage } from '../bench/sample-image.ts';
@@ -46,7 +46,7 @@ test('a large set has as many manifests and links as it says, all named but for 
   const { manifests, blobs } = largeRepository(7);
   expect([manifests.length, blobs.length]).toEqual([MANIFESTS, LINKS]);
   const named = new Set(manifests.flatMap(({ bytes }) => parseManifest(bytes, undefined).references.map(({ digest }) => digest)));
-  expect(blobs.map(({ digest }) => named.has(digest))).toEqual(blobs.map((_, n) => n < LINKS - UNNEEDED));
+  expect(blobs.map(({ digest }) => named.has(digest))).toEqual(blobs.map((_, n) => n < LINKS - UNREFERENCED));
   const inCommon = new Set(largeRepository(8).blobs.map(({ digest }) => digest));
   expect(blobs.filter(({ digest }) => inCommon.has(digest))).toHaveLength(50);
 });

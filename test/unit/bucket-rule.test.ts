@@ -14,7 +14,7 @@ const OTHER =
 let server: Server;
 afterEach(() => void server.close());
 
-/** A bucket's rules and nothing else, kept as the XML that came. MinIO (test/e2e/commands.test.ts) refuses rules of this kind. */
+/** A server of a bucket's rules only, stored as the received XML. MinIO (test/e2e/commands.test.ts) refuses rules of this kind. */
 async function bucketWith(rules: string | undefined, keeps: (xml: string) => string | undefined = (xml) => xml) {
   let kept = rules;
   let isAllowed = true;
@@ -50,13 +50,13 @@ const ruleOf = (days: number) =>
       `<AbortIncompleteMultipartUpload><DaysAfterInitiation>${days}</DaysAfterInitiation>`,
   );
 
-test('a bucket without rules gets the one', async () => {
+test('a bucket without rules gets the rule', async () => {
   const bucket = await bucketWith(undefined);
   expect(await bucket.set(7)).toBe(true);
   expect(bucket.rules()).toMatch(ruleOf(7));
 });
 
-test('other rules stay, and the rule is replaced where it was there', async () => {
+test('other rules stay, and an earlier version of the rule is replaced', async () => {
   const bucket = await bucketWith(OTHER);
   expect(await bucket.set(7)).toBe(true);
   expect(await bucket.set(3)).toBe(true);
@@ -65,12 +65,12 @@ test('other rules stay, and the rule is replaced where it was there', async () =
   expect(bucket.rules()!.match(/<Rule>/g)).toHaveLength(2);
 });
 
-test('a storage that takes the rule and forgets it has none', async () => {
+test('a storage that accepts the rule but does not store it is reported', async () => {
   const bucket = await bucketWith(OTHER, () => OTHER);
   expect(await bucket.set(7)).toBe(false);
 });
 
-test('keys that may not do this are an error', async () => {
+test('keys without the permission are an error', async () => {
   const bucket = await bucketWith(undefined);
   bucket.deny();
   await expect(bucket.set(7)).rejects.toSatisfy((error) => isStoreError(error, 'misconfigured'));

@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { Digest } from '../../src/domain/digest.ts';
-import { type Cell, createCell, deleteCell, lookAt, placeCell, readCell, updateCell } from '../../src/storage/cell.ts';
+import {
+  type Cell,
+  createCell,
+  deleteCell,
+  lookAt,
+  placeCell,
+  readCell,
+  restoreCell,
+  updateCell,
+} from '../../src/storage/cell.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { type ObjectStore, StoreError } from '../../src/storage/object-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
@@ -109,6 +118,30 @@ describe('a cell', () => {
     expect(rivals).toBeLessThan(40);
   });
 
+  test('is asked about again where another writes it beside its delete', async () => {
+    const store = new MemoryStore();
+    await createCell(store, simulatedTime(), KEY, () => cell(1));
+    const asked: number[] = [];
+    const racing = disturbed(store, {
+      before: async () => {
+        if (asked.length === 1) await updateCell(store, simulatedTime(), KEY, () => cell(2));
+      },
+    });
+    const isSmall = async ({ size }: Cell) => asked.push(size) > 0 && size < 2;
+    expect(await deleteCell(racing, simulatedTime(), KEY, isSmall)).toBe(false);
+    expect(asked).toEqual([1, 2]);
+    expect(await readCell(store, KEY)).toMatchObject({ size: 2 });
+  });
+
+  test('whose delete others are always ahead of is given up as contended after 30 s', async () => {
+    const store = new MemoryStore();
+    const pace = simulatedTime();
+    await createCell(store, pace, KEY, () => cell(0));
+    const racing = disturbed(store, { before: () => updateCell(store, pace, KEY, () => cell(1)) });
+    await expect(deleteCell(racing, pace, KEY, async () => true)).rejects.toMatchObject({ kind: 'contended' });
+    expect(pace.clock().getTime()).toBe(30_000);
+  });
+
   test('that others change without end is given up also where no time passes', async () => {
     const store = new MemoryStore();
     const pace = { clock: () => new Date(0), wait: async () => undefined, random: () => 0 };
@@ -147,6 +180,14 @@ describe('a cell', () => {
       expect(await placeAgainst(write(1), remove, write(3))).toMatchObject({ writes: 3, overwrittenBy: 3, stands: 3 });
     });
 
+    test('counts as overwritten by what took the place of a tombstone', async () => {
+      const writeAndRemove = async (store: ObjectStore) => {
+        await write(1)(store);
+        await remove(store);
+      };
+      expect(await placeAgainst(writeAndRemove, write(3))).toMatchObject({ writes: 2, overwrittenBy: 3, stands: 3 });
+    });
+
     test('counts as overwritten by no tombstone', async () => {
       expect(await placeAgainst(write(1), remove)).toMatchObject({ writes: 3, overwrittenBy: undefined, stands: 7 });
     });
@@ -154,6 +195,67 @@ describe('a cell', () => {
     test('is tried again where the storage is busy with its key, and nobody else has written it', async () => {
       expect(await placeAgainst(busy, busy)).toMatchObject({ writes: 3, overwrittenBy: undefined, stands: 7 });
       expect(await placeAgainst(write(1), busy, busy)).toMatchObject({ writes: 4, overwrittenBy: undefined, stands: 7 });
+    });
+  });
+
+  describe('restored', () => {
+    const restore = (store: ObjectStore, wanted: Cell | undefined = cell(7)) =>
+      restoreCell(store, KEY, wanted, (current) => current?.size !== 7);
+
+    test('is written where nothing is, and over what is wrong', async () => {
+      const store = new MemoryStore();
+      expect(await restore(store)).toBe(true);
+      expect(await readCell(store, KEY)).toMatchObject({ size: 7 });
+      await updateCell(store, simulatedTime(), KEY, () => cell(1));
+      expect(await restore(store)).toBe(true);
+      expect(await readCell(store, KEY)).toMatchObject({ size: 7 });
+      expect(await restore(store)).toBe(false);
+    });
+
+    test('is a tombstone where no cell should be', async () => {
+      const store = new MemoryStore();
+      await createCell(store, simulatedTime(), KEY, () => cell(1));
+      expect(await restoreCell(store, KEY, undefined, (current) => current !== undefined)).toBe(true);
+      expect((await lookAt(store, KEY)).etag).toBeDefined();
+      expect(await readCell(store, KEY)).toBeUndefined();
+    });
+
+    test('is written over what is no cell at all', async () => {
+      const store = new MemoryStore();
+      await store.put(KEY, new TextEncoder().encode('no cell'));
+      expect(await restore(store)).toBe(true);
+      expect(await readCell(store, KEY)).toMatchObject({ size: 7 });
+    });
+
+    test('is left as another has written it meanwhile', async () => {
+      const store = new MemoryStore();
+      const racing = disturbed(store, { before: () => updateCell(store, simulatedTime(), KEY, () => cell(1)) });
+      expect(await restore(racing)).toBe(false);
+      await store.put(KEY, new TextEncoder().encode('no cell'));
+      const mending = disturbed(store, { before: async () => void (await store.put(KEY, new TextEncoder().encode('none'))) });
+      expect(await restore(mending)).toBe(false);
+      const found = new MemoryStore();
+      const ahead = disturbed(found, { before: () => updateCell(found, simulatedTime(), KEY, () => cell(1)) });
+      expect(await restore(ahead)).toBe(false);
+      expect(await readCell(found, KEY)).toMatchObject({ size: 1 });
+    });
+
+    test('may have been deleted from the bucket since it was found unreadable', async () => {
+      const store = new MemoryStore();
+      await store.put(KEY, new TextEncoder().encode('no cell'));
+      const head: ObjectStore['head'] = async (key) => {
+        await store.delete([key]);
+        return await store.head(key);
+      };
+      expect(await restore(overriddenStore(store, { head }))).toBe(true);
+      expect(await readCell(store, KEY)).toMatchObject({ size: 7 });
+    });
+
+    test('passes on that the storage cannot be read', async () => {
+      const get = async () => {
+        throw new StoreError('unavailable', 'the storage is away');
+      };
+      await expect(restore(overriddenStore(new MemoryStore(), { get }))).rejects.toMatchObject({ kind: 'unavailable' });
     });
   });
 

@@ -1,4 +1,4 @@
-/** Who may enter the folder of the embedded store. */
+/** Which users can enter the data folder. */
 import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -6,10 +6,10 @@ import { tryToHoldDataFolder } from '../../src/cli/launcher/data-folder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
-const told: string[] = [];
-vi.spyOn(process.stderr, 'write').mockImplementation((text) => told.push(String(text)) > 0);
+const printed: string[] = [];
+vi.spyOn(process.stderr, 'write').mockImplementation((text) => printed.push(String(text)) > 0);
 afterEach(() => {
-  told.length = 0;
+  printed.length = 0;
 });
 
 const modeOf = (path: string) => statSync(path).mode & 0o777;
@@ -22,18 +22,18 @@ function make(name: string, mode: number, files: readonly string[] = []): string
   return path;
 }
 
-test('a new one is its owner’s alone, and so are the folders on the way to it', () => {
+test('a new data folder, with its new parents, is open to its owner only', () => {
   const path = folder('new', 'data');
   expect(tryToHoldDataFolder(path)).toBe(true);
-  expect([modeOf(path), modeOf(folder('new')), told]).toEqual([0o700, 0o700, []]);
+  expect([modeOf(path), modeOf(folder('new')), printed]).toEqual([0o700, 0o700, []]);
 });
 
-describe('one that is open to others', () => {
-  test.each([0o755, 0o701, 0o710, 0o777])('is closed to them: %o', (mode) => {
+describe('a data folder that is open to other users', () => {
+  test.each([0o755, 0o701, 0o710, 0o777])('is closed to them where its mode is %o', (mode) => {
     const path = make(`open-${mode}`, mode, ['v3', 'launcher.lock', 'launcher.lock-journal', '.wrangler', 'worker.sock']);
     expect(tryToHoldDataFolder(path)).toBe(true);
     expect(modeOf(path)).toBe(0o700);
-    expect(told).toEqual([`berth: the data folder ${path} was open to other users; now it is not\n`]);
+    expect(printed).toEqual([`berth: the data folder ${path} was open to other users: its mode is 700 now\n`]);
   });
 
   test('is closed where a link leads to it', () => {
@@ -43,28 +43,30 @@ describe('one that is open to others', () => {
     expect(modeOf(path)).toBe(0o700);
   });
 
-  test('is refused where it holds other things, and stays as it is', () => {
+  test('is refused where it has other files, and keeps its mode', () => {
     const path = make('home', 0o755, ['v3', 'letter.txt']);
     expect(() => tryToHoldDataFolder(path)).toThrow(
-      `the data folder ${path} is open to other users and holds other things too: chmod 700 it, or name another (see BERTH_DATA)`,
+      `the data folder ${path} is open to other users, and has other files in it: chmod 700 it, or choose another folder (BERTH_DATA)`,
     );
     expect(modeOf(path)).toBe(0o755);
   });
 });
 
-test('one that only its owner may enter may hold other things', () => {
+test('a data folder that only its owner can enter may have other files', () => {
   const path = make('private', 0o700, ['letter.txt']);
   expect(tryToHoldDataFolder(path)).toBe(true);
-  expect(told).toEqual([]);
+  expect(printed).toEqual([]);
 });
 
-test('another user’s is refused', () => {
+test('a data folder of another user is refused', () => {
   const path = make('foreign', 0o700);
   vi.spyOn(process, 'getuid').mockReturnValueOnce(4711);
-  expect(() => tryToHoldDataFolder(path)).toThrow(`the data folder ${path} belongs to another user (see BERTH_DATA)`);
+  expect(() => tryToHoldDataFolder(path)).toThrow(
+    `the data folder ${path} belongs to another user: choose another folder (BERTH_DATA)`,
+  );
 });
 
-test('a file in its place is refused', () => {
+test('a file in place of the data folder is refused', () => {
   writeFileSync(folder('a-file'), '');
-  expect(() => tryToHoldDataFolder(folder('a-file'))).toThrow(/^the data folder .* can't be used: EEXIST/);
+  expect(() => tryToHoldDataFolder(folder('a-file'))).toThrow(/^the data folder .* cannot be used: EEXIST/);
 });

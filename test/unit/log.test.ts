@@ -1,4 +1,4 @@
-/** What clients send must not reach a terminal as more than text, nor fill a log. */
+/** Text from clients must not control a terminal, or fill a log. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { mention, printJson, printLines } from '../../src/cli/command.ts';
 import { createLog } from '../../src/lib/log.ts';
@@ -16,7 +16,7 @@ function lineOf(formatter: 'text' | 'json', fields: Record<string, string | numb
   return line;
 }
 
-/** Controls, line separators, signs of direction and of no width, and one beyond the first plane. */
+/** Control characters, line separators, direction marks, characters of zero width, and one outside the basic plane. */
 // prettier-ignore
 const UNSEEN = [
   ...Array.from({ length: 0x20 }, (_, code) => code),
@@ -26,7 +26,7 @@ const UNSEEN = [
 ].map((code) => String.fromCodePoint(code));
 
 describe.each(['text', 'json'] as const)('a line in %s', (formatter) => {
-  test('has no character that steers a terminal or is not seen, wherever a client put it', () => {
+  test('escapes characters that control a terminal or are invisible, in every field', () => {
     for (const character of UNSEEN) {
       const line = lineOf(formatter, { path: `/v2/a${character}b`, agent: character });
       const code = `U+${character.codePointAt(0)!.toString(16)}`;
@@ -37,11 +37,11 @@ describe.each(['text', 'json'] as const)('a line in %s', (formatter) => {
     }
   });
 
-  test('leaves letters of every language as they are', () => {
+  test('keeps letters of every language', () => {
     expect(lineOf(formatter, { path: '/v2/größe/名前/مرحبا/🚢' })).toContain('/v2/größe/名前/مرحبا/🚢');
   });
 
-  test('has a thousand characters of a field, and says how many it left out', () => {
+  test('cuts a field after a thousand characters, and says how many more there are', () => {
     const line = lineOf(formatter, { path: 'p'.repeat(80_000), agent: 'a'.repeat(1000), ms: 1 });
     expect(line).toContain(`${'p'.repeat(1000)}... (79000 more characters)`);
     expect(line).toContain('a'.repeat(1000));
@@ -49,13 +49,13 @@ describe.each(['text', 'json'] as const)('a line in %s', (formatter) => {
     expect(lineOf(formatter, { path: '\u009b'.repeat(80_000) }).length).toBeLessThan(6200);
   });
 
-  test('has four thousand characters of a stack', () => {
+  test('cuts a stack after four thousand characters', () => {
     const line = lineOf(formatter, { stack: 's'.repeat(5000) });
     expect(line).toContain(`${'s'.repeat(4000)}... (1000 more characters)`);
   });
 });
 
-test('a line in JSON is a value, one in text has the fields that are plain without quotes', () => {
+test('a line in JSON is one object; a line in text has no quotes around plain fields', () => {
   const fields = { path: '/v2/', status: 200, user: undefined };
   expect(JSON.parse(lineOf('json', fields))).toEqual({
     time: '1970-01-01T00:00:00.000Z',
@@ -67,7 +67,7 @@ test('a line in JSON is a value, one in text has the fields that are plain witho
   expect(lineOf('text', fields)).toBe('time=1970-01-01T00:00:00.000Z level=info msg=request path=/v2/ status=200');
 });
 
-test('what a command tells of a bucket is escaped in the same way, line feeds apart', () => {
+test('output of commands is escaped in the same way, except line feeds', () => {
   const written: string[] = [];
   for (const stream of [process.stdout, process.stderr])
     vi.spyOn(stream, 'write').mockImplementation((text) => Boolean(written.push(String(text))));

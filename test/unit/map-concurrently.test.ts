@@ -3,13 +3,13 @@ import { findConcurrently, mapConcurrently } from '../../src/lib/map-concurrentl
 
 const NUMBERS = Array.from({ length: 100 }, (_, n) => n);
 
-/** Each call takes turns of its own, the earlier ones more. */
+/** Earlier calls take longer. */
 async function turns(n: number): Promise<void> {
   for (let turn = 0; turn < 10 - (n % 10); turn += 1) await Promise.resolve();
 }
 
-describe('calls side by side', () => {
-  test('give their results in order, so many at a time at most', async () => {
+describe('concurrent calls', () => {
+  test('give their results in order, with at most `limit` at once', async () => {
     let [underWay, most] = [0, 0];
     const double = async (n: number) => {
       most = Math.max(most, (underWay += 1));
@@ -21,7 +21,7 @@ describe('calls side by side', () => {
     expect(most).toBe(6);
   });
 
-  test('are not begun any more once one has failed', async () => {
+  test('stop after a failure: no further call starts', async () => {
     let calls = 0;
     const fail = async (n: number) => {
       calls += 1;
@@ -33,7 +33,7 @@ describe('calls side by side', () => {
     expect(calls).toBeLessThan(9 + 12);
   });
 
-  test('find the first, and are not begun any more then', async () => {
+  test('find the first match, and no further call starts', async () => {
     let calls = 0;
     const isLarge = async (n: number) => {
       calls += 1;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Progress } from '../../src/cli/commands/progress.ts';
 import { counted, humanBytes } from '../../src/cli/commands/units.ts';
 
-/** Progress whose time passes by hand, and all that it has written. */
+/** Progress with a clock that the test moves, and its output. */
 function progressOn(output: { readonly isTTY?: boolean; readonly columns?: number }, isQuiet = false) {
   let [now, written] = [0, ''];
   const write = (text: string) => void (written += text);
@@ -12,7 +12,7 @@ function progressOn(output: { readonly isTTY?: boolean; readonly columns?: numbe
 
 const CLEAR = '\r\u001B[K';
 
-test('a terminal has one line with a bar, written over ten times a second at most, and gone at the end', () => {
+test('on a terminal, one line has a bar, changes at most ten times a second, and is cleared at the end', () => {
   const { progress, pass, written } = progressOn({ isTTY: true, columns: 200 });
   progress.update({ what: 'reading objects', done: 1, total: 4 });
   expect(written()).toBe('');
@@ -26,7 +26,7 @@ test('a terminal has one line with a bar, written over ten times a second at mos
   expect(written()).toBe(line + CLEAR);
 });
 
-test('a narrow terminal has no more than a line, and what has no known end has no bar', () => {
+test('a narrow terminal gets one line, and there is no bar without a known total', () => {
   const { progress, pass, written } = progressOn({ isTTY: true, columns: 20 });
   pass(100);
   progress.update({ what: 'reading objects', done: 1, total: 2 });
@@ -36,7 +36,7 @@ test('a narrow terminal has no more than a line, and what has no known end has n
   expect(written().endsWith(`${CLEAR}repositories: 7`)).toBe(true);
 });
 
-test('elsewhere it is a plain line every five seconds, and nothing at the end', () => {
+test('elsewhere, a plain line is printed every five seconds, and nothing at the end', () => {
   const { progress, pass, written } = progressOn({});
   for (let second = 1; second <= 11; second += 1) {
     pass(1000);
@@ -46,7 +46,7 @@ test('elsewhere it is a plain line every five seconds, and nothing at the end', 
   expect(written()).toBe('reading objects: 5 of 20 (25 %)\nreading objects: 10 of 20 (50 %)\n');
 });
 
-test('nothing is told to whoever wants it quiet', () => {
+test('with isQuiet nothing is printed', () => {
   const { progress, pass, written } = progressOn({ isTTY: true }, true);
   pass(60_000);
   progress.update({ what: 'reading objects', done: 1, total: 2 });
@@ -54,7 +54,7 @@ test('nothing is told to whoever wants it quiet', () => {
   expect(written()).toBe('');
 });
 
-test('bytes have three digits or so, and things are counted in words', () => {
+test('sizes have about three digits, and counts have a noun', () => {
   const texts = [0, 1, 1023, 1024, 1536, 102_400, 5 * 1024 ** 3, 2 ** 60].map(humanBytes);
   expect(texts).toEqual(['0 B', '1 B', '1023 B', '1.0 KiB', '1.5 KiB', '100 KiB', '5.0 GiB', '1024 PiB']);
   expect([counted(1, 'link'), counted(0, 'link'), counted(12_345, 'repository', 'repositories')]).toEqual([

@@ -13,7 +13,7 @@ import { overriddenStore } from '../support/overridden-store.ts';
 const MIB = 1024 * 1024;
 
 let now = 0;
-/** With room for so many entries of a key of one letter, and for so many bytes of their values. */
+/** A cache with room for that many entries with keys of one letter, and that many bytes of values. */
 const cacheOf = (maxAgeSeconds: number, entries: number, valueBytes: number) =>
   new RecentCache<string>({
     clock: () => new Date(now),
@@ -21,7 +21,7 @@ const cacheOf = (maxAgeSeconds: number, entries: number, valueBytes: number) =>
     maxBytes: entries * (ENTRY_BYTES + 1) + valueBytes,
   });
 
-test('remembers for as long as it may, counted from the read', () => {
+test('remembers a value until its maximum age, counted from when it was set', () => {
   const cache = cacheOf(60, 1, 0);
   cache.set('a', 'A', 0);
   now += 59_999;
@@ -30,7 +30,7 @@ test('remembers for as long as it may, counted from the read', () => {
   expect(cache.get('a')).toBeUndefined();
 });
 
-test('forgets first what was used longest ago, by what it takes', () => {
+test('forgets the least recently used entries first, as many as a new one needs', () => {
   const cache = cacheOf(60, 3, 10);
   for (const key of ['a', 'b', 'c']) cache.set(key, key, 3);
   cache.get('a');
@@ -38,7 +38,7 @@ test('forgets first what was used longest ago, by what it takes', () => {
   expect(['a', 'b', 'c', 'd'].map((key) => cache.get(key))).toEqual(['a', undefined, 'c', 'd']);
 });
 
-test('counts the key and what is around a value, whose own bytes may be none', () => {
+test('counts the key and the overhead of an entry, even for a value of 0 bytes', () => {
   const cache = cacheOf(60, 3, 0);
   for (const key of ['a', 'b', 'c', 'd']) cache.set(key, key, 0);
   expect(['a', 'b', 'c', 'd'].map((key) => cache.get(key))).toEqual([undefined, 'b', 'c', 'd']);
@@ -46,7 +46,7 @@ test('counts the key and what is around a value, whose own bytes may be none', (
   expect(['b', 'c', 'd', 'ee'].map((key) => cache.get(key))).toEqual([undefined, undefined, 'd', 'E']);
 });
 
-test('counts what is set again once, and what is deleted no more', () => {
+test('counts a value that is set again once, and a deleted one no longer', () => {
   const cache = cacheOf(60, 2, 10);
   for (let time = 0; time < 5; time += 1) cache.set('a', 'A', 5);
   cache.set('b', 'B', 5);
@@ -56,7 +56,7 @@ test('counts what is set again once, and what is deleted no more', () => {
   expect([cache.get('a'), cache.get('b'), cache.get('c')]).toEqual([undefined, 'B', 'C']);
 });
 
-test('does not take what is larger than all of it, and nothing where its age is 0', () => {
+test('ignores a value larger than the cache, and every value where the age is 0', () => {
   const cache = cacheOf(60, 1, 10);
   cache.set('b', 'B', 5);
   cache.set('a', 'A', 11);
@@ -66,14 +66,14 @@ test('does not take what is larger than all of it, and nothing where its age is 
   expect(none.get('a')).toBeUndefined();
 });
 
-test('keys that differ in any character are two', () => {
+test('keys that differ in any character are different keys', () => {
   const cache = cacheOf(60, 10, 1000);
   const keys = ['ä', 'a', 'Ã¤', '\u{1f433}', '\u{1f434}'];
   for (const key of keys) cache.set(key, key, 0);
   expect(keys.map((key) => cache.get(key))).toEqual(keys);
 });
 
-/** A bucket in which every manifest and link is there, each the smallest there is, and that keeps none of them. */
+/** A bucket that seems to contain every manifest and link, each as small as possible, without storing any. */
 const endlessStore = () => {
   const store = new MemoryStore();
   return overriddenStore(store, {
@@ -102,7 +102,7 @@ const tokens = new VerifiedTokens({
   }),
 });
 
-/** As large in memory as claims can be for their length. */
+/** Claims that take as much memory as possible for their length. */
 const tokenOf = (n: number) => {
   const access = Array.from({ length: 100 }, () => ({ type: '', name: '', actions: [] }));
   return Buffer.from(JSON.stringify({ n, access })).toString('base64url');
@@ -121,7 +121,7 @@ test.each([
     async (n: number) => throttle.begin(`${n} ${'x'.repeat(20_000)}`.slice(0, 10_000), `10.0.${n >> 8}.${n & 255}`),
   ],
   ['tokens of many grants', 1, 300, async (n: number) => void (await tokens.read(tokenOf(n)))],
-])('%s fill no more than the %i MiB that they may', { timeout: 60_000 }, async (_, mib, count, remember) => {
+])('%s take at most %i MiB of memory', { timeout: 60_000 }, async (_, mib, count, remember) => {
   for (let n = 0; n < 30; n += 1) await remember(-n);
   const before = await heapBytes();
   for (let n = 1; n <= count; n += 1) await remember(n);
@@ -129,7 +129,7 @@ test.each([
   await remember(1);
 });
 
-/** With buffers, and without what is no longer in use. */
+/** Memory in use, with buffers, after garbage collection. */
 async function heapBytes(): Promise<number> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

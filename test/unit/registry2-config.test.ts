@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { translateRegistry2Config } from '../../src/cli/launcher/registry2-config.ts';
 
-/** As the user of registry:2 had it. */
+/** As a user of registry:2 may have it. */
 const TYPICAL = `
 version: 0.1
 log:
@@ -40,7 +40,7 @@ health:
     enabled: true
 `;
 
-test('a typical config.yml becomes settings of the same names, and what is not read is told of', () => {
+test('a typical config.yml becomes settings of the same names, with remarks about ignored keys', () => {
   expect(translateRegistry2Config(TYPICAL)).toEqual({
     settings: {
       REGISTRY_LOG_LEVEL: 'warn',
@@ -67,7 +67,7 @@ test('a typical config.yml becomes settings of the same names, and what is not r
   });
 });
 
-test('headers may have flags and numbers, as the ones of joxit have', () => {
+test('headers may be flags and numbers, as in the examples of docker-registry-ui', () => {
   const headers = '{Access-Control-Allow-Credentials: [true], Access-Control-Max-Age: [1728000], X-Number: 1, X-Flag: true}';
   const { settings } = translateRegistry2Config(`version: 0.1\nhttp: {headers: ${headers}}`);
   expect(parseConfig(settings).http.headers).toMatchObject({
@@ -78,7 +78,7 @@ test('headers may have flags and numbers, as the ones of joxit have', () => {
   });
 });
 
-test('a bucket is used as it is', () => {
+test('the bucket of storage.s3 becomes settings', () => {
   const storage = { s3: { region: 'eu-west-1', bucket: 'images', accesskey: 'key', secretkey: 'secret', encrypt: true } };
   const { settings, remarks } = translateRegistry2Config(JSON.stringify({ version: 0.1, storage }));
   expect(settings).toEqual({
@@ -92,12 +92,12 @@ test('a bucket is used as it is', () => {
 });
 
 test.each([
-  ['version: 0.2', 'version must be 0.1'],
+  ['version: 0.2', 'version is 0.2, and must be 0.1'],
   ['just text', 'it is not a config.yml of registry:2'],
-  ['version: 0.1\nproxy: {remoteurl: "https://registry-1.docker.io"}', 'proxy.remoteurl has no counterpart here'],
-  ['version: 0.1\nnotifications: {endpoints: [{name: a}]}', 'notifications.endpoints has no counterpart here'],
-  ['version: 0.1\nstorage: {azure: {accountname: a}}', 'storage.azure.accountname has no counterpart here'],
-  ['version: 0.1\nmiddleware: {storage: [{name: cloudfront}]}', 'middleware.storage has no counterpart here'],
+  ['version: 0.1\nproxy: {remoteurl: "https://registry-1.docker.io"}', 'proxy.remoteurl is not supported'],
+  ['version: 0.1\nnotifications: {endpoints: [{name: a}]}', 'notifications.endpoints is not supported'],
+  ['version: 0.1\nstorage: {azure: {accountname: a}}', 'storage.azure.accountname is not supported'],
+  ['version: 0.1\nmiddleware: {storage: [{name: cloudfront}]}', 'middleware.storage is not supported'],
 ])('%j is refused: %s', (text, message) => {
   expect(() => translateRegistry2Config(text)).toThrow(message);
 });

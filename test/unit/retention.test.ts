@@ -1,4 +1,4 @@
-/** Which tags a rule of REGISTRY_RETENTION lets go. */
+/** Which tags expire by a rule of REGISTRY_RETENTION. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseRepositoryName, parseTag, type Tag } from '../../src/domain/reference.ts';
@@ -15,7 +15,7 @@ const NOW = new Date('2026-11-24T00:00:00Z');
 const HOUR_MS = 3_600_000;
 
 const ruleOf = (text: object): RetentionRule => retentionRules.parse([text])[0]!;
-/** In the order of the tags, told in two parts: what the first has learned is handed over. */
+/** Two expiries note half of the tags each: the second gets the times of the first. */
 function expiredTags(
   rule: RetentionRule,
   tags: readonly WrittenTag[],
@@ -33,44 +33,44 @@ function expiredTags(
 const written = (hoursAgo: Readonly<Record<string, number>>): WrittenTag[] =>
   Object.entries(hoursAgo).map(([tag, hours]) => ({ tag: parseTag(tag), lastModified: new Date(+NOW - hours * HOUR_MS) }));
 
-describe('a tag goes where', () => {
+describe('a tag expires if', () => {
   const tags = written({ v1: 50, old: 40, older: 41, latest: 30, young: 1, v2: 2 });
 
   test.each([
     ['no clause keeps it', { keepNewest: 2, keepTags: ['v*', 'latest'], keepPushedWithin: '40h' }, ['older']],
     ['it is not among the newest', { keepNewest: 3 }, ['v1', 'old', 'older']],
     ['it matches no pattern', { keepTags: '[vo]*' }, ['latest', 'young']],
-    ['its last push was longer ago', { keepPushedWithin: '2h' }, ['v1', 'old', 'older', 'latest']],
-    ['there is a clause: without one all stay', { untaggedAfter: '1h' }, []],
+    ['its last push is too long ago', { keepPushedWithin: '2h' }, ['v1', 'old', 'older', 'latest']],
+    ['there is a keep clause: without one every tag stays', { untaggedAfter: '1h' }, []],
   ])('%s', (_, rule, expired) => {
     expect(expiredTags(ruleOf(rule), tags, NOW)).toEqual(expired);
   });
 
-  test('its last push was a moment longer ago than the time', () => {
+  test('its last push is longer ago than the time, not exactly as long', () => {
     expect(expiredTags(ruleOf({ keepPushedWithin: '2h' }), written({ gone: 2.0001, kept: 2 }), NOW)).toEqual(['gone']);
   });
 
-  test('it belongs to a manifest that is gone, and its name is not kept', () => {
+  test('it belongs to a deleted manifest, and no clause keeps its name', () => {
     const kindOf = (tag: string) => (tag.startsWith('sha256-') ? 'orphan' : 'own');
     const both = written({ 'sha256-a.sig': 1, 'sha256-b.att': 1, old: 2, new: 1 });
     expect(expiredTags(ruleOf({ keepNewest: 1, keepTags: '*.att' }), both, NOW, kindOf)).toEqual(['sha256-a.sig', 'old']);
     expect(expiredTags(ruleOf({ untaggedAfter: '1h' }), both, NOW, kindOf)).toEqual([]);
   });
 
-  test('it is not immutable, nor among the newest of those that are not', () => {
+  test('it is neither immutable nor among the newest that are not', () => {
     expect(expiredTags(ruleOf({ keepNewest: 2 }), tags, NOW, (tag) => (tag.startsWith('v') ? 'kept' : 'own'))).toEqual([
       'old',
       'older',
     ]);
   });
 
-  test('fewer are newer than the newest that are kept: those of one moment stay together', () => {
+  test('it is older than the newest: tags of the same moment stay together', () => {
     const tied = written({ a: 3, b: 2, c: 2, d: 2, e: 1 });
     expect(expiredTags(ruleOf({ keepNewest: 2 }), tied, NOW)).toEqual(['a']);
   });
 });
 
-test('which tags go is what is said of each by itself', () => {
+test('the tags that expire are those that the rule says, checked one by one', () => {
   // Few times and few names, so that they meet.
   const tags = fc.uniqueArray(
     fc.record({
@@ -118,7 +118,7 @@ interface Rule {
   readonly keepPushedWithin?: string;
 }
 
-test('of many tags only the times of the newest are kept, and these are right', () => {
+test('remembers only the times of the newest of many tags', () => {
   const all = written(Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`t${n}`, (n * 7919) % 5000])));
   const expiry = new TagExpiry({ rule: ruleOf({ keepNewest: 10 }), now: NOW, kindOf: () => 'own' });
   for (const tag of all) expiry.note(tag);
@@ -131,7 +131,7 @@ test('of many tags only the times of the newest are kept, and these are right', 
   ).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
-test('the first rule about a repository decides', () => {
+test('the first rule that matches a repository decides', () => {
   const rules = new RetentionRules(
     retentionRules.parse([
       { repositories: 'ci/keep' },

@@ -9,7 +9,7 @@ import { overriddenStore } from '../support/overridden-store.ts';
 
 const LAYER = bytesOf('a layer of some bytes');
 
-/** Two repositories that have the same image, each with an object of its own. */
+/** Two repositories with the same image. Each has a data object of its own. */
 async function twoCopies() {
   const memory = new MemoryStore();
   const { store, take } = countingStore(memory);
@@ -33,7 +33,7 @@ async function objectOf(store: ObjectStore, link: string): Promise<string> {
   return (JSON.parse(text.split('\n')[0]!) as { object: string }).object;
 }
 
-/** Changes one byte at the end: of a layer, or of a manifest behind its cell's header. */
+/** Changes a byte near the end of a stored object. */
 async function flip(store: ObjectStore, key: string): Promise<void> {
   const bytes = await readAll((await store.get(key))!.body);
   bytes[bytes.length - 2] = bytes[bytes.length - 2]! ^ 1;
@@ -42,7 +42,7 @@ async function flip(store: ObjectStore, key: string): Promise<void> {
 
 type Copies = Awaited<ReturnType<typeof twoCopies>>;
 
-test('a registry where all is well costs a read for each manifest, tag, link and object, and two listings', async () => {
+test('an intact registry costs a read for each manifest, tag, link and object, and two listings', async () => {
   const { verify, take } = await twoCopies();
   take();
   const report = await verify();
@@ -59,18 +59,18 @@ const DAMAGE: readonly [
   category: 'missing' | 'corrupt',
   kind: string,
 ][] = [
-  ['an object that is gone', ({ memory, keys }) => memory.delete([keys.object]), 'missing', 'blob'],
+  ['a missing object', ({ memory, keys }) => memory.delete([keys.object]), 'missing', 'blob'],
   ['an object with other bytes', ({ memory, keys }) => flip(memory, keys.object), 'corrupt', 'blob'],
-  ['an object that was cut off', ({ memory, keys }) => memory.put(keys.object, LAYER.subarray(1)), 'corrupt', 'blob'],
-  ['a link that is gone', ({ memory, keys }) => memory.put(keys.link, new Uint8Array(0)), 'missing', 'blob'],
-  ['a link that is no cell', ({ memory, keys }) => memory.put(keys.link, bytesOf('rubbish')), 'corrupt', 'blob'],
+  ['a truncated object', ({ memory, keys }) => memory.put(keys.object, LAYER.subarray(1)), 'corrupt', 'blob'],
+  ['a deleted link', ({ memory, keys }) => memory.put(keys.link, new Uint8Array(0)), 'missing', 'blob'],
+  ['a link that is not a cell', ({ memory, keys }) => memory.put(keys.link, bytesOf('rubbish')), 'corrupt', 'blob'],
   ['a manifest with other bytes', ({ memory, keys }) => flip(memory, keys.manifest), 'corrupt', 'manifest'],
-  ['a manifest that is no cell', ({ memory, keys }) => memory.put(keys.manifest, bytesOf('rubbish')), 'corrupt', 'manifest'],
-  ['a manifest that is gone', ({ memory, keys }) => memory.put(keys.manifest, new Uint8Array(0)), 'missing', 'manifest'],
+  ['a manifest that is not a cell', ({ memory, keys }) => memory.put(keys.manifest, bytesOf('rubbish')), 'corrupt', 'manifest'],
+  ['a deleted manifest', ({ memory, keys }) => memory.put(keys.manifest, new Uint8Array(0)), 'missing', 'manifest'],
   ['a tag with other bytes', ({ memory, keys }) => flip(memory, keys.tag), 'corrupt', 'tag'],
 ];
 
-test.each(DAMAGE)('%s is found, and restored from elsewhere', async (_, damage, category, kind) => {
+test.each(DAMAGE)('finds %s, and restores it from another place', async (_, damage, category, kind) => {
   const copies = await twoCopies();
   await damage(copies);
   const found = await copies.verify();
@@ -84,14 +84,14 @@ test.each(DAMAGE)('%s is found, and restored from elsewhere', async (_, damage, 
   expect(await (await copies.client.get('/v2/app/manifests/latest')).text()).toBe(copies.image.manifest);
 });
 
-test('what no other place holds stays wrong, and is said to be; a push can bring missing bytes back', async () => {
+test('reports what no other place can restore; a push restores missing bytes', async () => {
   const { memory, keys, verify, client } = await twoCopies();
   const { layerDigest } = await client.pushImage('alone', 'latest', bytesOf('nobody else has this'));
   await memory.delete([await objectOf(memory, `repositories/alone/_blobs/${layerDigest.replace(':', '/')}`)]);
   await memory.put(keys.tag, bytesOf('rubbish'));
   const { missing, corrupt, repaired } = await verify(true);
   expect(missing).toEqual([
-    expect.objectContaining({ repository: 'alone', name: layerDigest, problem: expect.stringMatching(/its link: a push/) }),
+    expect.objectContaining({ repository: 'alone', name: layerDigest, problem: expect.stringMatching(/its link was deleted/) }),
   ]);
   expect((await client.head(`/v2/alone/blobs/${layerDigest}`)).status).toBe(404);
   await client.push('alone', bytesOf('nobody else has this'));
@@ -100,20 +100,20 @@ test('what no other place holds stays wrong, and is said to be; a push can bring
   expect(repaired).toEqual([]);
 });
 
-test('only the repositories that are asked for are read, and restored from all', async () => {
+test('reads only the chosen repositories, and restores from all', async () => {
   const { memory, keys, verify } = await twoCopies();
   await memory.delete([keys.object]);
   expect(await verify(false, new Set(['other' as RepositoryName]))).toMatchObject({ repositories: 1, objects: 2, missing: [] });
   expect((await verify(true, new Set(['app' as RepositoryName]))).repaired).toHaveLength(1);
 });
 
-test('an object that no link names is counted, not complained of', async () => {
+test('counts an unreferenced object, which is no problem', async () => {
   const { memory, verify } = await twoCopies();
   await memory.put('objects/streamed/00000000-0000-4000-8000-000000000000', bytesOf('left'));
   expect(await verify()).toMatchObject({ unreferenced: { objects: 1, bytes: 4 }, missing: [], corrupt: [] });
 });
 
-test('layers with urls are counted where they were pushed, missed where their bytes are gone, and not where nobody pushed them', async () => {
+test('a layer with urls is checked where it was pushed, and not missed where it was not', async () => {
   const { memory, verify, client } = await twoCopies();
   const urls = ['https://example.com/layer'];
   const layers = ['pushed', 'never pushed'].map((text) => ({ digest: digestOf(bytesOf(text)), size: text.length, urls }));
@@ -129,7 +129,7 @@ test('layers with urls are counted where they were pushed, missed where their by
   const of = { repository: 'windows', kind: 'blob', name: layers[0]!.digest };
   expect(await verify(false, windows)).toMatchObject({ missing: [], corrupt: [of] });
   await memory.delete([object]);
-  expect(await verify(false, windows)).toMatchObject({ missing: [{ ...of, problem: 'its bytes are gone' }], corrupt: [] });
+  expect(await verify(false, windows)).toMatchObject({ missing: [{ ...of, problem: 'its bytes are missing' }], corrupt: [] });
   await memory.put(link, new Uint8Array(0));
   expect(await verify(false, windows)).toMatchObject({ missing: [], corrupt: [] });
 });
@@ -148,7 +148,7 @@ const MEANWHILE: readonly [string, (copies: Copies) => Promise<unknown>][] = [
   ['pushes another image to its tag', ({ client }) => client.pushImage('app', 'latest')],
 ];
 
-test.each(MEANWHILE)('nothing is wrong where somebody %s meanwhile, at whatever moment', async (_, act) => {
+test.each(MEANWHILE)('finds no problem if somebody %s at any moment meanwhile', async (_, act) => {
   for (let moment = 0; moment < 14; moment += 1) {
     const copies = await twoCopies();
     let operations = 0;
@@ -173,7 +173,7 @@ test.each(MEANWHILE)('nothing is wrong where somebody %s meanwhile, at whatever 
   }
 });
 
-test('a repair leaves alone what somebody deletes at that moment', async () => {
+test('a repair does not restore a tag that is deleted at that moment', async () => {
   const copies = await twoCopies();
   await flip(copies.memory, copies.keys.tag);
   const store = overriddenStore(copies.memory, {
@@ -187,7 +187,7 @@ test('a repair leaves alone what somebody deletes at that moment', async () => {
   expect((await copies.client.get('/v2/app/manifests/latest')).status).toBe(404);
 });
 
-test('progress goes up to what there is', async () => {
+test('progress ends at the total', async () => {
   const { registry } = await twoCopies();
   const seen: object[] = [];
   await registry.verify({ repair: false, repositories: undefined, onProgress: (progress) => seen.push(progress) });

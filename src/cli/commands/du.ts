@@ -1,4 +1,4 @@
-/** `berth du`: which repository takes how much. */
+/** `berth du`: how much storage each repository uses. */
 import { measureUsage, type RepositoryUsage } from '../../registry/usage.ts';
 import { type Command, parseFlags, printJson, printLines } from '../command.ts';
 import { readLocalSetup } from '../launcher/local-setup.ts';
@@ -10,17 +10,17 @@ const NAME = 'du';
 
 const USAGE = `Usage: berth du [--json] [repository...]
 
-Tells what each repository has, the largest first, from listings alone. A blob that several repositories have is counted in
-each of them, and once in the total, which also has unreferenced data.
+Prints the size of each repository, the largest first. It reads listings only. A blob of several repositories counts in each
+of them, and once in the total. The total includes unreferenced data.
 
-      --json   the same as JSON, in bytes
+      --json   print JSON, with sizes in bytes
 
-Exit codes: 0 told, 2 a wrong flag or setting, 130 interrupted.`;
+Exit codes: 0 done, 1 the storage failed, 2 a wrong flag or setting, 130 interrupted.`;
 
 const FLAGS = { json: { type: 'boolean', default: false } } as const;
 
 export const du: Command = {
-  summary: 'tell which repository takes how much',
+  summary: 'print how much storage each repository uses',
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parseFlags(NAME, args, FLAGS);

@@ -1,4 +1,4 @@
-/** `berth garbage-collect`: what registry:2's command of this name does, with its flags, while people push. */
+/** `berth garbage-collect`: like the command of registry:2, with its flags, but also while clients push. */
 import type { Config } from '../../config/config.ts';
 import { duration } from '../../domain/duration.ts';
 import type { CollectionReport } from '../../registry/gc/report.ts';
@@ -10,25 +10,25 @@ import { commandProgress } from './progress.ts';
 import { counted, humanBytes } from './units.ts';
 
 const NAME = 'garbage-collect';
-const FLOOR_SECONDS = 3600;
+const MIN_SECONDS = 3600;
 
 const USAGE = `Usage: berth garbage-collect [-dmq] [--grace-period 24h] [--force] [--json] [config.yml]
 
-Deletes unreferenced data: first what abandoned uploads left, then links, manifests and objects. Pushes and pulls may go on
-meanwhile. Nothing is deleted before two runs, a grace period apart, have seen it unreferenced: the first run only marks.
+Deletes unreferenced data: first abandoned uploads, then links, manifests and objects. Clients may push and pull meanwhile.
+Data is deleted only after two runs, at least a grace period apart, found it unreferenced. The first run only marks it.
 
-  -d, --dry-run          change nothing, tell what a run would do now
-  -m, --delete-untagged  manifests too that no tag, kept index or kept subject needs
-  -q, --quiet            tell nothing but failures
-      --grace-period     instead of REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD
-      --force            let the grace period be less than 1h. Only where nobody pushes, which can't be seen from here: a push
-                         that takes longer than the grace period may lose its layers before its manifest comes
-      --json             the report as JSON
+  -d, --dry-run          change nothing, and print what a run would do now
+  -m, --delete-untagged  also delete manifests that no tag, kept index or kept subject needs
+  -q, --quiet            print only failures
+      --grace-period     replaces the setting REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD
+      --force            allow a grace period below 1h. Use it only while nobody pushes: a push that takes longer than the
+                         grace period may lose its layers before its manifest arrives
+      --json             print the report as JSON
 
-The settings are the registry's own: wrangler.toml, a config.yml of registry:2 where one is named, then the shell. Interrupted, it leaves nothing that the next run
-doesn't take up.
+Reads the settings of the registry: from wrangler.toml, from a config.yml of registry:2 if one is named, and from the shell.
+It may be interrupted at any time: the next run continues its work.
 
-Exit codes: 0 done, 1 something could not be looked at or deleted, 2 a wrong flag or setting, 130 interrupted.`;
+Exit codes: 0 done, 1 something could not be read or deleted, 2 a wrong flag or setting, 130 interrupted.`;
 
 const FLAGS = {
   'dry-run': { type: 'boolean', short: 'd', default: false },
@@ -55,7 +55,7 @@ export const garbageCollect: Command = {
     const report = await withRegistry(
       { ...setup, config },
       async ({ registry, place }) => {
-        if (!isQuiet) mention(`${isDryRun ? 'Looking at' : 'Collecting in'} ${place}`);
+        if (!isQuiet) mention(`${isDryRun ? 'Examining' : 'Collecting in'} ${place}`);
         const uploads = await registry.purgeUploads({ isDryRun: isDryRun || config.uploadPurging.dryRun });
         const collection = await registry.collect({ deleteUntagged: values['delete-untagged'], isDryRun, onRepository });
         return { uploads, collection };
@@ -63,7 +63,7 @@ export const garbageCollect: Command = {
       progress,
     );
     if (values.json) printJson({ isDryRun, ...report });
-    else if (!values.quiet) printLines(told(report, isDryRun));
+    else if (!values.quiet) printLines(summary(report, isDryRun));
     const failures = [...report.uploads.failures, ...report.collection.failures];
     for (const failure of failures) mention(`berth ${NAME}: ${failure}`);
     return failures.length === 0 ? 0 : 1;
@@ -74,7 +74,7 @@ function graceSeconds(text: string | undefined, isForced: boolean): number | und
   if (text === undefined) return undefined;
   const parsed = duration.safeParse(text);
   if (!parsed.success) throw wrongUse(NAME, `--grace-period ${parsed.error.issues[0]?.message}`);
-  if (parsed.data < FLOOR_SECONDS && !isForced) throw wrongUse(NAME, '--grace-period below 1h needs --force');
+  if (parsed.data < MIN_SECONDS && !isForced) throw wrongUse(NAME, 'a --grace-period below 1h needs --force');
   return parsed.data;
 }
 
@@ -90,8 +90,8 @@ interface Report {
 type Counts = { [K in keyof CollectionReport]: CollectionReport[K] extends number ? K : never }[keyof CollectionReport];
 type Names = Partial<Record<Counts, readonly [thing: string, things: string]>>;
 
-/** What the report's numbers are called, in the order in which they are told. */
-const TAKEN: Names = {
+/** Words for the report's numbers, in the order in which they are printed. */
+const DELETED: Names = {
   expiredTags: ['tag', 'tags'],
   deadManifests: ['manifest', 'manifests'],
   deadLinks: ['link', 'links'],
@@ -104,15 +104,15 @@ const WAITING: Names = {
   unheldObjects: ['object', 'objects'],
 };
 
-function told({ uploads, collection }: Report, isDryRun: boolean): string[] {
+function summary({ uploads, collection }: Report, isDryRun: boolean): string[] {
   const list = (names: Names) =>
     Object.entries(names).map(([field, [thing, things]]) => counted(collection[field as Counts], thing, things));
   const records = counted(uploads.purged, 'upload record');
   const { deletedBytes, unneededBytes, unheldBytes } = collection;
   return [
     `Seen: ${counted(collection.repositories, 'repository', 'repositories')}, ${counted(uploads.seen, 'upload record')}`,
-    `${isDryRun ? 'Would delete' : 'Deleted'}: ${[...list(TAKEN), records].join(', ')}; ${humanBytes(deletedBytes)} freed`,
-    `${isDryRun ? 'Would wait' : 'Waiting'} for a further look, a grace period later: ${list(WAITING).join(', ')}; ` +
+    `${isDryRun ? 'Would delete' : 'Deleted'}: ${[...list(DELETED), records].join(', ')}; ${humanBytes(deletedBytes)} freed`,
+    `${isDryRun ? 'Would wait' : 'Waiting'} for another run, a grace period later: ${list(WAITING).join(', ')}; ` +
       `${humanBytes(unneededBytes + unheldBytes)} at most`,
   ];
 }

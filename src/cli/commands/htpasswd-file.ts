@@ -1,14 +1,14 @@
-/** An htpasswd file as something to change: one user's line at a time, every other line staying as it is, byte for byte. */
+/** An htpasswd file, to change one user's line at a time. Every other line stays the same, byte for byte. */
 import { readFile } from 'node:fs/promises';
 import { CommandError } from '../command.ts';
 import { replaceFile } from './replace-file.ts';
 
-/** As Apache's htpasswd says it. */
+/** Exit code of Apache's htpasswd. */
 export const INVALID_FILE = 7;
 
 export class HtpasswdFile {
   readonly #path: string;
-  /** Each character stands for one byte: a line in another encoding than UTF-8 stays what it is. */
+  /** Each character is one byte, so that lines in other encodings than UTF-8 stay the same. */
   readonly #lines: readonly string[];
 
   private constructor(path: string, lines: readonly string[]) {
@@ -19,23 +19,23 @@ export class HtpasswdFile {
   /** @throws {CommandError} */
   static async read(path: string): Promise<HtpasswdFile> {
     const lines = linesOf(await readFile(path, 'latin1').catch((error: unknown) => fail('read', path, error)));
-    if (!lines.every((line) => isPassedOver(line) || line.includes(':')))
+    if (!lines.every((line) => isIgnored(line) || line.includes(':')))
       throw new CommandError(`${path} is not an htpasswd file`, INVALID_FILE);
     return new HtpasswdFile(path, lines);
   }
 
-  /** Without any lines, whatever the file there may have; nothing is written yet. */
+  /** Starts without lines, even if the file exists. The file is written by {@link set} only. */
   static empty(path: string): HtpasswdFile {
     return new HtpasswdFile(path, []);
   }
 
-  /** What stands behind the user's name. */
+  /** The hash of the user's password. */
   find(user: string): string | undefined {
     const line = this.#lines.find(isOf(user));
     return line?.slice(bytesOf(user).length + 1).trimEnd();
   }
 
-  /** Gives the user another line, or the first, and writes the file. */
+  /** Replaces the user's line, or adds one, and writes the file. */
   async set(user: string, line: string): Promise<void> {
     const place = this.#lines.findIndex(isOf(user));
     const others = (lines: readonly string[]) => lines.filter((each) => !isOf(user)(each));
@@ -43,7 +43,7 @@ export class HtpasswdFile {
     await this.#write([...before, bytesOf(line), ...others(after)]);
   }
 
-  /** Leaves the user's line out and writes the file. */
+  /** Removes the user's line, and writes the file. */
   async delete(user: string): Promise<void> {
     await this.#write(this.#lines.filter((line) => !isOf(user)(line)));
   }
@@ -54,9 +54,9 @@ export class HtpasswdFile {
   }
 }
 
-const isPassedOver = (line: string) => line.trim() === '' || line.startsWith('#');
+const isIgnored = (line: string) => line.trim() === '' || line.startsWith('#');
 
-const isOf = (user: string) => (line: string) => !isPassedOver(line) && line.startsWith(`${bytesOf(user)}:`);
+const isOf = (user: string) => (line: string) => !isIgnored(line) && line.startsWith(`${bytesOf(user)}:`);
 
 const bytesOf = (text: string) => Buffer.from(text).toString('latin1');
 
@@ -69,5 +69,5 @@ function fail(verb: string, path: string, error: unknown): never {
   const { code } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
   const hint = verb === 'read' && code === 'ENOENT' ? '; -c creates it' : '';
-  throw new CommandError(`can't ${verb} ${path} (${code}${hint})`, 1, { cause: error });
+  throw new CommandError(`cannot ${verb} ${path} (${code}${hint})`, 1, { cause: error });
 }

@@ -1,4 +1,4 @@
-/** `berth htpasswd`: makes and changes files of users as Apache's htpasswd does, with its flags and exit codes; bcrypt only. */
+/** `berth htpasswd`: creates and changes htpasswd files, with the flags and exit codes of Apache's htpasswd; bcrypt only. */
 import { parseArgs } from 'node:util';
 import { compare, hash } from 'bcryptjs';
 import { BCRYPT, MAX_COST, MAX_PASSWORD_BYTES, MIN_COST } from '../../domain/htpasswd.ts';
@@ -7,7 +7,7 @@ import { type Command, CommandError, WRONG_USE } from '../command.ts';
 import { HtpasswdFile, INVALID_FILE } from './htpasswd-file.ts';
 
 const DEFAULT_COST = 10;
-/** As with Apache's. */
+/** The limit of Apache's htpasswd. */
 const MAX_USER_BYTES = 255;
 
 /** Apache's exit codes. */
@@ -18,19 +18,19 @@ const USAGE = `Usage:
   berth htpasswd -b[cBDv] [-C cost] passwordfile username password
   berth htpasswd -n[biB] [-C cost] username [password]
 
-  -c  create the file (one that is there loses its users)
+  -c  create the file (the users of an existing file are deleted)
   -n  print the line instead of writing it to a file
-  -b  take the password from the command line, which other users of the machine see
+  -b  take the password from the command line, where other users of the machine can see it
   -i  read the password from stdin
-  -B  bcrypt: the default, and the only kind there is
-  -C  bcrypt's cost, ${MIN_COST} to ${MAX_COST} (default ${DEFAULT_COST}): one more takes twice as long
+  -B  bcrypt: the default, and the only supported kind
+  -C  bcrypt's cost, ${MIN_COST} to ${MAX_COST} (default ${DEFAULT_COST}): each step takes twice as long
   -D  delete the user
-  -v  verify the user's password: exit code 0 where it is right, ${MISMATCH} where it is not
+  -v  verify the user's password: exit code 0 if it is right, ${MISMATCH} if it is wrong
 
-Without -b or -i the password is asked for.`;
+Without -b or -i, the command asks for the password.`;
 
 export const htpasswd: Command = {
-  summary: "make and change a file of users, as Apache's htpasswd does",
+  summary: "create and change an htpasswd file, like Apache's htpasswd",
   usage: USAGE,
   async run(args) {
     const options = parse(args);
@@ -47,7 +47,7 @@ interface Options {
   /** Empty with `print`. */
   readonly path: string;
   readonly user: string;
-  readonly password: { readonly given: string } | 'from stdin' | 'to be asked for';
+  readonly password: { readonly given: string } | 'from stdin' | 'from the terminal';
   readonly cost: number;
 }
 
@@ -64,7 +64,7 @@ const ACTIONS: Readonly<Record<Action, (options: Options) => Promise<void>>> = {
     const { path, user } = options;
     const found = (await HtpasswdFile.read(path)).find(user);
     if (found === undefined) throw new CommandError(`user ${user} not found`, BAD_USER);
-    if (!BCRYPT.test(found)) throw new CommandError(`the line of ${user} is not a bcrypt hash`, INVALID_FILE);
+    if (!BCRYPT.test(found)) throw new CommandError(`the line of ${user} has no bcrypt hash`, INVALID_FILE);
     const password = await passwordOf(options, ['Enter password: ']);
     if (isTooLong(password) || !(await compare(password, found)))
       throw new CommandError('password verification failed', MISMATCH);
@@ -81,8 +81,8 @@ async function set(file: HtpasswdFile, options: Options): Promise<void> {
 async function newLine(options: Options): Promise<string> {
   const password = await passwordOf(options, ['New password: ', 'Re-type new password: ']);
   if (isTooLong(password))
-    throw new CommandError(`a password has ${MAX_PASSWORD_BYTES} bytes at most: bcrypt takes no notice of others`, TOO_LONG);
-  // bcryptjs writes `$2b$`, which is the same; Apache and its library know `$2y$`.
+    throw new CommandError(`the password has more than ${MAX_PASSWORD_BYTES} bytes: bcrypt ignores further bytes`, TOO_LONG);
+  // bcryptjs writes `$2b$`, which means the same. Apache and its library know `$2y$`.
   return `${options.user}:${(await hash(password, options.cost)).replace(/^\$2b\$/, '$2y$')}`;
 }
 
@@ -90,16 +90,16 @@ function isTooLong(password: string): boolean {
   return Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
 }
 
-/** @param prompts - the second, if any, for the same again */
+/** @param prompts - the second one, if any, asks for the same password again */
 async function passwordOf({ password }: Options, prompts: readonly string[]): Promise<string> {
   if (typeof password === 'object') return password.given;
   if (password === 'from stdin') return passwordFromStdin();
   const [first = '', again = first] = await askHidden(prompts);
-  if (first !== again) throw new CommandError('the two passwords are not the same', MISMATCH);
+  if (first !== again) throw new CommandError('the two passwords differ', MISMATCH);
   return first;
 }
 
-/** All of it, but for the end of the line. */
+/** All of stdin, without the line end. */
 async function passwordFromStdin(): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
@@ -131,19 +131,19 @@ const ACTION_FLAGS = ['create', 'print', 'delete', 'verify'] as const;
 function parse(args: readonly string[]): Options {
   const { values, positionals } = parseFlags(args);
   const other = OTHER_KINDS.find((kind) => values[kind]);
-  if (other !== undefined) throw wrong(`-${FLAGS[other].short} is refused: Berth takes bcrypt alone`);
+  if (other !== undefined) throw wrong(`-${FLAGS[other].short} is not supported: Berth takes bcrypt only`);
   const actions = ACTION_FLAGS.filter((flag) => values[flag]);
-  if (actions.length > 1) throw wrong('only one of -c, -n, -D and -v can be given');
-  if (values.given && values.stdin) throw wrong('only one of -b and -i can be given');
+  if (actions.length > 1) throw wrong('only one of -c, -n, -D and -v is allowed');
+  if (values.given && values.stdin) throw wrong('only one of -b and -i is allowed');
   const action = actions[0] ?? 'change';
 
   const [path = '', user, password, ...more] = action === 'print' ? ['', ...positionals] : positionals;
-  if (user === undefined) throw wrong(`a ${action === 'print' ? 'user' : 'file and a user'} must be given`);
+  if (user === undefined) throw wrong(`${action === 'print' ? 'the user is' : 'the file or the user is'} missing`);
   if (more.length > 0) throw wrong('too many arguments');
   if (password !== undefined && !values.given) throw wrong('a password on the command line needs -b');
   assertUser(user);
-  const asked = values.stdin ? 'from stdin' : 'to be asked for';
-  return { action, path, user, password: password === undefined ? asked : { given: password }, cost: costOf(values.cost) };
+  const source = values.stdin ? 'from stdin' : 'from the terminal';
+  return { action, path, user, password: password === undefined ? source : { given: password }, cost: costOf(values.cost) };
 }
 
 function parseFlags(args: readonly string[]) {
@@ -155,7 +155,7 @@ function parseFlags(args: readonly string[]) {
   }
 }
 
-/** As with Apache's, flags end at the first argument without a dash: a password may begin with one. */
+/** As in Apache's htpasswd, flags end at the first argument without a dash: a password may begin with a dash. */
 function withFlagsEnded(args: readonly string[]): string[] {
   const isCost = (index: number) => /^-[^-]*C$/.test(args[index - 1] ?? '');
   const end = args.findIndex((arg, index) => arg === '--' || (!arg.startsWith('-') && !isCost(index)));
@@ -170,9 +170,12 @@ function costOf(text: string): number {
 
 function assertUser(user: string): void {
   if (user === '' || user.startsWith('#') || /[:\p{Cc}]/u.test(user))
-    throw new CommandError('a user has a name without colons and control characters, which begins with no #', BAD_USER);
+    throw new CommandError(
+      'the name of a user must not be empty, begin with #, or contain a colon or a control character',
+      BAD_USER,
+    );
   if (Buffer.byteLength(user) > MAX_USER_BYTES)
-    throw new CommandError(`a user's name has ${MAX_USER_BYTES} bytes at most`, TOO_LONG);
+    throw new CommandError(`the name of the user has more than ${MAX_USER_BYTES} bytes`, TOO_LONG);
 }
 
 function wrong(message: string): CommandError {

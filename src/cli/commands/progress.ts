@@ -1,18 +1,18 @@
 import { grouped } from './units.ts';
 
 export interface ProgressOptions {
-  /** Where it is told; stderr, since stdout may be a file. */
+  /** Where progress is printed: stderr, because stdout may be a file. */
   readonly output: { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown };
   readonly clock: () => number;
-  /** Nothing is told at all. */
+  /** Prints nothing at all. */
   readonly isQuiet: boolean;
 }
 
 export interface Step {
-  /** `reading objects` */
+  /** Such as `reading objects`. */
   readonly what: string;
   readonly done: number;
-  /** Absent where the total is not known. */
+  /** Absent where the total is unknown. */
   readonly total?: number | undefined;
 }
 
@@ -21,25 +21,25 @@ const LINE_EVERY_MS = 5000;
 const BAR_WIDTH = 24;
 const CLEAR_LINE = '\r\u001B[K';
 
-/** How far a command is: one line that is written over on a terminal; elsewhere a line from time to time. */
+/** Prints the progress of a command: on a terminal one line that changes, elsewhere a line from time to time. */
 export class Progress {
   readonly #options: ProgressOptions;
   readonly #isTerminal: boolean;
-  #toldMs: number;
+  #printedMs: number;
   #isShown = false;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
     this.#isTerminal = options.output.isTTY === true;
-    // What takes no longer than a line's time needs none.
-    this.#toldMs = options.clock();
+    // A short command needs no line.
+    this.#printedMs = options.clock();
   }
 
   update(step: Step): void {
     if (this.#options.isQuiet) return;
     const now = this.#options.clock();
-    if (now - this.#toldMs < (this.#isTerminal ? TERMINAL_EVERY_MS : LINE_EVERY_MS)) return;
-    this.#toldMs = now;
+    if (now - this.#printedMs < (this.#isTerminal ? TERMINAL_EVERY_MS : LINE_EVERY_MS)) return;
+    this.#printedMs = now;
     const { output } = this.#options;
     if (!this.#isTerminal) return void output.write(`${plainLine(step)}\n`);
     this.#isShown = true;
@@ -53,7 +53,7 @@ export class Progress {
   }
 }
 
-/** On stderr, by the system's clock. */
+/** Progress on stderr, by the system's clock. */
 export function commandProgress(isQuiet: boolean): Progress {
   return new Progress({ output: process.stderr, clock: () => Date.now(), isQuiet });
 }

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 
 /**
- * Writes a file so that every reader finds the old text or the new one, never half of it. Owner and mode stay; a new file
- * is its owner's alone, and a link stays a link.
+ * Replaces a file's content, so that every reader finds the old or the new content, never half of it. Owner and mode stay. Only
+ * the owner can read a new file. A symbolic link stays, and its target is replaced.
  */
 export async function replaceFile(path: string, content: Uint8Array): Promise<void> {
   const target = (await unlessAbsent(realpath(path))) ?? path;
@@ -24,9 +24,9 @@ export async function replaceFile(path: string, content: Uint8Array): Promise<vo
   }
 }
 
-async function unlessAbsent<T>(looked: Promise<T>): Promise<T | undefined> {
+async function unlessAbsent<T>(call: Promise<T>): Promise<T | undefined> {
   try {
-    return await looked;
+    return await call;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

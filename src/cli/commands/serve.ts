@@ -4,10 +4,10 @@ import { readLocalSetup } from '../launcher/local-setup.ts';
 
 const USAGE = `Usage: berth serve [config.yml]
 
-Runs the registry on this machine, as npm start does, until it is told to stop. PORT, HOST and BERTH_DATA say where, and
-every setting may be given in the shell, or in a config.yml of registry:2.
+Runs the registry on this machine until it is stopped, like npm start. The shell variables PORT, HOST and BERTH_DATA say where.
+Settings come from the shell, or from a config.yml of registry:2.
 
-Exit codes: 0 stopped, 1 ended by itself, 2 a wrong flag or setting.`;
+Exit codes: 0 stopped, 1 ended unexpectedly, 2 a wrong flag or setting.`;
 
 export const serve: Command = {
   summary: 'run the registry on this machine',

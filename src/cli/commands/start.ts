@@ -1,4 +1,4 @@
-/** `npm start`. */
+/** `npm start`: runs the registry on this machine. */
 import { ConfigError } from '../../config/error.ts';
 import { LaunchError } from '../launch-error.ts';
 import { launch } from '../launcher/launcher.ts';

@@ -1,4 +1,4 @@
-/** `berth verify`: whether everything that was pushed is still there, byte for byte. */
+/** `berth verify`: checks that everything that was pushed is still there, byte for byte. */
 import { parseRepositoryName } from '../../domain/reference.ts';
 import { Failure } from '../../domain/failure.ts';
 import type { Problem, VerificationReport } from '../../registry/verification/report.ts';
@@ -12,14 +12,14 @@ const NAME = 'verify';
 
 const USAGE = `Usage: berth verify [--repair] [-q] [--json] [repository...]
 
-Reads every manifest, tag and blob of the repositories, or of all, and compares digests and sizes. People may push, pull and
-delete meanwhile. Each object is read once, however many repositories have it.
+Reads every manifest, tag and blob of the named repositories, or of all, and compares digests and sizes. Clients may push, pull
+and delete meanwhile. Each object is read once, even if several repositories link it.
 
-      --repair   restore what another place still holds: a blob from another repository's link to it, a manifest from its
-                 tag, a tag from its manifest. A link whose bytes are gone everywhere is removed: clients do not push
-                 what they find. Nothing else is ever deleted
-  -q, --quiet    tell nothing but what is wrong
-      --json     the report as JSON
+      --repair   restore from copies: a blob by another repository's link, a manifest from its tag, a tag from its manifest.
+                 Where no copy of a blob is left, its link is deleted, so that the next push uploads the blob again (clients
+                 don't upload a blob that the registry reports as present). Nothing else is ever deleted
+  -q, --quiet    print only problems
+      --json     print the report as JSON
 
 Exit codes: 0 all is well, 1 something is missing or corrupt, 2 a wrong flag or setting, 130 interrupted.`;
 
@@ -30,7 +30,7 @@ const FLAGS = {
 } as const;
 
 export const verify: Command = {
-  summary: 'read everything and compare its digest',
+  summary: 'read everything and compare digests',
   usage: USAGE,
   async run(args) {
     const { values, positionals } = parseFlags(NAME, args, FLAGS);
@@ -53,7 +53,7 @@ export const verify: Command = {
         corrupt: report.corrupt,
         repaired: report.repaired,
       }))
-        for (const problem of problems) mention(`${what}: ${told(problem)}`);
+        for (const problem of problems) mention(`${what}: ${describe(problem)}`);
       if (!values.quiet) printLines(summary(report));
     }
     return report.missing.length + report.corrupt.length === 0 ? 0 : 1;
@@ -64,12 +64,12 @@ function parseName(text: string) {
   try {
     return parseRepositoryName(text);
   } catch (error) {
-    if (error instanceof Failure) throw wrongUse(NAME, `${text} is no repository's name`);
+    if (error instanceof Failure) throw wrongUse(NAME, `${text} is not the name of a repository`);
     throw error;
   }
 }
 
-function told({ repository, kind, name, problem }: Problem): string {
+function describe({ repository, kind, name, problem }: Problem): string {
   return `${repository}: ${kind} ${name}: ${problem}`;
 }
 
@@ -88,6 +88,6 @@ function summary({
     `Read: ${counted(repositories, 'repository', 'repositories')}, ${counted(manifests, 'manifest')}, ${counted(tags, 'tag')}, ` +
       `${counted(objects, 'object')} (${humanBytes(bytes)})`,
     `Missing: ${missing.length}, corrupt: ${corrupt.length}, repaired: ${repaired.length}`,
-    `Named by no link: ${counted(unreferenced.objects, 'object')} (${humanBytes(unreferenced.bytes)})`,
+    `Unreferenced: ${counted(unreferenced.objects, 'object')} (${humanBytes(unreferenced.bytes)})`,
   ];
 }

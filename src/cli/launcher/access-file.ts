@@ -1,4 +1,4 @@
-/** `access.json` in the data folder: how commands reach the store that the launcher's worker owns. For its owner's eyes alone. */
+/** `access.json` in the data folder: how commands reach the store of the running worker. Only its owner can read it. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';

@@ -1,4 +1,4 @@
-/** The folder of one running registry. */
+/** The data folder, which one running registry uses at a time. */
 import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -7,19 +7,22 @@ import { LaunchError } from '../launch-error.ts';
 
 const SQLITE_BUSY = 5;
 
-const OWNER_ALONE = 0o700;
+const OWNER_ONLY = 0o700;
 const OTHERS = 0o077;
-/** What a data folder holds: SQLite puts a journal beside the lock. */
+/** The files of a data folder. SQLite adds a journal to the lock. */
 const OWN_NAMES = /^(?:v3|\.wrangler|access\.json|launcher\.lock(?:-journal)?|worker\.sock|wrangler\.json)$/;
 
 /**
- * Creates the folder if need be, and holds it for this process until it ends: two embedded stores on the same files would
- * spoil them. The lock is SQLite's, which the system drops with the process, however that ended.
+ * Locks the folder until this process ends, and creates it where it is missing: two embedded stores would corrupt each
+ * other's files. SQLite holds the lock, and the system releases it when the process ends in any way.
  *
- * @throws {LaunchError} where the folder can't be used, or another process uses it
+ * @throws {LaunchError} where the folder can't be used, or another process holds it
  */
 export function holdDataFolder(path: string): void {
-  if (!tryToHoldDataFolder(path)) throw new LaunchError(`the data folder ${path} is in use by another Berth (see BERTH_DATA)`);
+  if (!tryToHoldDataFolder(path))
+    throw new LaunchError(
+      `the data folder ${path} is in use by another Berth: stop that one, or choose another folder (BERTH_DATA)`,
+    );
 }
 
 /**
@@ -28,7 +31,7 @@ export function holdDataFolder(path: string): void {
  */
 export function tryToHoldDataFolder(path: string): boolean {
   try {
-    mkdirSync(path, { recursive: true, mode: OWNER_ALONE });
+    mkdirSync(path, { recursive: true, mode: OWNER_ONLY });
     keepOthersOut(path);
     heldLock = new DatabaseSync(join(path, 'launcher.lock'));
     heldLock.exec('BEGIN EXCLUSIVE');
@@ -37,30 +40,33 @@ export function tryToHoldDataFolder(path: string): boolean {
     const { message, errcode } = cause as Error & { errcode?: number };
     if (errcode === SQLITE_BUSY) return false;
     if (cause instanceof LaunchError) throw cause;
-    throw new LaunchError(`the data folder ${path} can't be used: ${message} (see BERTH_DATA)`, { cause });
+    throw new LaunchError(`the data folder ${path} cannot be used: ${message} (choose another by BERTH_DATA)`, { cause });
   }
 }
 
 /**
- * Users who can read the folder can read every image, and the secret that signs tokens. The mode of the folder covers all below it.
+ * Users who can read the folder can read every image, and the secret that signs tokens. The folder's mode protects everything
+ * below it.
  * @throws {LaunchError}
  */
 function keepOthersOut(path: string): void {
   const { uid, mode } = statSync(path);
   if (process.getuid !== undefined && uid !== process.getuid())
-    throw new LaunchError(`the data folder ${path} belongs to another user (see BERTH_DATA)`);
+    throw new LaunchError(`the data folder ${path} belongs to another user: choose another folder (BERTH_DATA)`);
   if ((mode & OTHERS) === 0) return;
-  // Such as /tmp, or a home.
+  // Other files are in it, as in /tmp or a home: changing its mode could lock out their users.
   if (!readdirSync(path).every((name) => OWN_NAMES.test(name)))
     throw new LaunchError(
-      `the data folder ${path} is open to other users and holds other things too: chmod 700 it, or name another (see BERTH_DATA)`,
+      `the data folder ${path} is open to other users, and has other files in it: chmod 700 it, or choose another folder (BERTH_DATA)`,
     );
-  chmodSync(path, OWNER_ALONE);
-  // Some file systems keep no modes.
+  chmodSync(path, OWNER_ONLY);
+  // Some file systems store no modes.
   if ((statSync(path).mode & OTHERS) !== 0)
-    throw new LaunchError(`the data folder ${path} is open to other users, and can't be closed to them (see BERTH_DATA)`);
-  mention(`berth: the data folder ${path} was open to other users; now it is not`);
+    throw new LaunchError(
+      `the data folder ${path} is open to other users, and its file system stores no modes: choose another folder (BERTH_DATA)`,
+    );
+  mention(`berth: the data folder ${path} was open to other users: its mode is 700 now`);
 }
 
-/** Kept from garbage collection, which would close it and so drop the lock. */
+/** A reference, so that the runtime doesn't collect the connection, close it, and so release the lock. */
 let heldLock: DatabaseSync | undefined;

@@ -1,6 +1,6 @@
-// Loaded into wrangler's process ahead of wrangler: when the launcher is gone, even by kill -9, wrangler stops too, and
-// takes its own children along as it does on any SIGTERM.
+// Loaded into wrangler's process before wrangler. When the launcher has ended, even by kill -9, wrangler gets a SIGTERM, and
+// ends its own children too.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 
-// The listener alone would keep wrangler from ending by itself after an error.
+// Otherwise this listener would keep wrangler running after an error.
 process.channel?.unref();

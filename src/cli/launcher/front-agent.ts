@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { Socket } from 'node:net';
 
-/** The worker's runtime closes an idle connection after 5 s: a request that is sent just then would be lost. */
+/** The worker's runtime closes an idle connection after 5 s. A request that is sent at that moment would be lost. */
 const IDLE_MS = 3000;
 
 /** Connections to the worker's Unix socket. */
@@ -16,8 +16,8 @@ export class FrontAgent extends Agent {
 }
 
 /**
- * Goes on reading where the worker reads no more. A worker may answer in the middle of a body and close the connection. Node
- * would give the socket up at the next write that fails, and with it the answer that waits to be read.
+ * Keeps reading after the worker has stopped. A worker may answer in the middle of a body and close the connection. Node would
+ * destroy the socket at the next failed write, and lose the answer that waits to be read.
  */
 class PatientSocket extends Socket {
   override _write(chunk: unknown, encoding: BufferEncoding, callback: WriteCallback): void {

@@ -1,28 +1,28 @@
-/** What of a request and of its answer passes front.ts. */
+/** Which parts of a request and of its answer front.ts passes on. */
 import type { IncomingMessage } from 'node:http';
 
-/** As it goes on; or why it doesn't. */
+/** The path and host to pass on; or why the request is refused. */
 export type Target = { readonly path: string; readonly host: string } | { readonly status: number; readonly refusal: string };
 
-/** A name or address with a port. A slash in it would become part of the path: the emulator puts the two together to one URL. */
+/** A name or address, and a port. A slash in it would become part of the path: the emulator joins the two to one URL. */
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
-/** Where the emulator serves the store and other things of its own. */
-const EMULATORS = /^\/*(?:cdn-cgi|__cf_local)(?:\/|$)/i;
+/** Paths where the emulator serves the store and other internals. */
+const EMULATOR_PATHS = /^\/*(?:cdn-cgi|__cf_local)(?:\/|$)/i;
 
 /**
- * The path goes on as it was parsed and judged here, so the emulator can't read it in another way: without dot segments and
- * backslashes.
+ * The path is passed on as it was parsed and checked here, without dot segments and backslashes. So the emulator can't parse
+ * it in another way.
  */
 export function parseTarget({ url = '', headers, rawHeaders }: Pick<IncomingMessage, 'url' | 'headers' | 'rawHeaders'>): Target {
   const isAbsolute = /^https?:\/\//i.test(url);
   // HTTP/1.0 knows no Host.
   const named = isAbsolute ? URL.parse(url)?.host : (headers.host ?? 'localhost');
   if (named === undefined || !HOST.test(named) || countOf('host', rawHeaders) > 1)
-    return { status: 400, refusal: 'the Host is not a name or address' };
+    return { status: 400, refusal: 'the Host header is not a name or address' };
   const parsed = isAbsolute ? URL.parse(url) : url.startsWith('/') ? URL.parse(`http://${named}${url}`) : null;
-  if (parsed === null) return { status: 400, refusal: 'the request target is not a path' };
-  if (EMULATORS.test(decoded(parsed.pathname))) return { status: 404, refusal: 'no such path' };
+  if (parsed === null) return { status: 400, refusal: 'the request target is not a path or URL' };
+  if (EMULATOR_PATHS.test(decoded(parsed.pathname))) return { status: 404, refusal: 'no such path' };
   return { path: parsed.pathname + parsed.search, host: named };
 }
 
@@ -36,7 +36,7 @@ function countOf(name: string, rawHeaders: readonly string[]): number {
   return rawHeaders.filter((field, index) => index % 2 === 0 && field.toLowerCase() === name).length;
 }
 
-/** Of one connection, not of the request (RFC 9110, section 7.6.1); the server here has answered an `Expect` itself. */
+/** Headers of one connection (RFC 9110, section 7.6.1). `Expect` is among them: this server has answered it already. */
 const HOP_BY_HOP = [
   'connection',
   'expect',
@@ -49,18 +49,18 @@ const HOP_BY_HOP = [
   'upgrade',
 ];
 
-/** Always written here; the client's values are dropped. */
-const OUR_OWN = ['host', 'content-length', 'cf-connecting-ip'];
+/** Headers that this server always sets itself. The client's values are dropped. */
+const OWN_HEADERS = ['host', 'content-length', 'cf-connecting-ip'];
 
-/** Names and values by turns, as Node has them raw: in their order, and twice where they came twice. */
+/** Names and values in turn, as in Node's `rawHeaders`: in their order, with repeated headers. */
 export function requestHeaders(incoming: IncomingMessage, host: string): string[] {
   const { rawHeaders, headers, socket } = incoming;
-  const dropped = new Set([...HOP_BY_HOP, ...namesIn(headers.connection), ...OUR_OWN]);
+  const dropped = new Set([...HOP_BY_HOP, ...namesIn(headers.connection), ...OWN_HEADERS]);
   return [
     'Host',
     host,
     ...passing(rawHeaders, (name) => !dropped.has(name) && !name.startsWith('mf-')),
-    // The worker takes it for the client's address, which no client may choose.
+    // The worker reads the client's address from it, so no client may choose it.
     'CF-Connecting-IP',
     socket.remoteAddress ?? '',
     ...framing(incoming),
@@ -71,7 +71,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** How long the body is, as it was parsed here. Anything else could make the body's bytes a request of their own. */
+/** The length of the body, as it was parsed here. With another length, the worker could read the body's end as a further request. */
 function framing({ headers, method = '' }: IncomingMessage): string[] {
   if (headers['transfer-encoding'] !== undefined) return ['Transfer-Encoding', 'chunked'];
   const length = headers['content-length'] ?? (['POST', 'PUT', 'PATCH'].includes(method) ? '0' : undefined);

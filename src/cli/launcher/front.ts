@@ -1,6 +1,6 @@
 /**
- * The listener that clients of `npm start` reach. The emulator behind it believes every client: it takes the header MF-Original-URL for the
- * URL of a request, and serves the embedded store under /cdn-cgi/. Requests go on from here without either.
+ * The listener that clients of `npm start` connect to. The emulator behind it trusts every client: it takes the header
+ * MF-Original-URL for the URL of a request, and serves the embedded store under /cdn-cgi/. This listener lets neither pass.
  */
 import { once } from 'node:events';
 import { type Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
@@ -13,15 +13,15 @@ import { addressesOf } from './port.ts';
 /** Longer than clients keep idle connections (Go: 90 s), so that the server never closes one that is about to be used. */
 const KEEP_ALIVE_MS = 120_000;
 
-/** How long a client may go on sending after its request was answered. A connection that is closed at once may lose the answer. */
+/** How long a client may keep sending after its request was answered. Closing the connection at once could lose the answer. */
 const LINGER_MS = 2000;
 
-/** The longest `Location` of an upload session has some 10 KB. */
+/** The longest `Location` of an upload session has about 10 KB. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
 export interface FrontOptions {
   readonly host: string;
-  /** 0 for any that is free. */
+  /** 0: any free port. */
   readonly port: number;
   /** The Unix socket that the worker listens on. */
   readonly socketPath: string;
@@ -36,7 +36,7 @@ export class Front {
     this.port = port;
   }
 
-  /** @throws {LaunchError} where none of the host's addresses can be listened on */
+  /** @throws {LaunchError} where it can't listen on any address of the host */
   static async open({ host, port, socketPath }: FrontOptions): Promise<Front> {
     const agent = new FrontAgent();
     const options = {
@@ -47,7 +47,7 @@ export class Front {
     };
     const servers: Server[] = [];
     let failure: unknown;
-    // `localhost` may be two addresses, of which one may exist by name only.
+    // `localhost` may have two addresses, and one may not work, such as ::1 where IPv6 is off.
     for (const address of await addressesOf(host)) {
       const server = createServer(options, (incoming, response) => passOn(incoming, response, { socketPath, agent }));
       try {
@@ -59,11 +59,11 @@ export class Front {
     }
     const bound = servers[0]?.address();
     if (bound === undefined || bound === null || typeof bound === 'string')
-      throw new LaunchError(`can't listen on port ${port} of ${host}: ${(failure as NodeJS.ErrnoException).code}`);
+      throw new LaunchError(`cannot listen on port ${port} of ${host}: ${(failure as NodeJS.ErrnoException).code}`);
     return new Front(servers, bound.port);
   }
 
-  /** Cuts what goes on. */
+  /** Cuts open connections. */
   close(): void {
     for (const server of this.#servers) {
       server.close();
@@ -90,15 +90,15 @@ function passOn(incoming: IncomingMessage, response: ServerResponse, { socketPat
   });
   inner.on('response', (answer) => {
     response.writeHead(answer.statusCode!, answer.statusMessage, answerHeaders(answer.rawHeaders));
-    // Where the worker breaks off, so does this: the client sees that the body is not all of it.
+    // Where the worker breaks off, so does this answer: the client sees that the body is incomplete.
     pipeline(answer, response, () => undefined);
   });
   inner.on('error', () => {
     if (!response.headersSent) refuse(incoming, response, 502, 'the registry does not answer', 'UNKNOWN');
   });
-  // The worker has answered, and reads no more of the body.
+  // The worker has answered, and doesn't read the rest of the body.
   inner.on('close', () => dropRest(incoming));
-  // The client has gone, in the middle of its body or of the answer.
+  // The client went away in the middle of its body or of the answer.
   for (const [stream, isOver] of [
     [incoming, () => incoming.complete],
     [response, () => response.writableFinished],
@@ -106,7 +106,7 @@ function passOn(incoming: IncomingMessage, response: ServerResponse, { socketPat
     stream.on('close', () => {
       if (!isOver()) inner.destroy();
     });
-  // The worker learns of a request before its body comes. Node's flushHeaders would encode headers a second time, in UTF-8.
+  // Sends the headers before the body comes. Node's flushHeaders would encode them a second time, in UTF-8.
   if (hasBody(incoming)) inner.write(Buffer.alloc(0));
   incoming.pipe(inner);
 }
@@ -124,7 +124,7 @@ function refuse(
   dropRest(incoming);
 }
 
-/** What a client still sends goes nowhere. A connection that is closed at once would take the answer with it (RFC 9112, section 9.6). */
+/** Reads and drops the rest of the body. Closing the connection at once could lose the answer (RFC 9112, section 9.6). */
 function dropRest(incoming: IncomingMessage): void {
   if (incoming.complete) return;
   incoming.unpipe();

@@ -1,6 +1,6 @@
 /**
- * What the launcher itself is told by the shell: where to listen, where to keep things. The registry's own settings go to
- * the worker instead (config/config.ts).
+ * The launcher's own options, from shell variables: where to listen, and where to store data. The worker reads the settings of
+ * the registry (config/config.ts).
  */
 import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
@@ -9,10 +9,10 @@ import { LaunchError } from '../launch-error.ts';
 export interface LaunchOptions {
   readonly host: string;
   readonly port: number;
-  /** Absolute; holds the embedded store and the launcher's own few files. */
+  /** Absolute path, with the embedded store and a few files of the launcher. */
   readonly dataFolder: string;
   readonly scheduleSeconds: number;
-  /** Of the runtime's inspector. It takes orders from any web page, and knows every secret. */
+  /** Of the runtime's inspector; undefined: it is off. Any web page could control it, and it can read every secret. */
   readonly inspectorPort: number | undefined;
 }
 
@@ -24,26 +24,27 @@ export function readLaunchOptions(env: NodeJS.ProcessEnv, projectFolder: string)
     host: env['HOST'] || 'localhost',
     port: wholeNumber(env, 'PORT', 8787, 65_535),
     dataFolder: resolve(projectFolder, env['BERTH_DATA'] || '.berth'),
-    // Hourly, as the cron in wrangler.toml.
+    // Hourly, like the cron in wrangler.toml.
     scheduleSeconds: wholeNumber(env, 'BERTH_SCHEDULE_SECONDS', HOUR_SECONDS, 24 * HOUR_SECONDS),
     inspectorPort: env['BERTH_INSPECTOR_PORT'] ? wholeNumber(env, 'BERTH_INSPECTOR_PORT', 0, 65_535) : undefined,
   };
 }
 
-/** Whether only programs of this machine reach it. */
+/** Whether only programs on this machine can reach the registry. */
 export function isOnLoopback({ host }: LaunchOptions): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 /**
- * Only front.ts stands between a client and an emulator that would serve every object of the embedded store, secrets included. That
- * is enough for a laptop, and no protection to rely on where users are to be kept apart.
- * @throws {LaunchError} where there are users, and others than this machine reach it
+ * Only front.ts protects the emulator, which would serve every object of the embedded store to any client, secrets too. That is
+ * enough for a laptop. It is not enough for a registry with users on a network.
+ *
+ * @throws {LaunchError} where an embedded store with users would be reachable from other machines
  */
 export function assertUsersAreSafe(options: LaunchOptions, { auth, storage }: Config): void {
   if (auth.kind === 'none' || !storage.isEmbedded || isOnLoopback(options)) return;
   throw new LaunchError(
-    `HOST=${options.host} would show the network an embedded store that is made for this machine alone, users or not: set REGISTRY_STORAGE_S3_BUCKET, or leave HOST`,
+    `HOST=${options.host} would expose an embedded store with users to the network, and it is safe on this machine only: set REGISTRY_STORAGE_S3_BUCKET, or unset HOST`,
   );
 }
 
@@ -51,6 +52,6 @@ function wholeNumber(env: NodeJS.ProcessEnv, name: string, byDefault: number, ma
   const text = env[name];
   if (text === undefined || text === '') return byDefault;
   const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
-  if (!(value >= 1 && value <= max)) throw new LaunchError(`${name} must be a whole number from 1 to ${max}`);
+  if (!(value >= 1 && value <= max)) throw new LaunchError(`${name} is ${text}, and must be a whole number from 1 to ${max}`);
   return value;
 }

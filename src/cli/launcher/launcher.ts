@@ -1,7 +1,6 @@
 /**
- * The launcher behind `npm start` and `berth serve`: checks everything that can be wrong, then runs the worker under
- * `wrangler dev` until told to stop. It exists because wrangler alone hands no shell variable to the worker, runs no schedule
- * and outlives npm.
+ * The launcher behind `npm start` and `berth serve`: checks the settings and the machine, then runs the worker in wrangler's
+ * emulator until it is stopped. Wrangler alone passes no shell variables to the worker, runs no schedule and outlives npm.
  */
 import { forgetAccess, writeAccess } from './access-file.ts';
 import { holdDataFolder } from './data-folder.ts';
@@ -15,7 +14,7 @@ import { whenAskedToStop } from './stop-signals.ts';
 import { mentionUnreadFiles } from './unread-files.ts';
 
 /**
- * Ends with the process.
+ * Runs until the process ends.
  * @throws {LaunchError}
  */
 export async function launch(setup: LocalSetup): Promise<never> {
@@ -43,7 +42,7 @@ export async function launch(setup: LocalSetup): Promise<never> {
   };
   whenAskedToStop(() => void end(0));
   void worker.exited.then(() => {
-    if (!isStopping) process.stderr.write('berth: wrangler dev ended by itself\n');
+    if (!isStopping) process.stderr.write('berth: wrangler dev ended unexpectedly\n');
     return end(1);
   });
 

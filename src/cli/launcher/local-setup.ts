@@ -1,4 +1,4 @@
-/** What this machine is told of the registry: wrangler.toml, a config.yml where one is named, and the shell. */
+/** The set-up of a registry on this machine: from wrangler.toml, from a config.yml where one is named, and from the shell. */
 import { join } from 'node:path';
 import { type Config, parseConfig } from '../../config/config.ts';
 import { mention } from '../command.ts';
@@ -18,8 +18,8 @@ export interface LocalSetup {
 }
 
 /**
- * @param configPath - of a registry:2 config.yml, over which the shell goes, as with registry:2
- * @throws {LaunchError} or {ConfigError} for the first thing that is wrong
+ * @param configPath - of a registry:2 config.yml; shell variables override it, as with registry:2
+ * @throws {LaunchError} or {ConfigError} for the first error
  */
 export function readLocalSetup(configPath?: string): LocalSetup {
   const file = configPath === undefined ? undefined : readRegistry2Config(configPath);

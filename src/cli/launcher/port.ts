@@ -1,16 +1,16 @@
-/** Asked ahead of starting anything, so that the commonest failure costs one line and no wait. */
+/** Checks the port before anything starts: the most common failure is then one line, without a wait. */
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { LaunchError } from '../launch-error.ts';
 
-/** @throws {LaunchError} where `host:port` can't be listened on */
+/** @throws {LaunchError} where the launcher can't listen on `host:port` */
 export async function assertPortIsFree(host: string, port: number): Promise<void> {
-  // `localhost` may be two addresses. A program on one of them would get some of the clients.
+  // `localhost` may have two addresses. Another program on one of them would get some of the clients.
   const failures = await Promise.all((await addressesOf(host)).map((address) => failureToListen(address, port)));
-  if (failures.includes('EADDRINUSE')) throw new LaunchError(`port ${port} of ${host} is taken (choose another by PORT)`);
-  // One of the two may exist by name only, as ::1 where IPv6 is off.
-  if (!failures.includes(undefined)) throw new LaunchError(`can't listen on port ${port} of ${host}: ${failures[0]}`);
+  if (failures.includes('EADDRINUSE')) throw new LaunchError(`port ${port} of ${host} is in use: choose another (PORT)`);
+  // One of the two may not work, such as ::1 where IPv6 is off.
+  if (!failures.includes(undefined)) throw new LaunchError(`cannot listen on port ${port} of ${host}: ${failures[0]}`);
 }
 
 /** @throws {LaunchError} where the host has no address */
@@ -18,7 +18,7 @@ export async function addressesOf(host: string): Promise<string[]> {
   try {
     return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch (cause) {
-    throw new LaunchError(`HOST ${host} is not an address`, { cause });
+    throw new LaunchError(`HOST=${host} is unknown: use a name or an address of this machine`, { cause });
   }
 }
 

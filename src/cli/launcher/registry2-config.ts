@@ -1,4 +1,4 @@
-/** A config.yml of registry:2 (https://distribution.github.io/distribution/about/configuration/) as Berth's settings. */
+/** Translates a config.yml of registry:2 (https://distribution.github.io/distribution/about/configuration/) to Berth's settings. */
 import { readFileSync } from 'node:fs';
 import { isKnownSetting } from '../../config/settings.ts';
 import { HEADERS_PREFIX } from '../../config/headers.ts';
@@ -9,22 +9,25 @@ export interface Registry2Config {
   readonly settings: Readonly<Record<string, string>>;
   readonly port: string | undefined;
   readonly host: string | undefined;
-  /** What the operator should know about the file. */
+  /** What the operator should know about keys that are ignored. */
   readonly remarks: readonly string[];
 }
 
-/** Keys that Berth does not need, and why. Each is a prefix. */
-const PASSED_OVER: readonly (readonly [prefix: string, remark: string | undefined])[] = [
+/** Keys that Berth ignores, by prefix, with a remark where the operator may expect an effect. */
+const IGNORED: readonly (readonly [prefix: string, remark: string | undefined])[] = [
   [
     'REGISTRY_STORAGE_FILESYSTEM',
-    'storage.filesystem is not read: images are kept in BERTH_DATA. Copy them with skopeo or crane',
+    'storage.filesystem is ignored: Berth stores images in BERTH_DATA. Copy them with skopeo or crane',
   ],
-  ['REGISTRY_STORAGE_INMEMORY', 'storage.inmemory: images are kept in BERTH_DATA'],
-  ['REGISTRY_STORAGE_CACHE', 'storage.cache: links are remembered in memory, and nowhere else'],
+  ['REGISTRY_STORAGE_INMEMORY', 'storage.inmemory is ignored: Berth stores images in BERTH_DATA'],
+  ['REGISTRY_STORAGE_CACHE', 'storage.cache is ignored: Berth caches links in memory only'],
   ['REGISTRY_STORAGE_TAG', undefined],
-  ['REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_INTERVAL', 'storage.maintenance.uploadpurging.interval: it runs each hour'],
-  ['REGISTRY_STORAGE_S3', 'storage.s3 has settings that are not needed here'],
-  ['REGISTRY_HTTP_TLS', 'http.tls is not done here: put a proxy in front, or deploy to the edge'],
+  [
+    'REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_INTERVAL',
+    'storage.maintenance.uploadpurging.interval is ignored: purging runs every hour',
+  ],
+  ['REGISTRY_STORAGE_S3', 'storage.s3 has keys that Berth ignores'],
+  ['REGISTRY_HTTP_TLS', 'http.tls is ignored: put a proxy with TLS in front, or deploy to Cloudflare'],
   ['REGISTRY_HTTP_DEBUG', undefined],
   ['REGISTRY_HTTP_NET', undefined],
   ['REGISTRY_HTTP_HTTP2', undefined],
@@ -32,28 +35,28 @@ const PASSED_OVER: readonly (readonly [prefix: string, remark: string | undefine
   ['REGISTRY_HTTP_DRAINTIMEOUT', undefined],
   ['REGISTRY_HEALTH', undefined],
   ['REGISTRY_LOG_FIELDS', undefined],
-  ['REGISTRY_LOG_HOOKS', 'log.hooks are not called'],
+  ['REGISTRY_LOG_HOOKS', 'log.hooks is ignored: Berth calls no hooks'],
   ['REGISTRY_LOG_REPORTCALLER', undefined],
   ['REGISTRY_REDIS', undefined],
   ['REGISTRY_COMPATIBILITY', undefined],
 ];
 
-/** @throws {LaunchError} where the file can't be read, or has a key that is not supported */
+/** @throws {LaunchError} where the file can't be read, or has a key that Berth doesn't support */
 export function readRegistry2Config(path: string): Registry2Config {
   try {
     return translateRegistry2Config(readFileSync(path, 'utf8'));
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    throw new LaunchError(code === undefined ? `${path}: ${message}` : `can't read ${path} (${code})`, { cause });
+    throw new LaunchError(code === undefined ? `${path}: ${message}` : `cannot read ${path} (${code})`, { cause });
   }
 }
 
-/** @throws {Error} that says what is wrong, in one line */
+/** @throws {Error} whose message is one line */
 export function translateRegistry2Config(text: string): Registry2Config {
   const file = parseYaml(text);
-  if (!isMapping(file)) throw new Error('it is not a config.yml of registry:2');
+  if (!isMapping(file)) throw new Error('it is not a config.yml of registry:2: it has no keys');
   const { version, loglevel, ...rest } = file;
-  if (String(version) !== '0.1') throw new Error('version must be 0.1');
+  if (String(version) !== '0.1') throw new Error(`version is ${String(version)}, and must be 0.1`);
   const given = new Map(flatten('REGISTRY', rest));
   if (typeof loglevel === 'string' && !given.has('REGISTRY_LOG_LEVEL')) given.set('REGISTRY_LOG_LEVEL', loglevel);
   const address = /^(.*):(\d+)$/.exec(given.get('REGISTRY_HTTP_ADDR') ?? '');
@@ -61,21 +64,23 @@ export function translateRegistry2Config(text: string): Registry2Config {
   const settings: Record<string, string> = { ...kindsOf(rest) };
   const remarks = new Set<string>();
   for (const [name, value] of given) {
-    const passedOver = PASSED_OVER.find(([prefix]) => name === prefix || name.startsWith(`${prefix}_`));
-    if (isTaken(name, value)) settings[name] = value;
-    else if (passedOver === undefined) throw new Error(`${placeOf(name)} has no counterpart here`);
-    else if (passedOver[1] !== undefined) remarks.add(passedOver[1]);
+    const ignored = IGNORED.find(([prefix]) => name === prefix || name.startsWith(`${prefix}_`));
+    if (isSupported(name, value)) settings[name] = value;
+    else if (ignored === undefined)
+      throw new Error(`${placeOf(name)} is not supported: remove it (docs/configuration.md lists the settings)`);
+    else if (ignored[1] !== undefined) remarks.add(ignored[1]);
   }
-  if (address !== null && address[1] === '') remarks.add(`http.addr: listens on localhost alone; HOST=0.0.0.0 for every address`);
+  if (address !== null && address[1] === '')
+    remarks.add(`http.addr has no host: Berth listens on localhost only; set HOST=0.0.0.0 for every address`);
   return { settings, port: address?.[2], host: address?.[1] || undefined, remarks: [...remarks] };
 }
 
-function isTaken(name: string, value: string): boolean {
+function isSupported(name: string, value: string): boolean {
   if (name === 'REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR') return value === 'inmemory';
   return isKnownSetting(name) || name.startsWith(HEADERS_PREFIX) || name === 'REGISTRY_AUTH_HTPASSWD_PATH';
 }
 
-/** What the file says by having a section at all. */
+/** The kinds of authentication and storage: the file names them by its sections. */
 function kindsOf({ auth, storage }: Record<string, unknown>): Record<string, string> {
   const kind = isMapping(auth) ? Object.keys(auth)[0] : undefined;
   return {
@@ -84,10 +89,10 @@ function kindsOf({ auth, storage }: Record<string, unknown>): Record<string, str
   };
 }
 
-/** Each value under the name that registry:2 itself would read from its environment. */
+/** Each value, under the name that registry:2 reads from its environment. */
 function flatten(prefix: string, mapping: Record<string, unknown>): [string, string][] {
   return Object.entries(mapping).flatMap(([key, value]): [string, string][] => {
-    // The names of headers keep their letters.
+    // The names of headers keep their case.
     const part = `${prefix}_` === HEADERS_PREFIX ? key.replaceAll('-', '_') : key.toUpperCase();
     const name = `${prefix}_${part}`;
     if (value === null || value === undefined) return [];
@@ -100,7 +105,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** As it stands in the file. */
+/** The key as in the file, such as `storage.s3`. */
 function placeOf(name: string): string {
   return name
     .replace(/^REGISTRY_/, '')

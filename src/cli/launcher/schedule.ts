@@ -1,18 +1,18 @@
-/** Runs the worker's scheduled work, as Cloudflare would: `wrangler dev` has the trigger and no clock. */
+/** Runs the worker's scheduled work, as Cloudflare would: the emulator has a trigger, but no clock. */
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 
-/** A registry on a laptop may never see a whole hour, so the first run doesn't wait for one. */
+/** The first run comes early: a registry on a laptop may never run for a whole hour. */
 const FIRST_RUN_SECONDS = 60;
 
 export interface Schedule {
-  /** The worker's own: the front does not let clients trigger it. */
+  /** The worker's socket: the listener for clients does not pass the trigger on. */
   readonly socketPath: string;
   readonly cron: string;
   readonly scheduleSeconds: number;
 }
 
-/** Goes on for as long as the process does. A run that is late is waited for; one that fails is told of, and the next one tries again. */
+/** Runs until the process ends. Only one run goes on at a time. A failed run is reported, and the next one tries again. */
 export async function runSchedule(schedule: Schedule): Promise<never> {
   await seconds(Math.min(FIRST_RUN_SECONDS, schedule.scheduleSeconds));
   for (;;) {
@@ -27,7 +27,7 @@ export async function runSchedule(schedule: Schedule): Promise<never> {
 
 async function trigger({ socketPath, cron }: Schedule): Promise<void> {
   const path = `/cdn-cgi/local/scheduled?${new URLSearchParams({ cron })}`;
-  // The emulator answers this path only to a local name.
+  // The emulator serves this path only for a local name.
   const call = request({ socketPath, path, headers: { host: 'localhost' } }).end();
   const [response] = (await once(call, 'response')) as [IncomingMessage];
   response.resume();

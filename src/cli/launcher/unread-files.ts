@@ -4,12 +4,12 @@ import { join } from 'node:path';
 const FILES = ['.env', '.env.local', '.dev.vars'];
 
 /**
- * `wrangler dev` alone would read these files, in a dialect of quotes and `$` that no shell shares, and let through every
- * name in them. The launcher takes the shell's variables only, and says so where somebody seems to count on a file.
+ * Warns about settings in files that the launcher ignores. `wrangler dev` alone would read these files, with rules for quotes
+ * and `$` that differ from every shell's, and pass every name in them on. The launcher reads shell variables only.
  */
 export function mentionUnreadFiles(projectFolder: string): void {
   for (const name of FILES.filter((file) => holdsSettings(join(projectFolder, file))))
-    process.stderr.write(`berth: settings in ${name} are not read; give them as shell variables (set -a; . ./${name})\n`);
+    process.stderr.write(`berth: settings in ${name} are ignored: set them as shell variables (set -a; . ./${name})\n`);
 }
 
 function holdsSettings(path: string): boolean {

@@ -1,9 +1,9 @@
 /**
- * What `wrangler dev` does, in a process of its own, without what gives the worker's secrets away: its API starts no inspector and no register
- * of dev servers, and the worker's runtime listens on a Unix socket, where the command has a port for everyone. Wrangler's own proxy,
- * which finds the runtime by a port, is left out.
+ * Runs the worker in wrangler's emulator, like `wrangler dev`, but without the parts that expose the worker's secrets. There is no
+ * inspector and no registry of dev servers. The worker's runtime listens on a Unix socket instead of a port that everyone
+ * reaches. Wrangler's own proxy needs a port of the runtime, so it is not used.
  *
- * Arguments: an object of {@link WranglerDevArguments} as JSON.
+ * The argument is {@link WranglerDevArguments} as JSON.
  */
 import './follow-launcher.ts';
 import childProcess from 'node:child_process';
@@ -14,7 +14,7 @@ import { unstable_DevEnv as DevEnv } from 'wrangler';
 export interface WranglerDevArguments {
   readonly configPath: string;
   readonly dataFolder: string;
-  /** Relative to this process's folder, or short: systems take some 100 bytes. */
+  /** Relative to the folder of this process, or short: systems limit it to about 100 bytes. */
   readonly socketPath: string;
   readonly inspectorPort: number | undefined;
 }
@@ -23,14 +23,14 @@ const { configPath, dataFolder, socketPath, inspectorPort } = JSON.parse(process
 const END_WITHIN_MS = 800;
 
 const { spawn } = childProcess;
+// Replaces addresses in the arguments of the runtime. Miniflare knows only addresses with a port, and chooses the inspector's itself.
 childProcess.spawn = ((command: string, args: readonly string[], options: object) =>
-  spawn(command, args.map(elsewhere), options)) as typeof spawn;
+  spawn(command, args.map(withOwnAddress), options)) as typeof spawn;
 
-/** Miniflare knows only addresses with a port, and chooses the inspector's itself. The runtime is started with them in its arguments. */
-function elsewhere(argument: string): string {
+function withOwnAddress(argument: string): string {
   if (argument.startsWith('--inspector-addr=')) return `--inspector-addr=127.0.0.1:${inspectorPort}`;
   if (!argument.startsWith('--socket-addr=entry=')) return argument;
-  // One that was killed leaves its socket behind, which no other can listen on.
+  // A killed runtime leaves its socket behind, and no other can listen on it.
   rmSync(socketPath, { force: true });
   return `--socket-addr=entry=unix:${socketPath}`;
 }
@@ -50,14 +50,14 @@ devEnv.on('buildFailed', () => fail(undefined));
 
 await devEnv.startWorker({
   config: configPath,
-  // Naming an empty file keeps wrangler from looking for .env and .dev.vars.
+  // With an empty file, wrangler doesn't look for .env and .dev.vars.
   envFiles: [devNull],
   dev: {
     remote: false,
     watch: false,
     persist: dataFolder,
     inspector: inspectorPort === undefined ? false : { hostname: '127.0.0.1', port: inspectorPort },
-    // Unused without the proxy, but wrangler would look for a free port.
+    // Unused without the proxy, but without it wrangler would look for a free port.
     server: { hostname: '127.0.0.1', port: 0 },
   },
 });
@@ -67,7 +67,7 @@ function fail(reason: string | undefined): never {
   process.exit(1);
 }
 
-/** Takes the runtime and the bundler along: they are this process's group. */
+/** Ends the runtime and the bundler too: they are in the group of this process. */
 async function end(): Promise<void> {
   const timeUp = new Promise((resolve) => setTimeout(resolve, END_WITHIN_MS));
   await Promise.race([devEnv.teardown().catch(() => undefined), timeUp]);

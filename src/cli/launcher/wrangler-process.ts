@@ -1,4 +1,4 @@
-/** wrangler-dev.ts as a child process: started, read, and ended with everything it started itself. */
+/** Runs wrangler-dev.ts as a child process, reads its output, and ends it together with its own children. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
@@ -44,7 +44,7 @@ export class WranglerProcess {
       execArgv: ['--no-warnings'],
       cwd: dataFolder,
       env: wranglerEnvironment(env, dataFolder),
-      // A process group of its own, by which the runtime and the bundler can be ended even when wrangler is gone already.
+      // Its own process group: the runtime and the bundler can then be ended even after wrangler has ended.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
@@ -72,27 +72,29 @@ export class WranglerProcess {
   }
 }
 
-/** In the data folder, which is its owner's alone. */
+/** In the data folder, which only its owner can enter. */
 const SOCKET = 'worker.sock';
-/** Of a socket's path, by macOS; Linux takes 4 more. */
+/** The limit of macOS for the path of a socket. Linux allows 4 bytes more. */
 const MAX_PATH_BYTES = 103;
 
 function socketPathIn(dataFolder: string): string {
   const path = join(dataFolder, SOCKET);
   const shortest = [path, relative(process.cwd(), path)].toSorted((one, other) => one.length - other.length)[0]!;
   if (Buffer.byteLength(shortest) <= MAX_PATH_BYTES) return shortest;
-  throw new LaunchError(`the path of the data folder ${dataFolder} is too long for the socket in it (see BERTH_DATA)`);
+  throw new LaunchError(
+    `the path of the data folder ${dataFolder} is too long for a socket in it (${MAX_PATH_BYTES} bytes): choose a shorter one (BERTH_DATA)`,
+  );
 }
 
 /**
- * A list of what may pass, since wrangler reads dozens of names, and one of them hands the whole environment to the worker.
- * Settings are not among them: they are in the configuration.
+ * Only the variables that wrangler needs. It reads dozens of names, and one of them passes the whole environment to the worker.
+ * The settings of the registry are in wrangler's configuration instead.
  */
 function wranglerEnvironment(env: NodeJS.ProcessEnv, dataFolder: string): NodeJS.ProcessEnv {
   const passed = ['PATH', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'].filter((name) => env[name] !== undefined);
   return {
     ...Object.fromEntries(passed.map((name) => [name, env[name]])),
-    // Wrangler keeps notes at home, among them one by which dev servers find each other, and hangs where it can't.
+    // Wrangler writes files into the home folder, such as its registry of dev servers, and hangs where it can't.
     HOME: join(dataFolder, '.wrangler'),
     WRANGLER_SEND_METRICS: 'false',
     WRANGLER_HIDE_BANNER: 'true',
@@ -106,24 +108,24 @@ function wranglerEnvironment(env: NodeJS.ProcessEnv, dataFolder: string): NodeJS
   };
 }
 
-/** Passes on what the worker prints, without what wrangler says itself. */
-function passOnWorkerOutput(output: Readable, ready: Promise<unknown>, tell: (line: string) => void): void {
+/** Passes the worker's output on, without wrangler's own lines. */
+function passOnWorkerOutput(output: Readable, ready: Promise<unknown>, print: (line: string) => void): void {
   let isReady = false;
   void ready.then(() => (isReady = true));
   createInterface({ input: output }).on('line', (line) => {
-    if (isReady && !line.startsWith('[wrangler:info] ') && !line.startsWith('⎔ ')) tell(line);
+    if (isReady && !line.startsWith('[wrangler:info] ') && !line.startsWith('⎔ ')) print(line);
   });
 }
 
-/** Wrangler sets its errors in colour and between blank lines, whether or not anyone can see it. */
-function passOn(output: Readable, tell: (line: string) => void): void {
+/** Removes colours and blank lines from wrangler's errors. */
+function passOn(output: Readable, print: (line: string) => void): void {
   createInterface({ input: output }).on('line', (line) => {
     const plain = stripVTControlCharacters(line);
-    if (plain.trim() !== '') tell(withoutQueries(plain));
+    if (plain.trim() !== '') print(withoutQueries(plain));
   });
 }
 
-/** Wrangler prints the whole URL of a request whose client went away. An upload's query is all that is needed to continue it. */
+/** Wrangler prints the whole URL of a request whose client went away. With an upload's query, anyone could continue the upload. */
 function withoutQueries(line: string): string {
   return line.replaceAll(/(https?:\/\/[^\s"?]+)\?[^\s"]*/g, '$1');
 }

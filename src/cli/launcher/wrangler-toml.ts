@@ -1,4 +1,4 @@
-/** What the launcher needs of wrangler.toml, which stays the one place that describes the worker. */
+/** The parts of wrangler.toml that the launcher needs. */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'smol-toml';
@@ -11,7 +11,7 @@ export interface WranglerConfig extends WranglerEnvironment {
   readonly env?: Readonly<Record<string, WranglerEnvironment>>;
 }
 
-/** The parts that a named environment doesn't inherit. */
+/** The parts that a named environment does not inherit. */
 export interface WranglerEnvironment {
   readonly vars?: Readonly<Record<string, unknown>>;
 }
@@ -21,19 +21,19 @@ export function readWranglerToml(path: string): WranglerConfig {
   try {
     return parse(readFileSync(path, 'utf8')) as unknown as WranglerConfig;
   } catch (cause) {
-    throw new LaunchError(`can't read ${path}: ${(cause as Error).message.split('\n')[0]}`, { cause });
+    throw new LaunchError(`cannot read ${path}: ${(cause as Error).message.split('\n')[0]}`, { cause });
   }
 }
 
 /**
- * The same worker for a local run, with other vars, to be written into any folder.
+ * The configuration of the same worker for a local run, with other vars. It may be written into any folder.
  *
- * Settings go this way because it is the only one that keeps them exact: an --env-file has its `$` expanded, and --var is
- * seen by every user of the machine in the list of processes.
+ * Settings are passed in this file, because the alternatives fail: wrangler expands each `$` in an --env-file, and every user
+ * of the machine sees a --var in the list of processes.
  */
 export function localConfig(config: WranglerConfig, tomlPath: string, vars: Readonly<Record<string, unknown>>): object {
   const absolute = (path: string) => (path.startsWith('.') ? resolve(dirname(tomlPath), path) : path);
-  // wrangler runs no crons locally and would print a warning for each (schedule.ts runs them).
+  // Wrangler doesn't run crons locally, and would print a warning for each. schedule.ts runs them.
   const { triggers: _, ...rest } = config;
   return {
     ...rest,

@@ -52,6 +52,14 @@ interface Waiter {
   loan: Loan | undefined;
 }
 
+export interface BufferPoolOptions {
+  /** What all leases may take together. */
+  readonly limitBytes: number;
+  /** How long a request waits for memory before its client is told to come again: two minutes by default. */
+  readonly waitMs?: number;
+  readonly clock: () => Date;
+}
+
 /**
  * What all bytes that one isolate holds for clients take: a bound, and reuse of large buffers.
  *
@@ -62,8 +70,7 @@ interface Waiter {
  * order in which they came.
  */
 export class BufferPool {
-  readonly #limitBytes: number;
-  readonly #waitMs: number;
+  readonly #options: Required<BufferPoolOptions>;
   readonly #free: ArrayBuffer[] = [];
   readonly #loans = new Set<Loan>();
   /** What the loans of each size take together. */
@@ -72,10 +79,8 @@ export class BufferPool {
   readonly #queues = [undefined, ...CLASSES].map(() => new Set<Waiter>());
   #lookedMs = 0;
 
-  /** @param waitMs - how long a request waits for memory before its client is told to come again */
-  constructor(limitBytes: number, waitMs = 120_000) {
-    this.#limitBytes = limitBytes;
-    this.#waitMs = waitMs;
+  constructor(options: BufferPoolOptions) {
+    this.#options = { waitMs: WAIT_MS, ...options };
   }
 
   get lentBytes(): number {
@@ -94,21 +99,21 @@ export class BufferPool {
    * @throws {StoreError} unavailable where that takes too long
    */
   async acquire(bytes: number, { isFirst = false, isWhole = false } = {}): Promise<Lease> {
-    const loan = await this.#borrow({ bytes, rank: rankOf(bytes, isWhole), own: undefined }, this.#waitMs, isFirst);
+    const loan = await this.#borrow({ bytes, rank: rankOf(bytes, isWhole), own: undefined }, this.#options.waitMs, isFirst);
     if (loan === undefined) throw noRoom();
     return this.#lease(loan);
   }
 
   #lease(first: Loan): Lease {
     let loan = first;
-    const timer = setInterval(() => (loan.seenMs = Date.now()), HEARTBEAT_MS);
+    const timer = setInterval(() => (loan.seenMs = this.#nowMs()), HEARTBEAT_MS);
     const lease: Lease = {
       buffer: loan.buffer,
       get bytes() {
         return loan.bytes;
       },
       grow: async (bytes, kept) => {
-        if (!(await lease.tryGrow(bytes, kept, this.#waitMs))) throw noRoom();
+        if (!(await lease.tryGrow(bytes, kept, this.#options.waitMs))) throw noRoom();
       },
       tryGrow: async (bytes, kept, waitMs, isWhole = false) => {
         const larger = await this.#borrow({ bytes, rank: rankOf(bytes, isWhole), own: loan }, waitMs);
@@ -133,17 +138,17 @@ export class BufferPool {
   }
 
   async #borrow(wanted: Pick<Waiter, 'bytes' | 'rank' | 'own'>, waitMs: number, isFirst = false): Promise<Loan | undefined> {
-    const sinceMs = Date.now();
+    const sinceMs = this.#nowMs();
     const waiter: Waiter = { ...wanted, seenMs: sinceMs, loan: undefined };
     const queue = this.#queues[isFirst ? 0 : 1 + wanted.rank]!;
     try {
       for (;;) {
-        waiter.seenMs = Date.now();
+        waiter.seenMs = this.#nowMs();
         // One that was given up, for this request was busy elsewhere for long, has to be waited for again.
         if (waiter.loan === undefined || !this.#loans.has(waiter.loan)) queue.add(waiter);
         this.#serve();
         if (waiter.loan !== undefined && this.#loans.has(waiter.loan)) break;
-        if (Date.now() - sinceMs >= waitMs) return undefined;
+        if (this.#nowMs() - sinceMs >= waitMs) return undefined;
         // A timer, not another request's promise: workerd ends a request that has nothing of its own to wait for.
         await new Promise((resolve) => setTimeout(resolve, this.#pollMs()));
       }
@@ -152,6 +157,10 @@ export class BufferPool {
     }
     waiter.loan.isHeld = true;
     return waiter.loan;
+  }
+
+  #nowMs(): number {
+    return this.#options.clock().getTime();
   }
 
   #pollMs(): number {
@@ -186,7 +195,7 @@ export class BufferPool {
   }
 
   #forgetLost(): void {
-    const nowMs = Date.now();
+    const nowMs = this.#nowMs();
     if (nowMs - this.#lookedMs < LOOK_MS) return;
     this.#lookedMs = nowMs;
     for (const loan of this.#loans) if (nowMs - loan.seenMs > (loan.isHeld ? LOST_LOAN_MS : LOST_WAITER_MS)) this.#remove(loan);
@@ -197,7 +206,7 @@ export class BufferPool {
   #hasRoomFor(waiter: Waiter): boolean {
     const returned = this.#returnedBy(waiter);
     if (this.#loans.size === (returned === undefined ? 0 : 1)) return true;
-    return this.lentBytes - (returned?.bytes ?? 0) + waiter.bytes <= this.#limitBytes && this.#isWithinShare(waiter);
+    return this.lentBytes - (returned?.bytes ?? 0) + waiter.bytes <= this.#options.limitBytes && this.#isWithinShare(waiter);
   }
 
   #isWithinShare(waiter: Waiter): boolean {
@@ -205,7 +214,7 @@ export class BufferPool {
     const returned = this.#returnedBy(waiter);
     const isAlike = returned !== undefined && CLASSES[returned.rank]!.group === group;
     const lent = this.#lent.reduce((sum, bytes, rank) => (CLASSES[rank]!.group === group ? sum + bytes : sum), 0);
-    return lent - (isAlike ? returned.bytes : 0) + waiter.bytes <= share * this.#limitBytes;
+    return lent - (isAlike ? returned.bytes : 0) + waiter.bytes <= share * this.#options.limitBytes;
   }
 
   #returnedBy({ own }: Waiter): Loan | undefined {
@@ -225,14 +234,14 @@ export class BufferPool {
     const index = this.#free.findIndex((buffer) => buffer.byteLength === bytes);
     const buffer = index === -1 ? new ArrayBuffer(bytes) : this.#free.splice(index, 1)[0]!;
     // Idle buffers are memory too.
-    while (this.#free.length > 0 && this.lentBytes + this.#idleBytes > this.#limitBytes) this.#free.pop();
+    while (this.#free.length > 0 && this.lentBytes + this.#idleBytes > this.#options.limitBytes) this.#free.pop();
     return buffer;
   }
 
   /** A buffer that a failed read took along is given up, as is one whose loan was. Small ones are cheap to make. */
   #return(loan: Loan, buffer: ArrayBuffer): void {
     if (!this.#remove(loan) || buffer.byteLength !== loan.bytes || loan.bytes <= PIECE_BYTES) return;
-    if (this.lentBytes + this.#idleBytes + loan.bytes <= this.#limitBytes) this.#free.push(buffer);
+    if (this.lentBytes + this.#idleBytes + loan.bytes <= this.#options.limitBytes) this.#free.push(buffer);
   }
 
   get #idleBytes(): number {
@@ -263,6 +272,7 @@ function noRoom(): StoreError {
   return new StoreError('unavailable', 'other requests hold all the memory of this isolate');
 }
 
+const WAIT_MS = 120_000;
 const POLL_MS = 10;
 /** With thousands that wait, they must not be all that the isolate does. */
 const MAX_POLL_MS = 500;

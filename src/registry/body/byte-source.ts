@@ -35,6 +35,7 @@ export interface Demands {
   /** In bytes a second; 0 lets clients be as slow as they like. */
   readonly minimumSpeed: number;
   readonly pool: { readonly isShort: boolean };
+  readonly clock: () => Date;
 }
 
 /** The body of a request. */
@@ -45,10 +46,10 @@ export class ClientSource implements ByteSource {
   /** One byte at most, read by `isEmpty`. */
   #first: Uint8Array = EMPTY;
 
-  constructor(stream: ReadableStream<Uint8Array>, { minimumSpeed, pool }: Demands, failures: BodyFailures = OF_UPLOADS) {
+  constructor(stream: ReadableStream<Uint8Array>, { minimumSpeed, pool, clock }: Demands, failures: BodyFailures = OF_UPLOADS) {
     const tooSlow = (message: string) => new Failure(failures.tooSlow, message);
     this.#reader = bufferReaderOf(stream);
-    this.#pace = new ClientPace(minimumSpeed, () => pool.isShort, tooSlow);
+    this.#pace = new ClientPace({ minimumSpeed, isShort: () => pool.isShort, tooSlow, clock });
     this.#failures = failures;
   }
 

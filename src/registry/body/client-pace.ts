@@ -16,16 +16,24 @@ interface Result {
   readonly value?: Uint8Array | undefined;
 }
 
+export interface ClientPaceOptions {
+  /** In bytes a second; 0 lets a client be as slow as it likes. */
+  readonly minimumSpeed: number;
+  /** True while other requests wait for memory. */
+  readonly isShort: () => boolean;
+  /** Creates the error for a client that is too slow. */
+  readonly tooSlow: (message: string) => Error;
+  readonly clock: () => Date;
+}
+
 /**
  * How fast a client sends, and the end of one that is too slow. Only time that is spent waiting for the client counts:
  * while the storage or other uploads are waited for, what the client sends meanwhile lies in the connection's buffers.
  */
 export class ClientPace {
-  readonly #minimumSpeed: number;
+  readonly #options: ClientPaceOptions;
   readonly #smallestReadBytes: number;
   readonly #largestReadBytes: number;
-  readonly #isShort: () => boolean;
-  readonly #tooSlow: (message: string) => Error;
   #windowMs = 0;
   #windowBytes = 0;
   /** So far for this client, in milliseconds. */
@@ -38,14 +46,9 @@ export class ClientPace {
    */
   readBytes: number;
 
-  /**
-   * @param minimumSpeed - in bytes a second; 0: a client may be as slow as it likes
-   * @param isShort - true while others wait for memory
-   */
-  constructor(minimumSpeed: number, isShort: () => boolean, tooSlow: (message: string) => Error) {
-    this.#minimumSpeed = minimumSpeed;
-    this.#isShort = isShort;
-    this.#tooSlow = tooSlow;
+  constructor(options: ClientPaceOptions) {
+    this.#options = options;
+    const { minimumSpeed } = options;
     const perSecond = minimumSpeed === 0 ? LARGEST_READ_BYTES : minimumSpeed;
     this.#smallestReadBytes = Math.max(SMALLEST_READ_BYTES, Math.min(SMALL_READ_BYTES, perSecond));
     this.#largestReadBytes = Math.max(SMALLEST_READ_BYTES, Math.min(LARGEST_READ_BYTES, LONGEST_READ_SECONDS * perSecond));
@@ -57,13 +60,17 @@ export class ClientPace {
    * @throws what `tooSlow` makes of it, where the client is silent for 10 s (5 s while memory is short), or below the minimum speed for 10 s of waiting
    */
   async wait<R extends Result>(read: Promise<R>): Promise<R> {
-    const sinceMs = Date.now();
-    const result = this.#minimumSpeed === 0 ? await read : await this.#inTime(read);
-    const ms = Date.now() - sinceMs;
+    const sinceMs = this.#nowMs();
+    const result = this.#options.minimumSpeed === 0 ? await read : await this.#inTime(read);
+    const ms = this.#nowMs() - sinceMs;
     this.waitedMs += ms;
     this.readBytes = ms < FAST_MS ? Math.min(2 * this.readBytes, this.#largestReadBytes) : this.#smallestReadBytes;
     if (!result.done) this.#check(ms, result.value?.length ?? 0);
     return result;
+  }
+
+  #nowMs(): number {
+    return this.#options.clock().getTime();
   }
 
   async #inTime<T>(read: Promise<T>): Promise<T> {
@@ -71,7 +78,7 @@ export class ClientPace {
     const timeUp = new Promise<never>((_, reject) => {
       const end = (ms: number) => reject(this.#end(`nothing came for ${ms / 1000} s`));
       timer = setTimeout(() => {
-        if (this.#isShort()) end(SHORT_PATIENCE_MS);
+        if (this.#options.isShort()) end(SHORT_PATIENCE_MS);
         else timer = setTimeout(() => end(PATIENCE_MS), PATIENCE_MS - SHORT_PATIENCE_MS);
       }, SHORT_PATIENCE_MS);
     });
@@ -87,13 +94,13 @@ export class ClientPace {
     this.#windowBytes += bytes;
     if (this.#windowMs < PATIENCE_MS) return;
     const speed = Math.floor((1000 * this.#windowBytes) / this.#windowMs);
-    if (speed < this.#minimumSpeed) throw this.#end(`it came at ${speed} bytes a second`);
+    if (speed < this.#options.minimumSpeed) throw this.#end(`it came at ${speed} bytes a second`);
     this.#windowMs = 0;
     this.#windowBytes = 0;
   }
 
   #end(what: string): Error {
     this.isOver = true;
-    return this.#tooSlow(`the body is too slow: ${what}, and ${this.#minimumSpeed} bytes a second are the least`);
+    return this.#options.tooSlow(`the body is too slow: ${what}, and ${this.#options.minimumSpeed} bytes a second are the least`);
   }
 }

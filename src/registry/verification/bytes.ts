@@ -3,8 +3,7 @@ import type { SmallObjects } from '../../storage/object-store.ts';
 import { StoreSource } from '../body/byte-source.ts';
 
 export interface ExpectedObject {
-  /** Its key. */
-  readonly object: string;
+  readonly objectKey: string;
   readonly digest: Digest;
   readonly size: number;
 }
@@ -19,16 +18,16 @@ const READ_BYTES = 64 * 1024;
 const corrupt = (problem: string): ObjectProblem => ({ category: 'corrupt', problem });
 
 /**
- * Reads an object to its end, and holds no more of it than passes.
- * @returns what is wrong with it
+ * Reads a whole object and compares size and digest. Holds only one chunk in memory.
+ * @returns what is wrong; undefined for an intact object
  */
 export async function problemOfObject(store: SmallObjects, expected: ExpectedObject): Promise<ObjectProblem | undefined> {
-  const stored = await store.get(expected.object);
-  if (stored === undefined) return { category: 'missing', problem: 'its bytes are gone' };
+  const stored = await store.get(expected.objectKey);
+  if (stored === undefined) return { category: 'missing', problem: 'its bytes are missing' };
   const source = new StoreSource(stored.body);
   if (stored.size !== expected.size) {
     source.leave();
-    return corrupt(`it has ${stored.size} bytes in place of ${expected.size}`);
+    return corrupt(`it has ${stored.size} bytes instead of ${expected.size}`);
   }
   const algorithm = algorithmOf(expected.digest);
   const hasher = new Hasher([algorithm]);

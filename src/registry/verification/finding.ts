@@ -1,15 +1,15 @@
 import type { Problem } from './report.ts';
 
-/** A problem as it was seen at first: somebody may just have deleted what it is about, or pushed what was missing. */
+/** A problem as first seen. A delete or push may have solved it meanwhile: check it with `stands`. */
 export interface Finding extends Problem {
   readonly category: 'missing' | 'corrupt';
-  /** Looks again. */
+  /** Reads the bucket again. @returns whether the problem is still there */
   readonly stands: () => Promise<boolean>;
   /**
-   * Writes what another place still holds, where there is any. Anything that others write meanwhile stands.
-   * @returns what is to be told instead of the problem, where that could not be solved, but something was done about it
+   * Restores from an intact copy, if the bucket has one. A concurrent write by somebody else is never overwritten.
+   * @returns another problem to report, where it could not restore but has changed something
    */
-  readonly repair: () => Promise<unknown>;
+  readonly repair: () => Promise<string | undefined>;
 }
 
 export function problemOf({ repository, kind, name, problem }: Finding): Problem {

@@ -1,10 +1,10 @@
 import { lookAt, type StoredCell } from '../../storage/cell.ts';
 import { isStoreError, type SmallObjects } from '../../storage/object-store.ts';
 
-/** What stands where a cell should. */
+/** What a key holds where a cell should be. */
 export interface InspectedCell {
   readonly cell?: StoredCell;
-  /** True also for what can't be read; false for nothing, and for a tombstone. */
+  /** True also for an unreadable object; false for no object and for a tombstone. */
   readonly isThere: boolean;
   readonly problem?: string;
 }
@@ -14,7 +14,7 @@ export async function inspectCell(store: SmallObjects, key: string): Promise<Ins
     const { cell } = await lookAt(store, key);
     return cell === undefined ? { isThere: false } : { cell, isThere: true };
   } catch (error) {
-    if (isStoreError(error, 'unexpected')) return { isThere: true, problem: 'what stands there can not be read' };
+    if (isStoreError(error, 'unexpected')) return { isThere: true, problem: 'its record in the bucket is unreadable' };
     throw error;
   }
 }

@@ -8,10 +8,10 @@ import { type ExpectedObject, type ObjectProblem, problemOfObject } from './byte
 import { inspectCell } from './inspect-cell.ts';
 import type { Finding } from './finding.ts';
 
-/** What is wrong with a link by itself, before its object is read. */
+/** Checks a link without reading its object. @returns what is wrong; undefined for a correct link */
 export function problemOfLink(digest: Digest, { cell, problem }: { cell?: StoredCell; problem?: string }): string | undefined {
   if (problem !== undefined) return problem;
-  if (cell !== undefined && (cell.digest !== digest || cell.object === undefined)) return 'its link is of another blob';
+  if (cell !== undefined && (cell.digest !== digest || cell.object === undefined)) return 'its link belongs to another blob';
   return undefined;
 }
 
@@ -30,19 +30,23 @@ export function brokenLink(
     problem,
     category: 'corrupt',
     stands: async () => problemOfLink(digest, await inspectCell(store, key)) !== undefined,
-    repair: () => restoreLink(store, links, repository, digest, (current) => current?.digest !== digest),
+    repair: async () => {
+      await restoreLink(store, links, repository, digest, (current) => current?.digest !== digest);
+      return undefined;
+    },
   };
 }
 
 /**
- * A link whose object is gone or has other bytes. Objects never change, so only another link to it is news. A link to nothing
- * goes where nothing can be restored: clients push what they do not find.
+ * A link whose object is missing or has wrong bytes. Objects never change, so the problem is solved only when the link names
+ * another object. If no other repository has the bytes, a link to a missing object is deleted: a client pushes a blob only if
+ * a HEAD does not find it.
  */
 export function brokenObject(
   store: SmallObjects,
   links: BlobLinkIndex,
   repository: RepositoryName,
-  { object, digest }: ExpectedObject,
+  { objectKey, digest }: ExpectedObject,
   problem: ObjectProblem,
 ): Finding {
   const key = blobKey(repository, digest);
@@ -51,17 +55,17 @@ export function brokenObject(
     kind: 'blob',
     name: digest,
     ...problem,
-    stands: async () => (await inspectCell(store, key)).cell?.object === object,
+    stands: async () => (await inspectCell(store, key)).cell?.object === objectKey,
     repair: async () => {
-      await restoreLink(store, links, repository, digest, (current) => current?.object === object);
+      await restoreLink(store, links, repository, digest, (current) => current?.object === objectKey);
       if (problem.category === 'corrupt') return undefined;
-      const isDropped = await restoreCell(store, key, undefined, (current) => current?.object === object);
-      return isDropped ? 'its bytes are gone, and now its link: a push brings it back' : undefined;
+      const isDeleted = await restoreCell(store, key, undefined, (current) => current?.object === objectKey);
+      return isDeleted ? 'its bytes are missing; its link was deleted, so that a push can restore it' : undefined;
     },
   };
 }
 
-/** What a manifest names, and its repository has not. */
+/** A blob or child that a manifest references, and that its repository lacks. */
 export function missingReference(
   store: SmallObjects,
   links: BlobLinkIndex,
@@ -74,18 +78,21 @@ export function missingReference(
     repository,
     kind: kind === 'child' ? 'manifest' : 'blob',
     name: digest,
-    problem: `${parent} names it, and it is not here`,
+    problem: `it is missing, and the manifest ${parent} references it`,
     category: 'missing',
     stands: async () => {
       if (!(await isThere(manifestKey(repository, parent)))) return false;
       if (await isThere(blobKey(repository, digest))) return false;
       return kind === 'blob' || !(await isThere(manifestKey(repository, digest)));
     },
-    repair: () => restoreLink(store, links, repository, digest, (current) => current === undefined),
+    repair: async () => {
+      await restoreLink(store, links, repository, digest, (current) => current === undefined);
+      return undefined;
+    },
   };
 }
 
-/** Lets the repository's link name an object that another's link names, and whose bytes are right. */
+/** Points the repository's link to an object that another repository links, if the object's bytes are correct. */
 async function restoreLink(
   store: SmallObjects,
   links: BlobLinkIndex,
@@ -96,11 +103,11 @@ async function restoreLink(
   for (const other of links.repositoriesWith(digest)) {
     if (other === repository) continue;
     const { cell } = await inspectCell(store, blobKey(other, digest));
-    const { object, size } = cell ?? {};
-    if (cell?.digest !== digest || object === undefined || size === undefined) continue;
-    if ((await problemOfObject(store, { object, digest, size })) !== undefined) continue;
+    const { object: objectKey, size } = cell ?? {};
+    if (cell?.digest !== digest || objectKey === undefined || size === undefined) continue;
+    if ((await problemOfObject(store, { objectKey, digest, size })) !== undefined) continue;
     const { mediaType, bytes } = cell;
-    const link: Cell = { state: 'live', digest, mediaType, size, object, bytes };
+    const link: Cell = { state: 'live', digest, mediaType, size, object: objectKey, bytes };
     await restoreCell(store, blobKey(repository, digest), link, isBroken);
     return;
   }

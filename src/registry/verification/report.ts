@@ -1,6 +1,6 @@
 import type { RepositoryName } from '../../domain/reference.ts';
 
-/** Something that a client would miss, or get other bytes of. */
+/** A blob, manifest or tag that a client can't get, or gets with wrong bytes. */
 export interface Problem {
   readonly repository: RepositoryName;
   readonly kind: 'blob' | 'manifest' | 'tag';
@@ -15,14 +15,14 @@ export interface VerificationReport {
   tags: number;
   /** Links of repositories to blobs. */
   links: number;
-  /** What those links name, each read once. */
+  /** Data objects that those links name; each is read once. */
   objects: number;
   bytes: number;
   readonly missing: Problem[];
   readonly corrupt: Problem[];
-  /** What was missing or corrupt, and is so no longer. */
+  /** Problems that this run has solved. */
   readonly repaired: Problem[];
-  /** Objects that no link names: what collection will take, and what is being pushed at this moment. */
+  /** Objects that no link names: garbage that collection deletes later, and blobs that are being pushed now. */
   readonly unreferenced: { objects: number; bytes: number };
 }
 

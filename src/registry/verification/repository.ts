@@ -13,9 +13,9 @@ import { type InspectedCell, inspectCell } from './inspect-cell.ts';
 import type { Finding } from './finding.ts';
 import { brokenLink, missingReference, problemOfLink } from './links.ts';
 
-export interface ExaminedRepository {
+export interface InspectedRepository {
   readonly findings: readonly Finding[];
-  /** What its links name. */
+  /** The data objects that its links name. */
   readonly objects: readonly ExpectedObject[];
   readonly counts: { readonly manifests: number; readonly tags: number; readonly links: number };
 }
@@ -25,38 +25,38 @@ export async function inspectRepository(
   store: SmallObjects,
   { name, manifests, tags, blobs }: ListedRepository,
   links: BlobLinkIndex,
-): Promise<ExaminedRepository> {
+): Promise<InspectedRepository> {
   const objects: ExpectedObject[] = [];
   const here = { manifests: new Set(manifests), blobs: new Set(blobs) };
   const isHere = ({ digest, kind }: ManifestReference) =>
     here.blobs.has(digest) || (kind === 'child' && here.manifests.has(digest));
 
-  const examineManifest = async (digest: Digest): Promise<Finding[]> => {
-    const examined = await inspectCell(store, manifestKey(name, digest));
-    const problem = problemOfManifest(digest, examined);
+  const inspectManifest = async (digest: Digest): Promise<Finding[]> => {
+    const inspected = await inspectCell(store, manifestKey(name, digest));
+    const problem = problemOfManifest(digest, inspected);
     if (problem !== undefined) return [brokenManifest(store, name, digest, tags, problem)];
-    const missing = referencesOf(examined.cell).filter((reference) => reference.isRequired && !isHere(reference));
+    const missing = referencesOf(inspected.cell).filter((reference) => reference.isRequired && !isHere(reference));
     return missing.map((reference) => missingReference(store, links, name, reference, digest));
   };
-  const examineTag = async (tag: Tag): Promise<Finding[]> => {
+  const inspectTag = async (tag: Tag): Promise<Finding[]> => {
     const { cell, isThere } = await inspectCell(store, tagKey(name, tag));
     if (!isThere) return [];
     if (cell === undefined || !isOf(cell.digest, cell.bytes)) return [brokenTag(store, name, tag, cell?.digest)];
     return here.manifests.has(cell.digest) ? [] : [missingManifest(store, name, tag, cell)];
   };
-  const examineLink = async (digest: Digest): Promise<Finding[]> => {
-    const examined = await inspectCell(store, blobKey(name, digest));
-    const problem = problemOfLink(digest, examined);
+  const inspectLink = async (digest: Digest): Promise<Finding[]> => {
+    const inspected = await inspectCell(store, blobKey(name, digest));
+    const problem = problemOfLink(digest, inspected);
     if (problem !== undefined) return [brokenLink(store, links, name, digest, problem)];
-    const { object, size } = examined.cell ?? {};
-    if (object !== undefined && size !== undefined) objects.push({ object, digest, size });
+    const { object: objectKey, size } = inspected.cell ?? {};
+    if (objectKey !== undefined && size !== undefined) objects.push({ objectKey, digest, size });
     return [];
   };
 
   const findings = [
-    ...(await mapConcurrently(manifests, CONNECTIONS, examineManifest)),
-    ...(await mapConcurrently(tags, CONNECTIONS, examineTag)),
-    ...(await mapConcurrently(blobs, CONNECTIONS, examineLink)),
+    ...(await mapConcurrently(manifests, CONNECTIONS, inspectManifest)),
+    ...(await mapConcurrently(tags, CONNECTIONS, inspectTag)),
+    ...(await mapConcurrently(blobs, CONNECTIONS, inspectLink)),
   ].flat();
   return { findings, objects, counts: { manifests: manifests.length, tags: tags.length, links: blobs.length } };
 }
@@ -78,7 +78,7 @@ function referencesOf(cell: StoredCell | undefined): readonly ManifestReference[
   return cell === undefined ? [] : parseStoredManifest(cell.bytes, cell.mediaType).references;
 }
 
-/** Restored from a tag that has its bytes once more. */
+/** Repair restores it from a tag: a tag has a copy of its manifest's bytes. */
 function brokenManifest(
   store: SmallObjects,
   repository: RepositoryName,
@@ -99,13 +99,14 @@ function brokenManifest(
         const { cell } = await inspectCell(store, tagKey(repository, tag));
         if (cell?.digest !== digest || !isOf(digest, cell.bytes)) continue;
         await restoreCell(store, key, cell, (current) => current !== undefined && !isOf(digest, current.bytes));
-        return;
+        return undefined;
       }
+      return undefined;
     },
   };
 }
 
-/** Restored from the manifest, where the tag still tells which. */
+/** Repair restores it from the manifest, if the tag's cell still says which. */
 function brokenTag(store: SmallObjects, repository: RepositoryName, tag: Tag, digest: Digest | undefined): Finding {
   const key = tagKey(repository, tag);
   const isBroken = (cell: StoredCell | undefined) => cell !== undefined && !isOf(cell.digest, cell.bytes);
@@ -113,33 +114,37 @@ function brokenTag(store: SmallObjects, repository: RepositoryName, tag: Tag, di
     repository,
     kind: 'tag',
     name: tag,
-    problem: digest === undefined ? 'what stands there can not be read' : 'its bytes have another digest',
+    problem: digest === undefined ? 'its record in the bucket is unreadable' : 'its bytes have another digest',
     category: 'corrupt',
     stands: async () => {
       const { cell, problem } = await inspectCell(store, key);
       return problem !== undefined || isBroken(cell);
     },
     repair: async () => {
-      if (digest === undefined) return;
+      if (digest === undefined) return undefined;
       const { cell } = await inspectCell(store, manifestKey(repository, digest));
       if (cell !== undefined && isOf(digest, cell.bytes)) await restoreCell(store, key, cell, isBroken);
+      return undefined;
     },
   };
 }
 
-/** Restored from the tag that names it. */
+/** Repair restores it from the tag that names it. */
 function missingManifest(store: SmallObjects, repository: RepositoryName, tag: Tag, seen: StoredCell): Finding {
   const key = manifestKey(repository, seen.digest);
   return {
     repository,
     kind: 'manifest',
     name: seen.digest,
-    problem: `the tag ${tag} names it, and it is not here`,
+    problem: `it is missing, and the tag ${tag} names it`,
     category: 'missing',
     stands: async () => {
       const { cell } = await inspectCell(store, tagKey(repository, tag));
       return cell?.digest === seen.digest && !(await inspectCell(store, key)).isThere;
     },
-    repair: () => restoreCell(store, key, { ...seen, state: 'live' }, (current) => current === undefined),
+    repair: async () => {
+      await restoreCell(store, key, { ...seen, state: 'live' }, (current) => current === undefined);
+      return undefined;
+    },
   };
 }

@@ -10,7 +10,7 @@ import { brokenObject } from './links.ts';
 import { inspectRepository } from './repository.ts';
 import { emptyReport, type VerificationReport } from './report.ts';
 
-/** Objects that are read at once: what keeps the storage busy, with a hash to each. */
+/** Objects that are read at once. This keeps the storage busy while other objects are hashed. */
 const STREAMS = 4;
 
 export interface VerificationProgress {
@@ -23,14 +23,14 @@ export interface VerificationProgress {
 export interface VerificationOptions {
   readonly store: SmallObjects;
   readonly repair: boolean;
-  /** Undefined: all. */
+  /** Undefined for all. */
   readonly repositories: ReadonlySet<RepositoryName> | undefined;
   readonly onProgress: (progress: VerificationProgress) => void;
 }
 
 /**
- * Reads all that manifests need and compares it with what it should be, while people push, delete and collect: what seems
- * wrong is looked at again before it is called so. Repair deletes nothing but links whose bytes are gone.
+ * Reads every manifest, tag, link and linked object, and compares digests and sizes. Clients may push and delete meanwhile, and
+ * collection may run: each problem is checked again before it is reported. Repair deletes only links whose bytes are missing.
  */
 export class Verification {
   readonly #options: VerificationOptions;
@@ -45,21 +45,21 @@ export class Verification {
 
   async run(): Promise<VerificationReport> {
     const { store } = this.#options;
-    for await (const repository of listRepositories(store)) await this.#examine(repository);
+    for await (const repository of listRepositories(store)) await this.#inspect(repository);
     await this.#readObjects();
     await this.#countUnreferenced();
-    for (const finding of this.#findings) await this.#settle(finding);
+    for (const finding of this.#findings) await this.#checkAgain(finding);
     return this.#report;
   }
 
-  /** Links of all are known, since any may hold what another lacks; only those asked for are examined. */
-  async #examine(repository: ListedRepository): Promise<void> {
+  /** Notes the links of every repository, since any may have the copy that another lacks; inspects only the chosen ones. */
+  async #inspect(repository: ListedRepository): Promise<void> {
     const { store, repositories } = this.#options;
     for (const digest of repository.blobs) this.#links.add(repository.name, digest);
     if (repositories !== undefined && !repositories.has(repository.name)) return;
     const { findings, objects, counts } = await inspectRepository(store, repository, this.#links);
     this.#findings.push(...findings);
-    for (const object of objects) this.#objects.set(object.object, object);
+    for (const object of objects) this.#objects.set(object.objectKey, object);
     this.#report.repositories += 1;
     this.#report.manifests += counts.manifests;
     this.#report.tags += counts.tags;
@@ -82,27 +82,27 @@ export class Verification {
   #brokenLinks(expected: ExpectedObject, problem: ObjectProblem): Promise<Finding[]> {
     const { store, repositories } = this.#options;
     const names = this.#links.repositoriesWith(expected.digest).toReversed();
-    const asked = names.filter((name) => repositories === undefined || repositories.has(name));
-    return mapConcurrently(asked, CONNECTIONS, async (name) => brokenObject(store, this.#links, name, expected, problem));
+    const chosen = names.filter((name) => repositories === undefined || repositories.has(name));
+    return mapConcurrently(chosen, CONNECTIONS, async (name) => brokenObject(store, this.#links, name, expected, problem));
   }
 
   async #countUnreferenced(): Promise<void> {
     if (this.#options.repositories !== undefined) return;
     const { unreferenced } = this.#report;
     for await (const { key, size } of listAll(this.#options.store, OBJECTS_PREFIX)) {
-      const { object, isMarker } = parseObjectKey(key);
-      if (isMarker || this.#objects.has(object)) continue;
+      const { isMarker } = parseObjectKey(key);
+      if (isMarker || this.#objects.has(key)) continue;
       unreferenced.objects += 1;
       unreferenced.bytes += size;
     }
   }
 
-  async #settle(finding: Finding): Promise<void> {
+  async #checkAgain(finding: Finding): Promise<void> {
     const { missing, corrupt, repaired } = this.#report;
     if (!(await finding.stands())) return;
     if (this.#options.repair) {
-      const told = await finding.repair();
-      if (typeof told === 'string') return void missing.push({ ...problemOf(finding), problem: told });
+      const otherProblem = await finding.repair();
+      if (otherProblem !== undefined) return void missing.push({ ...problemOf(finding), problem: otherProblem });
       if (!(await finding.stands())) return void repaired.push(problemOf(finding));
     }
     (finding.category === 'missing' ? missing : corrupt).push(problemOf(finding));

@@ -1,4 +1,4 @@
-/** The floor for any answer: a Hono route that does nothing. */
+/** The least work for any answer: a Hono route that does nothing. */
 import { Hono } from 'hono';
 
 const app = new Hono();

@@ -1,6 +1,6 @@
 /**
- * The floor for a PATCH of unknown length in workerd: reads, hashes, sends parts, and nothing else. Its requests are not
- * even signed (the bucket lets anyone write), so it pays for no signature and no second hash.
+ * The least work for a PATCH of unknown length in workerd: it reads, hashes and sends parts. Its requests are unsigned (the
+ * bucket lets anyone write), so it computes no signature and no second hash.
  */
 import { createHash } from 'node:crypto';
 
@@ -8,7 +8,7 @@ interface Bindings {
   readonly BUCKET_URL: string;
 }
 
-/** As large, and as many under way, as Berth's. */
+/** Size and number of parts at once, as in Berth. */
 const PART_BYTES = 8 * 1024 * 1024;
 const PARTS_IN_FLIGHT = 2;
 

@@ -1,4 +1,4 @@
-/** The floor for a PUT of known length in workerd: hands the body on, in a request that isn't even signed. */
+/** The least work for a PUT of known length in workerd: it passes the body on in an unsigned request. */
 interface Bindings {
   readonly BUCKET_URL: string;
 }

@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from '../../../src/domain/digest.ts';
 import { Failure } from '../../../src/domain/failure.ts';
 import type { Reference, RepositoryName, Tag } from '../../../src/domain/reference.ts';
-import { Unfinished } from '../../../src/domain/unfinished.ts';
+import { RepeatRequest } from '../../../src/domain/repeat-request.ts';
 import { StoreError } from '../../../src/storage/object-store.ts';
 import { streamOf } from '../../support/api-client.ts';
 import type { Isolate } from '../world.ts';
@@ -129,7 +129,7 @@ export const deleteInSteps = (image: Image): Actor => ({
         return await manifests.delete(REPOSITORY, reference(image.digest));
       } catch (error) {
         if (step > 0 && error instanceof Failure && error.kind === 'manifest-unknown') return undefined;
-        if (!(error instanceof Unfinished)) throw error;
+        if (!(error instanceof RepeatRequest)) throw error;
         await rest();
       }
     }

@@ -1,0 +1,201 @@
+/**
+ * `npm run mutation [-- paths]`: changes the code in thousands of small ways, and tells which of them no test notices.
+ * Those that stand in survivors.json with a reason are known. Ends with 1 for others, and where fewer than 90 % are noticed.
+ */
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, relative } from 'node:path';
+import { createVitest } from 'vitest/node';
+import { type Mutant, mutate } from './mutants.ts';
+import { importDistances } from './import-distances.ts';
+import { type Outcome, readOutcomes } from './outcomes.ts';
+
+const PATHS = ['src/domain', 'src/auth', 'src/storage/cell.ts', 'src/registry/gc', 'src/registry/uploads'];
+const MIN_SCORE = 0.9;
+/**
+ * Tests, and how many imports away at most a mutated module may be. In this order: the mutants that one round kills, the next
+ * need not try.
+ */
+const ROUNDS: readonly (readonly [pattern: string, maxDistance: number])[] = [
+  // The module's own tests, named as it is.
+  ['test/unit/**/*.test.ts', 0],
+  ['test/unit/**/*.test.ts', 1],
+  ['test/unit/**/*.test.ts', 2],
+  ['test/fuzz/{parsing,ranges,positions}.test.ts', Infinity],
+  [
+    'test/api/{access-matrix,read-only,settings,external-tokens,immutable-tags,upload-age,missing-bytes,many-operations,cross-site}.test.ts',
+    Infinity,
+  ],
+  ['test/api/{accounts,memory}.test.ts', Infinity],
+  ['test/unit/**/*.test.ts', Infinity],
+];
+/** Slow, or of modules that have no mutants. */
+const NO_TESTS =
+  /gc-progress|recent-cache|buffer-pool|s3-answers|front|bucket|client-pace|data-folder|probe|yaml|registry2|log\.test|progress/;
+const SLOW_TESTS = /^(?!.*(?:4 MiB of|10,000|60 stalled))/;
+/** The test files that come nearest to a mutant's module. */
+const MAX_FILES_ALONE = 4;
+const root = join(import.meta.dirname, '../..');
+
+interface Survivor {
+  readonly file: string;
+  readonly line: string;
+  readonly original: string;
+  readonly replacement: string;
+  readonly reason: string;
+}
+
+const paths = process.argv.length > 2 ? process.argv.slice(2) : PATHS;
+const files = paths.flatMap((path) => globSync(path.endsWith('.ts') ? path : `${path}/**/*.ts`, { cwd: root })).toSorted();
+const mutants: (Mutant | undefined)[] = [undefined];
+const codes = new Map<string, string>();
+for (const file of files) {
+  const made = mutate(file, readFileSync(join(root, file), 'utf8'), mutants.length);
+  codes.set(join(root, file), made.code);
+  mutants.push(...made.mutants);
+}
+console.log(`${mutants.length - 1} mutants in ${files.length} files`);
+
+const folder = mkdtempSync(join(tmpdir(), 'berth-mutation-'));
+process.env['BERTH_MUTATION'] = folder;
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
+const vitest = await createVitest(
+  'test',
+  {
+    root,
+    config: false,
+    watch: false,
+    include: [...new Set(ROUNDS.map(([pattern]) => pattern))],
+    runner: join(import.meta.dirname, 'runner.ts'),
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 600_000,
+    hookTimeout: 30_000,
+    dangerouslyIgnoreUnhandledErrors: true,
+    reporters: [{}],
+    silent: true,
+    bail: 0,
+    testNamePattern: SLOW_TESTS,
+  },
+  { plugins: [{ name: 'mutants', enforce: 'pre', transform: (_, id) => codes.get(id.split('?')[0]!) }] },
+);
+
+setActive(0);
+const started = Date.now();
+const importsOf = new Map<string, readonly string[]>();
+const distances = new Map<string, ReadonlyMap<string, number>>();
+const specifications = (await vitest.globTestSpecifications()).filter(({ moduleId }) => {
+  if (NO_TESTS.test(moduleId)) return false;
+  const from = importDistances(moduleId, importsOf);
+  distances.set(relative(root, moduleId), from);
+  return files.some((file) => from.has(join(root, file)));
+});
+const suiteOf = (file: string) => specifications.filter(({ moduleId }) => relative(root, moduleId) === file);
+const failing = new Set<string>();
+const rest = new Set(specifications);
+for (const [pattern, maxDistance] of ROUNDS) {
+  const matching = new Set(globSync(pattern, { cwd: root }));
+  const round = [...rest].filter(({ moduleId }) => {
+    const name = relative(root, moduleId);
+    if (maxDistance === 0) return files.some((file) => basename(file, '.ts') === basename(name, '.test.ts'));
+    const isNear = files.some((file) => (distances.get(name)!.get(join(root, file)) ?? Infinity) <= maxDistance);
+    return isNear && matching.has(name);
+  });
+  for (const specification of round) rest.delete(specification);
+  if (round.length === 0 || remaining().length === 0) continue;
+  const { testModules } = await vitest.runTestSpecifications(round);
+  for (const module of testModules) if (!module.ok()) failing.add(relative(root, module.moduleId));
+  progress(`${pattern}, distance ${maxDistance}`);
+}
+if (failing.size > 0) console.log(`failing without any mutant, so used only where they passed: ${[...failing].join(', ')}`);
+
+await runAlone();
+const exitCode = report();
+await vitest.close();
+process.exit(exitCode);
+
+function setActive(id: number): void {
+  writeFileSync(join(folder, 'active'), String(id));
+}
+
+function killed(): Map<number, Outcome> {
+  return new Map(readOutcomes(folder).flatMap((outcome) => (outcome.killedBy === undefined ? [] : [[outcome.id, outcome]])));
+}
+
+function remaining(): number[] {
+  const dead = killed();
+  return mutants.flatMap((mutant, id) => (mutant === undefined || dead.has(id) ? [] : [id]));
+}
+
+function progress(what: string): void {
+  console.log(`${Math.round((Date.now() - started) / 1000)} s: ${remaining().length} left after ${what}`);
+}
+
+/** Mutants that act while modules load, or that no test could be repeated for: a run of the test file for each. */
+async function runAlone(): Promise<void> {
+  const outcomes = readOutcomes(folder);
+  const filesOf = Map.groupBy(
+    outcomes.filter(({ isLoading, isUnjudged }) => isLoading ?? isUnjudged),
+    ({ id }) => id,
+  );
+  const todo = remaining().filter((id) => filesOf.has(id));
+  console.log(`${todo.length} need runs of their own`);
+  for (const [index, id] of todo.entries()) {
+    setActive(id);
+    if (index % 50 === 49) progress(`${index + 1} of them`);
+    const source = join(root, mutants[id]!.file);
+    const distanceFrom = (name: string) => distances.get(name)?.get(source) ?? Infinity;
+    const names = [...new Set(filesOf.get(id)!.map(({ file }) => file))].toSorted(
+      (one, other) => distanceFrom(one) - distanceFrom(other),
+    );
+    for (const name of names.slice(0, MAX_FILES_ALONE)) {
+      if (failing.has(name)) continue;
+      const { testModules } = await vitest.runTestSpecifications(suiteOf(name));
+      if (testModules.length > 0 && testModules.every((module) => module.ok())) continue;
+      writeFileSync(join(folder, 'outcomes'), `${JSON.stringify({ id, file: name, killedBy: 'a run of its own' })}\n`, {
+        flag: 'a',
+      });
+      break;
+    }
+  }
+}
+
+function report(): number {
+  const known = JSON.parse(readFileSync(join(import.meta.dirname, 'survivors.json'), 'utf8')) as Survivor[];
+  const keyOf = ({ file, line, original, replacement }: Omit<Survivor, 'reason'>) =>
+    JSON.stringify([file, line, original, replacement]);
+  const reasons = new Map(known.map((survivor) => [keyOf(survivor), survivor.reason]));
+  const dead = killed();
+  const reached = new Set(readOutcomes(folder).map(({ id }) => id));
+  const met = new Set<string>();
+  const folders = new Map<string, { all: number; killed: number }>();
+  let unknown = 0;
+  for (const [id, mutant] of mutants.entries()) {
+    if (mutant === undefined) continue;
+    const path = PATHS.find((each) => mutant.file.startsWith(each)) ?? mutant.file;
+    const count = folders.get(path) ?? { all: 0, killed: 0 };
+    folders.set(path, count);
+    count.all += 1;
+    const key = keyOf(mutant);
+    if (dead.has(id)) count.killed += 1;
+    else if (reasons.has(key)) met.add(key);
+    else {
+      unknown += 1;
+      const replacement = mutant.replacement === '' ? 'nothing' : mutant.replacement;
+      console.log(
+        `survived${reached.has(id) ? '' : ', and no test gets there'}: ${mutant.file}:${mutant.lineNumber}: ${mutant.original} -> ${replacement}`,
+      );
+    }
+  }
+  const stale = known.filter((survivor) => files.includes(survivor.file) && !met.has(keyOf(survivor)));
+  for (const { file, original, replacement } of stale) console.log(`no longer survives: ${file}: ${original} -> ${replacement}`);
+  let isBelow = false;
+  for (const [path, { all, killed: count }] of folders) {
+    console.log(`${path}: ${count} of ${all} mutants killed, ${((100 * count) / all).toFixed(1)} %`);
+    isBelow ||= count / all < MIN_SCORE;
+  }
+  console.log(`${unknown} survivors without a reason, ${Math.round((Date.now() - started) / 1000)} s`);
+  return unknown > 0 || stale.length > 0 || isBelow ? 1 : 0;
+}

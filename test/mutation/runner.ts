@@ -1,0 +1,151 @@
+/**
+ * Runs each test once as it is, and then once more with each mutant that it reached. All mutants are in the code that the test
+ * has loaded, so one more run of a test takes no longer than the test itself.
+ */
+import { appendFileSync, readFileSync } from 'node:fs';
+import { TestRunner, type RunnerTestCase, type RunnerTestSuite } from 'vitest';
+import { getFn, getHooks } from 'vitest/suite';
+import { type Outcome, readOutcomes } from './outcomes.ts';
+
+/** A mutant that runs in circles reaches its places far more often than the code as it is. */
+const MAX_CALLS_TIMES = 50;
+const CALLS_FOR_ALL = 1_000_000;
+const MORE_MS = 1000;
+/** Of all runs of one mutant in the tests of one file. */
+const MAX_MS_EACH = 1500;
+
+const folder = process.env['BERTH_MUTATION']!;
+const { setTimeout: wait, clearTimeout: stopWaiting } = globalThis;
+const nowMs = performance.now.bind(performance);
+
+/** The mutant of a whole run, or 0: one that acts while modules load has to be there before they do. */
+const fixed = Number(readFileSync(`${folder}/active`, 'utf8'));
+
+let active = fixed;
+let reached = new Set<number>();
+let calls = 0;
+let maxCalls = Infinity;
+
+Object.assign(globalThis, {
+  $mutant: (id: number): boolean => {
+    calls += 1;
+    if (calls > maxCalls) throw new Error('the mutant runs in circles');
+    if (active === 0) reached.add(id);
+    return id === active;
+  },
+});
+
+export default class MutationRunner extends TestRunner {
+  readonly #dead = new Set(readOutcomes(folder).flatMap(({ id, killedBy }) => (killedBy === undefined ? [] : [id])));
+  readonly #spentMs = new Map<number, number>();
+  /** What modules reach while they load, in no test. */
+  #atLoad = new Set<number>();
+
+  onBeforeRunFiles(): void {
+    this.#atLoad = reached;
+    reached = new Set();
+  }
+
+  override onAfterRunFiles(): void {
+    super.onAfterRunFiles();
+    if (fixed === 0) for (const id of this.#atLoad) this.#note({ id, file: this.#file, isLoading: true });
+  }
+
+  #file = '';
+  readonly #reached = new Set<number>();
+
+  async runTask(test: RunnerTestCase): Promise<void> {
+    this.#file = test.file.name;
+    if (fixed !== 0) return await this.#runFixed(test);
+    reached = new Set();
+    calls = 0;
+    maxCalls = Infinity;
+    const start = nowMs();
+    await getFn(test)();
+    const took = nowMs() - start;
+    const limits = { ms: MORE_MS + 10 * took, calls: CALLS_FOR_ALL + MAX_CALLS_TIMES * calls };
+    const ids = [...reached];
+    for (const id of ids) if (!this.#reached.has(id)) this.#note({ id, file: this.#file, isReached: true });
+    for (const id of ids) this.#reached.add(id);
+    const alive = ids.filter((id) => !this.#dead.has(id) && (this.#spentMs.get(id) ?? 0) < MAX_MS_EACH);
+    if (alive.length === 0) return;
+    // A test that fails when it is run again tells nothing.
+    if ((await this.#again(test, 0, limits)) !== undefined) return this.#giveUp(alive);
+    while (alive.length > 0) {
+      const id = alive.pop()!;
+      const begun = nowMs();
+      const failure = await this.#again(test, id, limits);
+      this.#spentMs.set(id, (this.#spentMs.get(id) ?? 0) + nowMs() - begun);
+      if (failure === undefined) continue;
+      this.#dead.add(id);
+      this.#note({ id, file: this.#file, killedBy: `${test.name}: ${failure}`.slice(0, 200) });
+      // What the mutant left behind must not fail the test for another one.
+      if ((await this.#again(test, 0, limits)) !== undefined) return this.#giveUp(alive);
+    }
+  }
+
+  async #runFixed(test: RunnerTestCase): Promise<void> {
+    calls = 0;
+    maxCalls = 100 * CALLS_FOR_ALL;
+    await getFn(test)();
+  }
+
+  #giveUp(ids: readonly number[]): void {
+    for (const id of ids) this.#note({ id, file: this.#file, isUnjudged: true });
+  }
+
+  #note(outcome: Outcome): void {
+    appendFileSync(`${folder}/outcomes`, `${JSON.stringify(outcome)}\n`);
+  }
+
+  /** @returns why the test failed; undefined where it did not */
+  async #again(test: RunnerTestCase, id: number, limits: { ms: number; calls: number }): Promise<string | undefined> {
+    await endHooks(test);
+    await beginHooks(test);
+    active = id;
+    calls = 0;
+    maxCalls = limits.calls;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const late = new Promise<never>((_, reject) => (timer = wait(() => reject(new Error('the test does not end')), limits.ms)));
+      await Promise.race([getFn(test)(), late]);
+      return undefined;
+    } catch (error) {
+      return String(error).split('\n')[0]!;
+    } finally {
+      stopWaiting(timer);
+      active = 0;
+      maxCalls = Infinity;
+    }
+  }
+}
+
+function suitesOf(test: RunnerTestCase): RunnerTestSuite[] {
+  const suites: RunnerTestSuite[] = [];
+  for (
+    let suite: RunnerTestSuite | undefined = test.suite ?? test.file;
+    suite !== undefined;
+    suite = suite.suite ?? (suite === test.file ? undefined : test.file)
+  )
+    suites.push(suite);
+  return suites;
+}
+
+async function beginHooks(test: RunnerTestCase): Promise<void> {
+  for (const suite of suitesOf(test).toReversed())
+    for (const hook of getHooks(suite).beforeEach) {
+      const end: unknown = await (hook as (...args: unknown[]) => unknown)(test.context, suite);
+      if (typeof end === 'function') onFinished(test).push(end as () => unknown);
+    }
+}
+
+async function endHooks(test: RunnerTestCase): Promise<void> {
+  for (const suite of suitesOf(test))
+    for (const hook of getHooks(suite).afterEach) await (hook as (...args: unknown[]) => unknown)(test.context, suite);
+  for (const end of onFinished(test).splice(0).toReversed()) await end(test.context);
+}
+
+/** What `onTestFinished` has been given: vitest keeps it in the test, and does not say so in its types. */
+function onFinished(test: object): ((context: unknown) => unknown)[] {
+  return ((test as { onFinished?: ((context: unknown) => unknown)[] }).onFinished ??= []);
+}
