@@ -55,8 +55,8 @@ export class Blobs {
     const remembered = recent.get(key);
     if (remembered !== undefined) return remembered;
     const cell = await readCell(store, key);
-    if (cell?.object === undefined) throw unknownBlob(digest);
-    const link = { digest: cell.digest, size: cell.size, objectKey: cell.object };
+    if (cell?.objectKey === undefined) throw unknownBlob(digest);
+    const link = { digest: cell.digest, size: cell.size, objectKey: cell.objectKey };
     recent.set(key, link, link.objectKey.length);
     return link;
   }
@@ -64,7 +64,7 @@ export class Blobs {
   /** Whether the repository has both the link and the bytes. Two operations. */
   async has(name: RepositoryName, digest: Digest): Promise<boolean> {
     const cell = await readCell(this.#options.store, blobKey(name, digest));
-    return cell?.object !== undefined && this.#hasBytes(name, { digest, objectKey: cell.object });
+    return cell?.objectKey !== undefined && this.#hasBytes(name, { digest, objectKey: cell.objectKey });
   }
 
   /** The URL at which a client can read the bytes from the storage; undefined if the app must send them. */
@@ -92,9 +92,9 @@ export class Blobs {
   async link(name: RepositoryName, { digest, size, objectKey }: BlobLink): Promise<void> {
     const { liveness, recent } = this.#options;
     const key = blobKey(name, digest);
-    const own = { digest, size, object: objectKey, mediaType: OCTET_STREAM, bytes: NO_BYTES };
+    const own = { digest, size, objectKey, mediaType: OCTET_STREAM, bytes: NO_BYTES };
     const { standing } = await liveness.putOrRenew(key, own);
-    const other = standing.object === objectKey ? undefined : standing.object;
+    const other = standing.objectKey === objectKey ? undefined : standing.objectKey;
     const linked = other === undefined ? objectKey : await this.#replaceBroken(name, own, other);
     recent.set(key, { digest, size, objectKey: linked }, linked.length);
   }
@@ -103,14 +103,14 @@ export class Blobs {
    * @param standing - the key of the object that is linked
    * @returns the key of the object that is linked now
    */
-  async #replaceBroken(name: RepositoryName, own: Omit<Cell, 'state'> & { object: string }, standing: string): Promise<string> {
+  async #replaceBroken(name: RepositoryName, own: Omit<Cell, 'state'> & { objectKey: string }, standing: string): Promise<string> {
     const { store, pace, onBroken } = this.#options;
     if ((await store.head(standing)) !== undefined) return standing;
     onBroken({ repository: name, digest: own.digest, objectKey: standing });
-    let linked = own.object;
+    let linked = own.objectKey;
     await updateCell(store, pace, blobKey(name, own.digest), (current) => {
-      const isBroken = current?.object === undefined || current.object === standing;
-      linked = isBroken ? own.object : current.object;
+      const isBroken = current?.objectKey === undefined || current.objectKey === standing;
+      linked = isBroken ? own.objectKey : current.objectKey;
       return isBroken ? { ...own, state: 'live' } : undefined;
     });
     return linked;
@@ -128,7 +128,7 @@ export class Blobs {
     const key = blobKey(name, digest);
     recent.delete(key);
     if (isReadOnly) return;
-    const isDeleted = await deleteCell(store, pace, key, async (cell) => cell.object === objectKey);
+    const isDeleted = await deleteCell(store, pace, key, async (cell) => cell.objectKey === objectKey);
     if (isDeleted) onBroken({ repository: name, digest, objectKey });
   }
 
@@ -152,8 +152,8 @@ export class Blobs {
     const { bucket, liveness } = this.#options;
     await bucket.capabilities();
     const source = await liveness.renew(blobKey(from, digest));
-    if (source?.object === undefined || !(await this.#hasBytes(from, { digest, objectKey: source.object }))) return false;
-    await this.link(name, { digest, size: source.size, objectKey: source.object });
+    if (source?.objectKey === undefined || !(await this.#hasBytes(from, { digest, objectKey: source.objectKey }))) return false;
+    await this.link(name, { digest, size: source.size, objectKey: source.objectKey });
     return true;
   }
 }

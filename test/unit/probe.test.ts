@@ -50,7 +50,7 @@ describe('a storage that checks a condition first and writes later', () => {
     const header = kind === 'absent' ? 'If-None-Match' : 'If-Match';
     await expect(probeOf(sequential, simulatedTime())).rejects.toMatchObject({
       kind: 'misconfigured',
-      message: `pushes to this storage are not safe: of 5 PUTs at once with ${header} it took 5, where it must take one (docs/stores.md)`,
+      message: `pushes to this storage are not safe: of 5 PUTs at once with ${header} it took 5, where it must take one (see docs/stores.md)`,
     });
     expect([...memory.objects()]).toEqual([]);
   });
@@ -82,7 +82,7 @@ describe('over HTTP, a storage', () => {
 
   test('that does not know conditions is refused', async () => {
     server = await startS3({ checks: 'never', loser: [501, 'NotImplemented'] });
-    await expect(probeOf(server.store, realTime)).rejects.toThrow('it knows no If-None-Match on PUT');
+    await expect(probeOf(server.store, realTime)).rejects.toThrow('it does not support If-None-Match on PUT');
   });
 });
 

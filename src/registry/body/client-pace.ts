@@ -1,16 +1,16 @@
-/** How long a client may be silent, and over how long its speed is measured. */
+/** How long a client may be silent, and the time over which its speed is measured. */
 const PATIENCE_MS = 10_000;
-/** How long it may be silent while others wait for memory. */
+/** How long a client may be silent while other requests wait for memory. */
 const SHORT_PATIENCE_MS = 5000;
-/** A read that brings its bytes within this time was not for a slow client. */
+/** A client that answers a read within this time is fast. */
 const FAST_MS = 100;
 const SMALLEST_READ_BYTES = 4 * 1024;
 const SMALL_READ_BYTES = 64 * 1024;
 const LARGEST_READ_BYTES = 1024 * 1024;
-/** What a read may take at the minimum speed: less than any silence that is allowed. */
+/** How long one read may take at the minimum speed: less than any allowed silence. */
 const LONGEST_READ_SECONDS = 4;
 
-/** Enough of a read's result to tell how much has come. */
+/** The part of a read's result that tells how many bytes came. */
 interface Result {
   readonly done: boolean;
   readonly value?: Uint8Array | undefined;
@@ -27,8 +27,8 @@ export interface ClientPaceOptions {
 }
 
 /**
- * How fast a client sends, and the end of one that is too slow. Only time that is spent waiting for the client counts:
- * while the storage or other uploads are waited for, what the client sends meanwhile lies in the connection's buffers.
+ * Measures how fast a client sends, and ends one that is too slow. Only the time of waiting for the client counts. While the
+ * registry waits for the storage or for other uploads, the client's bytes stay in the connection's buffers.
  */
 export class ClientPace {
   readonly #options: ClientPaceOptions;
@@ -36,13 +36,13 @@ export class ClientPace {
   readonly #largestReadBytes: number;
   #windowMs = 0;
   #windowBytes = 0;
-  /** So far for this client, in milliseconds. */
+  /** How long this client was waited for, in milliseconds. */
   waitedMs = 0;
-  /** True once the client has been told. */
+  /** True once the client was found too slow. */
   isOver = false;
   /**
-   * How much to read at once. While one read is under way nobody can tell how much has come, so a read must take no longer
-   * than a client of the minimum speed may; a fast client is better read in large pieces.
+   * How many bytes to read at once. During a read nothing tells how many have come. So a read must be short enough for a client
+   * of the minimum speed. Large reads are better for a fast client.
    */
   readBytes: number;
 
@@ -56,8 +56,9 @@ export class ClientPace {
   }
 
   /**
-   * Waits for a read of `readBytes` at most.
-   * @throws what `tooSlow` makes of it, where the client is silent for 10 s (5 s while memory is short), or below the minimum speed for 10 s of waiting
+   * Waits for a read of at most `readBytes`.
+   * @throws the error of `tooSlow` if the client is silent for 10 s (5 s while memory is short), or is below the minimum speed
+   *   over 10 s of waiting
    */
   async wait<R extends Result>(read: Promise<R>): Promise<R> {
     const sinceMs = this.#nowMs();
@@ -76,7 +77,7 @@ export class ClientPace {
   async #inTime<T>(read: Promise<T>): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const timeUp = new Promise<never>((_, reject) => {
-      const end = (ms: number) => reject(this.#end(`nothing came for ${ms / 1000} s`));
+      const end = (ms: number) => reject(this.#end(`no bytes came for ${ms / 1000} s`));
       timer = setTimeout(() => {
         if (this.#options.isShort()) end(SHORT_PATIENCE_MS);
         else timer = setTimeout(() => end(PATIENCE_MS), PATIENCE_MS - SHORT_PATIENCE_MS);
@@ -101,6 +102,6 @@ export class ClientPace {
 
   #end(what: string): Error {
     this.isOver = true;
-    return this.#options.tooSlow(`the body is too slow: ${what}, and ${this.#options.minimumSpeed} bytes a second are the least`);
+    return this.#options.tooSlow(`the body is too slow: ${what}; the minimum is ${this.#options.minimumSpeed} bytes a second`);
   }
 }
