@@ -127,7 +127,8 @@ export class World {
     const pass = (ms: number) => this.#park(actor, 'time passes', async () => void (this.#nowMs += ms), { passes: true });
     const seal = {
       seal: (state: UploadState) => this.#awaited(services.seal.seal(state)),
-      unseal: (sealed: string, name: RepositoryName, session: string) => this.#awaited(services.seal.unseal(sealed, name, session)),
+      unseal: (sealed: string, name: RepositoryName, session: string) =>
+        this.#awaited(services.seal.unseal(sealed, name, session)),
     };
     return { ...services, seal, nowMs, collect, rest, pass, loseBytes: (digest) => this.#loseBytes(digest) };
   }
