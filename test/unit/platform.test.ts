@@ -34,7 +34,7 @@ test('a store key opens the store only in the emulator, so that none can be set 
 
 test('the rate limit of the platform counts sign-in attempts, where it is bound', async () => {
   const asked: string[] = [];
-  const LOGIN_LIMITER = { limit: async ({ key }) => ({ success: asked.push(key) < 2 }) } as RateLimit;
+  const LOGIN_LIMITER: RateLimit = { limit: async ({ key }) => ({ success: asked.push(key) < 2 }) };
   const { limit } = platformOf({}, { BUCKET, LOGIN_LIMITER });
   expect([await limit!('a'), await limit!('b'), asked]).toEqual([true, false, ['a', 'b']]);
   expect(platformOf({}).limit).toBeUndefined();
