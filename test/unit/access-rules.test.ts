@@ -102,3 +102,12 @@ describe('who', () => {
     expect(made.allow('mallory', { kind: 'catalog' })).toBe(true);
   });
 });
+
+test('asking whether one is known at all is for users, and for all where a rule gives anonymous callers something', () => {
+  const nothing = { who: 'anonymous', actions: [] };
+  const base = { kind: 'base' } as const;
+  expect([rules(), rules(nothing)].map((made) => made.allow(undefined, base))).toEqual([false, false]);
+  expect(rules().allow('alice', base)).toBe(true);
+  expect(rules(nothing, { who: 'anonymous', actions: ['pull'] }).allow(undefined, base)).toBe(true);
+  expect(rules({ who: '*', actions: ['pull'] }).allow(undefined, base)).toBe(false);
+});
