@@ -195,7 +195,7 @@ export function mutate(file: string, source: string, firstId: number): { mutants
     if (typeof value === 'boolean') return [String(!value)];
     if (typeof value === 'number') return [String(value + 1)];
     if (typeof value === 'bigint') return [`${value + 1n}n`];
-    if (typeof value !== 'string' || /\s/.test(value.trim()) || node.type !== 'Literal') return [];
+    if (typeof value !== 'string' || (/\s/.test(value) && /\S/.test(value)) || node.type !== 'Literal') return [];
     return [value === '' ? "'mutated'" : "''"];
   }
 

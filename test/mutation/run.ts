@@ -1,10 +1,10 @@
 /**
- * `npm run mutation [-- paths]`: changes the code in thousands of small ways, and tells which of them no test notices.
- * Those that stand in survivors.json with a reason are known. Ends with 1 for others, and where fewer than 90 % are noticed.
+ * `npm run mutation [-- paths] [--own-tests]`: changes the code in thousands of small ways, and tells which of them no test notices.
+ * `--own-tests` is quicker: it runs only the unit tests that are named like the modules. Mutants that stand in survivors.json with a reason are known. Ends with 1 for others, and where fewer than 90 % are noticed.
  */
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { createVitest } from 'vitest/node';
 import { type Mutant, mutate } from './mutants.ts';
 import { importDistances } from './import-distances.ts';
@@ -17,6 +17,8 @@ const MIN_SCORE = 0.9;
  * need not try.
  */
 const ROUNDS: readonly (readonly [pattern: string, maxDistance: number])[] = [
+  // The module's own tests, named as it is.
+  ['test/unit/**/*.test.ts', 0],
   ['test/unit/**/*.test.ts', 1],
   ['test/unit/**/*.test.ts', 2],
   ['test/fuzz/{parsing,ranges,positions}.test.ts', Infinity],
@@ -32,7 +34,7 @@ const NO_TESTS =
   /gc-progress|recent-cache|buffer-pool|s3-answers|front|bucket|client-pace|data-folder|probe|yaml|registry2|log\.test|progress/;
 const SLOW_TESTS = /^(?!.*(?:4 MiB of|10,000|60 stalled))/;
 /** The test files that come nearest to a mutant's module. */
-const MAX_FILES_ALONE = 4;
+const MAX_FILES_ALONE = 2;
 const root = join(import.meta.dirname, '../..');
 
 interface Survivor {
@@ -43,7 +45,10 @@ interface Survivor {
   readonly reason: string;
 }
 
-const paths = process.argv.length > 2 ? process.argv.slice(2) : PATHS;
+const OWN_TESTS = '--own-tests';
+const named = process.argv.slice(2).filter((each) => each !== OWN_TESTS);
+const rounds = process.argv.includes(OWN_TESTS) ? ROUNDS.slice(0, 1) : ROUNDS;
+const paths = named.length > 0 ? named : PATHS;
 const files = paths.flatMap((path) => globSync(path.endsWith('.ts') ? path : `${path}/**/*.ts`, { cwd: root })).toSorted();
 const mutants: (Mutant | undefined)[] = [undefined];
 const codes = new Map<string, string>();
@@ -65,7 +70,7 @@ const vitest = await createVitest(
     root,
     config: false,
     watch: false,
-    include: [...new Set(ROUNDS.map(([pattern]) => pattern))],
+    include: [...new Set(rounds.map(([pattern]) => pattern))],
     runner: join(import.meta.dirname, 'runner.ts'),
     pool: 'forks',
     maxWorkers: 2,
@@ -93,10 +98,11 @@ const specifications = (await vitest.globTestSpecifications()).filter(({ moduleI
 const suiteOf = (file: string) => specifications.filter(({ moduleId }) => relative(root, moduleId) === file);
 const failing = new Set<string>();
 const rest = new Set(specifications);
-for (const [pattern, maxDistance] of ROUNDS) {
+for (const [pattern, maxDistance] of rounds) {
   const matching = new Set(globSync(pattern, { cwd: root }));
   const round = [...rest].filter(({ moduleId }) => {
     const name = relative(root, moduleId);
+    if (maxDistance === 0) return files.some((file) => basename(file, '.ts') === basename(name, '.test.ts'));
     const isNear = files.some((file) => (distances.get(name)!.get(join(root, file)) ?? Infinity) <= maxDistance);
     return isNear && matching.has(name);
   });
@@ -104,7 +110,7 @@ for (const [pattern, maxDistance] of ROUNDS) {
   if (round.length === 0 || remaining().length === 0) continue;
   const { testModules } = await vitest.runTestSpecifications(round);
   for (const module of testModules) if (!module.ok()) failing.add(relative(root, module.moduleId));
-  progress(`${pattern}, ${maxDistance} imports away at most`);
+  progress(`${pattern}, distance ${maxDistance}`);
 }
 if (failing.size > 0) console.log(`failing without any mutant, so used only where they passed: ${[...failing].join(', ')}`);
 

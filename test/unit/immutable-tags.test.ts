@@ -1,6 +1,7 @@
 /** Which tags a rule's globs match. The globs of repositories are those of REGISTRY_ACCESS: access-rules.test.ts. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseDigest } from '../../src/domain/digest.ts';
 import { ImmutableTags, immutableTagRules } from '../../src/domain/immutable-tags.ts';
 import { parseRepositoryName, parseTag } from '../../src/domain/reference.ts';
 
@@ -51,4 +52,42 @@ test('a tag is immutable if any rule matches both it and its repository', () => 
 
 test('no tag is immutable without rules', () => {
   expect(has(rules(), 'a', 'v1')).toBe(false);
+});
+
+describe('content', () => {
+  const [name, free, tag] = [parseRepositoryName('release/app'), parseRepositoryName('free'), parseTag('v1')];
+  const made = rules({ repositories: 'release/*', tags: 'v*' });
+  const content = (letter: string, mediaType = 'x') => ({ digest: parseDigest(`sha256:${letter.repeat(64)}`), mediaType });
+  const [A, B, OTHER_TYPE] = [content('a'), content('b'), content('a', 'y')];
+  const immutable = (detail: object) => expect.objectContaining({ kind: 'tag-immutable', detail });
+
+  test('of an immutable tag stays as it is, media type and all', () => {
+    expect(() => made.checkMove(name, tag, A, B)).toThrow(`names ${B.digest}: push`);
+    expect(() => made.checkMove(name, tag, A, B)).toThrow(immutable({ tag, digest: B.digest }));
+    expect(() => made.checkMove(name, tag, OTHER_TYPE, A)).toThrow(`names ${A.digest} as x: push`);
+    for (const current of [undefined, A]) expect(() => made.checkMove(name, tag, A, current)).not.toThrow();
+    expect(() => made.checkMove(free, tag, A, B)).not.toThrow();
+    expect(() => made.checkMove(name, parseTag('latest'), A, B)).not.toThrow();
+  });
+
+  test('is kept where an immutable tag names it', () => {
+    expect(made.keeps(name, tag, A, A)).toBe(true);
+    for (const current of [undefined, B, OTHER_TYPE]) expect(made.keeps(name, tag, A, current)).toBe(false);
+    expect([made.keeps(free, tag, A, A), made.keeps(name, parseTag('latest'), A, A)]).toEqual([false, false]);
+  });
+
+  test('keeps its media type in a repository that may have immutable tags', () => {
+    expect(() => made.checkMediaType(name, A, OTHER_TYPE)).toThrow(immutable({ digest: A.digest }));
+    for (const current of [undefined, A]) expect(() => made.checkMediaType(name, A, current)).not.toThrow();
+    expect(() => made.checkMediaType(free, A, OTHER_TYPE)).not.toThrow();
+  });
+
+  test('cannot be deleted under an immutable tag', () => {
+    expect(() => made.checkDelete(name, tag, A.digest)).toThrow(immutable({ tag, digest: A.digest }));
+    expect(() => made.checkDelete(free, tag, A.digest)).not.toThrow();
+  });
+});
+
+test.each(['v[9-0]', '[z-a]*', '[0-9]x[b-a]'])('%s has a range that runs backwards', (glob) => {
+  expect(immutableTagRules.safeParse([{ tags: glob }]).error?.message).toContain('has a range that runs backwards');
 });

@@ -121,6 +121,11 @@ describe('a field that could be read in two ways is refused', () => {
     expect(() => parse(escaped)).not.toThrow();
   });
 
+  test('a name is compared also where each of its letters is escaped', () => {
+    const escaped = [...'SchemaVersion'].map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join('');
+    expect(() => parse(image(`,"${escaped}":2`))).toThrow('schemaVersion: is written SchemaVersion');
+  });
+
   test('names in strings, and escapes at the end of strings, are text', () => {
     const text = image(',"annotations":{"a":"\\\\","b":"\\"config\\":{\\"size\\":1.0","c":",\\"Config\\":1,{["}');
     expect(() => parse(text)).not.toThrow();

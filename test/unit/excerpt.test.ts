@@ -1,0 +1,7 @@
+import { expect, test } from 'vitest';
+import { excerpt } from '../../src/domain/excerpt.ts';
+
+test('shows a text up to 200 characters', () => {
+  expect(excerpt('a'.repeat(200))).toBe('a'.repeat(200));
+  expect(excerpt(`${'a'.repeat(200)}b`)).toBe(`${'a'.repeat(200)}...`);
+});
