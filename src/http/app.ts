@@ -1,4 +1,5 @@
 import { type Env, type ErrorHandler, Hono, type MiddlewareHandler } from 'hono';
+import { excerpt } from '../domain/excerpt.ts';
 import { Failure } from '../domain/failure.ts';
 import { accessLog } from './access-log.ts';
 import { blobRoutes } from './routes/blobs.ts';
@@ -47,7 +48,7 @@ export function createApp({ services, clock, storeAccess }: AppOptions): Hono<Ap
     app.route('/', refusingOtherMethods(routesOf(services)));
 
   app.notFound((c) =>
-    errorResponse(new Failure('route-unknown', `${c.req.method} ${c.req.path} is not a route of this registry`), log),
+    errorResponse(new Failure('route-unknown', `${c.req.method} ${excerpt(c.req.path)} is not a route of this registry`), log),
   );
   app.onError(answerError(services));
   return app;
@@ -72,9 +73,13 @@ function refusingOtherMethods<E extends Env>(app: Hono<E>): Hono<E> {
     const headers = { Allow: [...new Set(methods)].join(', ') };
     app.options(path, (c) => c.body(null, 204, headers));
     app.all(path, (c) => {
-      throw new Failure('method-unsupported', `${c.req.method} is not supported for ${c.req.path}: use ${headers.Allow}`, {
-        headers,
-      });
+      throw new Failure(
+        'method-unsupported',
+        `${c.req.method} is not supported for ${excerpt(c.req.path)}: use ${headers.Allow}`,
+        {
+          headers,
+        },
+      );
     });
   }
   return app;

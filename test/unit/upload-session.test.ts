@@ -22,7 +22,11 @@ test('a chunk starts there, or says nothing of where it starts', () => {
 });
 
 test.each([9, 11, 0])('a chunk of a session of 10 bytes does not start at %i', (offset) => {
-  const failure = { kind: 'chunk-out-of-order', detail: { offset: 10 }, message: `the next chunk starts at 10, not ${offset}` };
+  const failure = {
+    kind: 'chunk-out-of-order',
+    detail: { offset: 10 },
+    message: `the next chunk must start at byte 10, not ${offset}`,
+  };
   expect(() => checkChunk(CHUNKED, body({ offset, length: 3 }))).toThrow(expect.objectContaining(failure));
 });
 
