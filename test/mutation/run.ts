@@ -103,7 +103,7 @@ for (const [pattern, maxDistance] of rounds) {
   const matching = new Set(globSync(pattern, { cwd: root }));
   const round = [...rest].filter(({ moduleId }) => {
     const name = relative(root, moduleId);
-    if (maxDistance === 0) return files.some((file) => basename(file, '.ts') === basename(name, '.test.ts'));
+    if (maxDistance === 0) return files.some((file) => isOwnTest(basename(file, '.ts'), basename(name, '.test.ts')));
     const isNear = files.some((file) => (distances.get(name)!.get(join(root, file)) ?? Infinity) <= maxDistance);
     return isNear && matching.has(name);
   });
@@ -119,6 +119,11 @@ await runAlone();
 const exitCode = report();
 await vitest.close();
 process.exit(exitCode);
+
+/** `manifest.test.ts` and `manifest-faults.test.ts` are tests of `manifest.ts`. */
+function isOwnTest(module: string, test: string): boolean {
+  return test === module || test.startsWith(`${module}-`);
+}
 
 function setActive(id: number): void {
   writeFileSync(join(folder, 'active'), String(id));
