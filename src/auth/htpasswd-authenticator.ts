@@ -6,7 +6,7 @@ import type { Credentials } from './credentials.ts';
 import type { AccessToken, Tokens } from './tokens.ts';
 import type { Users } from './users.ts';
 
-/** https://distribution.github.io/distribution/spec/auth/token/ and https://distribution.github.io/distribution/spec/auth/oauth/ */
+/** https://distribution.github.io/distribution/spec/auth/token/ */
 export interface TokenRequest {
   /** Separated by spaces. */
   readonly scopes: string;

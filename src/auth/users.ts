@@ -82,7 +82,7 @@ async function matches(password: string, hash: string | undefined, highestCost: 
   return false;
 }
 
-/** @param onSlice - bcryptjs calls it every 100 ms and lets other tasks run. At the edge it never does: the clock stands still there. */
+/** @param onSlice - called every 100 ms, between which other tasks run; never at the edge, where the clock stands still */
 function slowCompare(password: string, hash: string, onSlice: () => void): Promise<boolean> {
   return new Promise((resolve, reject) => {
     compare(password, hash, (error, isRight) => (error ? reject(error) : resolve(isRight === true)), onSlice);

@@ -7,39 +7,39 @@ import { fileURLToPath } from 'node:url';
 
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 const packagesFolder = `${projectFolder}node_modules`;
-/** There while npm installs, with its pid. Not in node_modules: `npm ci` empties that first. */
+/** A file with npm's pid while npm installs. It is not in node_modules, because `npm ci` deletes that first. */
 const installingMark = `${projectFolder}.installing`;
 
-if (whatIsMissing() !== undefined) await install();
+if (findMissing() !== undefined) await install();
 
 async function install() {
   refuseSecondInstall();
   process.stderr.write('berth: installing packages\n');
-  // Errors only: npm would warn of packages that want a newer Node than the system's, and they run on the one that comes along.
+  // Errors only: npm would warn about packages that need a newer Node than the system's. They run on the installed Node.
   const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = spawn('npm', args, { cwd: projectFolder, stdio: ['ignore', process.stderr, 'inherit'] });
-  npm.on('error', (error) => fail(`npm ci can't be run: ${error.message}`));
+  npm.on('error', (error) => fail(`cannot run npm ci: ${error.message}`));
   writeFileSync(installingMark, String(npm.pid));
   const [exitCode, signal] = await once(npm, 'exit');
   rmSync(installingMark, { force: true });
   if (signal !== null) fail(`npm ci was ended by ${signal}`);
   if (exitCode !== 0) fail(`npm ci failed with exit code ${exitCode}`);
-  const missing = whatIsMissing();
-  if (missing !== undefined) fail(`npm ci left something out: ${missing}`);
+  const missing = findMissing();
+  if (missing !== undefined) fail(`npm ci did not install ${missing}`);
 }
 
-/** Two installs at once would delete each other's packages. A mark whose process is gone was left by an interrupted install. */
+/** Two installs at once would delete each other's packages. If the process has ended, an interrupted install left the file. */
 function refuseSecondInstall() {
   if (!existsSync(installingMark)) return;
   const pid = Number(readFileSync(installingMark, 'utf8'));
-  if (pid > 0 && isRunning(pid)) fail(`process ${pid} is installing packages (if not, remove ${installingMark})`);
+  if (pid > 0 && isRunning(pid)) fail(`process ${pid} is installing packages (if it is not, remove ${installingMark})`);
 }
 
 /**
- * Compares what was to be installed with npm's record of what is. Times of change would be quicker to compare, but git sets
- * them in any order.
+ * Compares the packages of package-lock.json with npm's list of installed ones. Comparing modification times would be faster,
+ * but git doesn't preserve them.
  */
-function whatIsMissing() {
+function findMissing() {
   const wanted = readPackages('package-lock.json');
   const installed = readPackages('node_modules/.package-lock.json');
   if (wanted === undefined) return 'package-lock.json';
@@ -60,7 +60,7 @@ function readPackages(path) {
   }
 }
 
-/** The scripts need the Node that comes as a package; npm does not notice when its install script was skipped. */
+/** The scripts need the Node that is installed as a package. npm doesn't notice when its install script was skipped. */
 function nodeRuns() {
   return spawnSync(`${packagesFolder}/.bin/node`, ['--version']).status === 0;
 }

@@ -30,7 +30,9 @@ function ownerOf(name: string): 'htpasswd' | 'token' | undefined {
 function htpasswdConfig(settings: Settings) {
   const { REGISTRY_AUTH_HTPASSWD: users, REGISTRY_AUTH_HTPASSWD_OBJECT: object } = settings;
   if ((users === undefined) === (object === undefined))
-    throw new ConfigError('REGISTRY_AUTH=htpasswd needs either REGISTRY_AUTH_HTPASSWD or REGISTRY_AUTH_HTPASSWD_OBJECT');
+    throw new ConfigError(
+      'REGISTRY_AUTH=htpasswd needs one of REGISTRY_AUTH_HTPASSWD and REGISTRY_AUTH_HTPASSWD_OBJECT, and not both',
+    );
   return {
     kind: 'htpasswd' as const,
     realm: settings.REGISTRY_AUTH_HTPASSWD_REALM,

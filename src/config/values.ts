@@ -17,7 +17,7 @@ export const wholeNumber = (min: number, max: number) =>
 
 export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .refine((url) => /^[\x21-\x7e]+$/.test(url), 'must be an http or https URL in ASCII, for headers')
+  .refine((url) => /^[\x21-\x7e]+$/.test(url), 'must be an http or https URL in ASCII: it is sent in headers')
   .transform((url) => url.replace(/\/+$/, ''));
 
 export const text = z.string().trim().min(1, 'must not be empty');

@@ -1,19 +1,21 @@
 import { z } from 'zod';
 import { matches, oneOrMore, repositoryPieces } from './glob.ts';
-import { ACTIONS } from './scope.ts';
-import type { Access } from './scope.ts';
 import type { RepositoryName } from './reference.ts';
+import { type Access, ACTIONS } from './scope.ts';
 
-/** A user's name; undefined for an anonymous caller. */
+/** A user's name; undefined for an anonymous user. */
 export type User = string | undefined;
 
 const USER = '{user}';
 
 const glob = z
   .string()
-  .regex(/^(?:[a-z0-9._/*-]|\{user\})+$/, 'must be a repository name with {user}, * for a part of a component and ** for more');
+  .regex(
+    /^(?:[a-z0-9._/*-]|\{user\})+$/,
+    'must be a repository name, in which {user} is the name of the user, * a part of a component, and ** any components',
+  );
 
-/** What REGISTRY_ACCESS holds. */
+/** The setting REGISTRY_ACCESS. */
 export const accessRules = z.array(
   z.strictObject({
     who: oneOrMore(z.string().min(1)),
@@ -25,14 +27,14 @@ export const accessRules = z.array(
 
 export type AccessRule = z.output<typeof accessRules>[number];
 
-/** Users may do everything, anonymous callers nothing. */
+/** Users are allowed everything, anonymous users nothing. */
 export const DEFAULT_RULES: readonly AccessRule[] = [
   { who: ['*'], repositories: ['**'], actions: ['pull', 'push', 'delete', 'catalog'] },
 ];
 
 /**
- * Decides who is allowed to do what: the first rule that matches user and repository counts; without one, nothing is allowed.
- * The catalog is no repository's: any rule that gives it to the user does.
+ * Decides what a user is allowed to do. The first rule that matches the user and the repository decides; without one, nothing is
+ * allowed. `catalog` is not tied to a repository: any rule for the user that lists it grants it.
  */
 export class AccessRules {
   readonly #rules: readonly AccessRule[];
@@ -41,25 +43,25 @@ export class AccessRules {
     this.#rules = rules;
   }
 
-  allow(user: User, need: Access): boolean {
-    const rules = this.#rules.filter(({ who }) => who.some((each) => isAbout(each, user)));
-    if (need.kind === 'base') return user !== undefined || rules.some(({ actions }) => actions.length > 0);
-    if (need.kind === 'catalog') return rules.some(({ actions }) => actions.includes('catalog'));
-    return rules.find((rule) => covers(rule, user, need.name))?.actions.includes(need.action) ?? false;
+  allow(user: User, access: Access): boolean {
+    const rules = this.#rules.filter(({ who }) => who.some((each) => matchesUser(each, user)));
+    if (access.kind === 'base') return user !== undefined || rules.some(({ actions }) => actions.length > 0);
+    if (access.kind === 'catalog') return rules.some(({ actions }) => actions.includes('catalog'));
+    return rules.find((rule) => matchesRepository(rule, user, access.name))?.actions.includes(access.action) ?? false;
   }
 }
 
-function isAbout(who: string, user: User): boolean {
+function matchesUser(who: string, user: User): boolean {
   if (user === undefined) return who === 'anonymous';
   return who === '*' || (who === user && who !== 'anonymous');
 }
 
-function covers({ repositories }: AccessRule, user: User, name: RepositoryName): boolean {
-  return repositories.some((glob) => matchesFor(user, glob, name));
+function matchesRepository({ repositories }: AccessRule, user: User, name: RepositoryName): boolean {
+  return repositories.some((glob) => matchesGlob(user, glob, name));
 }
 
-/** `{user}` is the user's name to the letter. */
-function matchesFor(user: User, glob: string, name: string): boolean {
+/** `{user}` stands for the user's exact name: characters such as `*` have no meaning in it. */
+function matchesGlob(user: User, glob: string, name: string): boolean {
   if (!glob.includes(USER)) return matches(repositoryPieces(glob), name);
   // Anonymous users, and names with "/", match no {user} glob.
   if (user === undefined || user.includes('/')) return false;

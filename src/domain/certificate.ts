@@ -1,23 +1,24 @@
 import { Buffer } from 'node:buffer';
 import { type KeyObject, X509Certificate } from 'node:crypto';
 
-/** No honest chain is longer. */
+/** No real chain is longer. */
 const MAX_CHAIN_LENGTH = 5;
 
-/** @param text - PEM, or base64 of DER, as `x5c` carries it */
+/** @param text - PEM, or base64 of DER as in `x5c` */
 export function findCertificate(text: string): X509Certificate | undefined {
   try {
     return new X509Certificate(text.startsWith('-----') ? text : Buffer.from(text, 'base64'));
   } catch {
-    return undefined; // Each runtime has an error of its own for it.
+    return undefined; // Not caught by class: each runtime throws another one.
   }
 }
 
 /**
- * The key of a chain's first certificate, where the chain leads to one of the roots: each certificate is valid at this time
- * and signed by the next, and the last is a root or signed by one (RFC 7515, section 4.1.6).
+ * Verifies a certificate chain (RFC 7515, section 4.1.6). Each certificate must be valid at `now` and signed by the next one. The
+ * last must be a root, or signed by one.
  *
- * @param chain - base64 of DER, as `x5c` carries them
+ * @param chain - base64 of DER, as in `x5c`
+ * @returns the key of the first certificate; undefined where the chain is not trusted
  */
 export function keyOfChain(roots: readonly X509Certificate[], chain: readonly string[], now: Date): KeyObject | undefined {
   if (chain.length > MAX_CHAIN_LENGTH) return undefined;
@@ -27,7 +28,7 @@ export function keyOfChain(roots: readonly X509Certificate[], chain: readonly st
   const isTrusted =
     certificates.every((each) => isValidAt(each, now)) &&
     certificates.slice(1).every((issuer, index) => hasIssued(issuer, certificates[index]!)) &&
-    // Of two roots with one name and key, as while one follows the other, either may have ended.
+    // During a renewal two roots have the same name and key, and one of them may have expired.
     roots.some((root) => isValidAt(root, now) && (root.fingerprint256 === last.fingerprint256 || hasIssued(root, last)));
   return isTrusted ? leaf.publicKey : undefined;
 }

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { quoted } from './excerpt.ts';
 import { Failure } from './failure.ts';
 
 /**
@@ -7,7 +8,7 @@ import { Failure } from './failure.ts';
  */
 export type Digest = string & { readonly __brand: 'Digest' };
 
-/** The algorithms registered by the image specification. */
+/** The algorithms that the image specification registers. */
 const ALGORITHMS = ['sha256', 'sha512'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
@@ -21,7 +22,13 @@ export function findDigest(text: string): Digest | undefined {
 export function parseDigest(text: string): Digest {
   const digest = findDigest(text);
   if (digest === undefined)
-    throw new Failure('digest-invalid', 'a digest is sha256:<64 hex digits> or sha512:<128 hex digits>', { detail: text });
+    throw new Failure(
+      'digest-invalid',
+      `${quoted(text)} is not a digest: use sha256:<64 hex digits> or sha512:<128 hex digits>`,
+      {
+        detail: text,
+      },
+    );
   return digest;
 }
 
@@ -29,7 +36,9 @@ export function parseDigest(text: string): Digest {
 export function parseAlgorithm(text: string): Algorithm {
   const algorithm = ALGORITHMS.find((known) => known === text);
   if (algorithm === undefined)
-    throw new Failure('digest-invalid', `digest algorithms are ${ALGORITHMS.join(' and ')}`, { detail: text });
+    throw new Failure('digest-invalid', `${quoted(text)} is not a supported digest algorithm: use ${ALGORITHMS.join(' or ')}`, {
+      detail: text,
+    });
   return algorithm;
 }
 
@@ -46,8 +55,8 @@ export function digestOf(bytes: Uint8Array, algorithm: Algorithm = 'sha256'): Di
 }
 
 /**
- * Hashes bytes as they pass, by several algorithms at once. The native hash: sixteen times as fast as JavaScript in
- * workerd, but its state can't be saved between requests.
+ * Hashes a stream of bytes by several algorithms at once. It uses the native hash, which in workerd is 16 times as fast as
+ * JavaScript. The state of a native hash can't be saved between requests.
  */
 export class Hasher {
   readonly #hashes: ReadonlyMap<Algorithm, Hash>;
@@ -61,10 +70,10 @@ export class Hasher {
     return this;
   }
 
-  /** Ends the hash of one algorithm, which must be among those given at first; once only. */
+  /** Ends the hash of one algorithm of the constructor. Can be called once for each. */
   digest(algorithm: Algorithm): Digest {
     const hash = this.#hashes.get(algorithm);
-    if (hash === undefined) throw new TypeError(`${algorithm} was not hashed`);
+    if (hash === undefined) throw new TypeError(`this hasher was not created for ${algorithm}`);
     return `${algorithm}:${hash.digest('hex')}` as Digest;
   }
 

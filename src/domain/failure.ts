@@ -1,4 +1,4 @@
-/** The mistakes that clients can make, and the things they may not find. http/error-response.ts gives each kind its code and status. */
+/** The mistakes of clients, and what they may not find. http/error-response.ts gives each kind its code and status. */
 export type FailureKind =
   | 'attempts-too-many'
   | 'blob-unknown'
@@ -30,7 +30,7 @@ export type FailureKind =
   | 'upload-unknown';
 
 export interface FailureOptions {
-  /** Goes to the client as the error's `detail`. */
+  /** The `detail` of the error in the answer. */
   readonly detail?: unknown;
   /** More headers of the answer, such as the `Location` of an upload. */
   readonly headers?: Readonly<Record<string, string>>;

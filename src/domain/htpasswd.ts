@@ -1,25 +1,25 @@
-/** The users: the text of an Apache htpasswd file. Only bcrypt is supported, as in registry:2. */
+/** The users of an Apache htpasswd file. Only bcrypt is supported, as in registry:2. */
 export interface UserFile {
-  /** bcrypt, by user. */
+  /** The bcrypt hash of each user. */
   readonly hashes: ReadonlyMap<string, string>;
-  /** The highest cost of them all: a wrong password costs the time of 2^cost rounds. */
+  /** The highest cost of all hashes: every wrong password takes the time of 2^cost rounds. */
   readonly highestCost: number;
 }
 
-/** The number of the line and what is wrong with it, never the hash. */
+/** The message has the line's number and the mistake, never the hash. */
 export class HtpasswdError extends Error {
   override readonly name = 'HtpasswdError';
 }
 
-/** bcrypt takes no notice of further bytes: two passwords that begin alike would be one. */
+/** bcrypt ignores further bytes: two long passwords with the same start would be equal. */
 export const MAX_PASSWORD_BYTES = 72;
 
-/** With its cost. */
+/** Captures the cost. */
 export const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 export const [MIN_COST, MAX_COST] = [4, 17];
 
 /**
- * Empty lines and those that begin with # are passed over.
+ * Parses an htpasswd file. Empty lines and lines that start with # are ignored.
  * @throws {HtpasswdError}
  */
 export function parseHtpasswd(text: string): UserFile {

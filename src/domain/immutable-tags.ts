@@ -4,7 +4,7 @@ import { Failure } from './failure.ts';
 import { isRepositoryIn, isTagIn, oneOrMore, repositoryGlob, tagGlob } from './glob.ts';
 import type { RepositoryName, Tag } from './reference.ts';
 
-/** What REGISTRY_TAGS_IMMUTABLE holds. */
+/** The setting REGISTRY_TAGS_IMMUTABLE. */
 export const immutableTagRules = z.array(
   z.strictObject({
     repositories: oneOrMore(repositoryGlob).default(['**']),
@@ -15,13 +15,13 @@ export const immutableTagRules = z.array(
 
 export type ImmutableTagRule = z.output<typeof immutableTagRules>[number];
 
-/** What a tag names: a client gets the bytes as what the media type says. */
+/** The content of a tag. The media type belongs to it: clients read the bytes by it. */
 export interface TagContent {
   readonly digest: Digest;
   readonly mediaType: string;
 }
 
-/** Tags that keep naming what they were first given: every tag that any of the rules is about. */
+/** Tags that keep their first content: all tags that match a rule. */
 export class ImmutableTags {
   readonly #rules: readonly ImmutableTagRule[];
 
@@ -30,17 +30,19 @@ export class ImmutableTags {
   }
 
   has(name: RepositoryName, tag: Tag): boolean {
-    return this.#about(name).some(({ tags }) => isTagIn(tags, tag));
+    return this.#rulesFor(name).some(({ tags }) => isTagIn(tags, tag));
   }
 
-  /** Whether there may be any in the repository. */
+  /** Whether the repository may have immutable tags. */
   mayBeIn(name: RepositoryName): boolean {
-    return this.#about(name).length > 0;
+    return this.#rulesFor(name).length > 0;
   }
 
   /**
-   * @param current - what the tag names now; undefined where it is free
-   * @throws {Failure} tag-immutable where that is other content, or the same bytes as another media type
+   * Every move of a tag must be checked.
+   *
+   * @param current - the content of the tag now; undefined where the tag is absent
+   * @throws {Failure} tag-immutable where that is other content, or the same bytes with another media type
    */
   checkMove(name: RepositoryName, tag: Tag, next: TagContent, current: TagContent | undefined): void {
     if (current === undefined || isSame(current, next) || !this.has(name, tag)) return;
@@ -48,21 +50,21 @@ export class ImmutableTags {
     throw immutable(`the tag ${tag} is immutable and names ${named}: push other content under another tag`, tag, current.digest);
   }
 
-  /** Whether the tag may name nothing else from now on. */
+  /** Whether the tag is immutable and has this content. */
   keeps(name: RepositoryName, tag: Tag, content: TagContent, current: TagContent | undefined): boolean {
     return current !== undefined && isSame(current, content) && this.has(name, tag);
   }
 
   /**
-   * A manifest keeps its media type in a repository that may have immutable tags: who pulls what such a tag names does so by
-   * digest, too, and no single write tells whether there is such a tag.
+   * A manifest keeps its media type in a repository that may have immutable tags, since clients pull the content of such a tag by
+   * digest too. One write can't tell whether an immutable tag names the manifest, so this holds for all manifests.
    *
-   * @param current - how the manifest is stored now; undefined where it is not
+   * @param current - the stored manifest; undefined where it is absent
    * @throws {Failure} tag-immutable
    */
   checkMediaType(name: RepositoryName, { digest, mediaType }: TagContent, current: TagContent | undefined): void {
     if (current === undefined || current.mediaType === mediaType || !this.mayBeIn(name)) return;
-    const message = `the repository may have immutable tags and keeps ${digest} as ${current.mediaType}: delete it first`;
+    const message = `${digest} is stored as ${current.mediaType} where tags may be immutable: delete the manifest first`;
     throw new Failure('tag-immutable', message, { detail: { digest } });
   }
 
@@ -72,7 +74,7 @@ export class ImmutableTags {
     throw immutable(`the tag ${tag} is immutable: neither it nor the manifest it names can be deleted`, tag, current);
   }
 
-  #about(name: RepositoryName): readonly ImmutableTagRule[] {
+  #rulesFor(name: RepositoryName): readonly ImmutableTagRule[] {
     return this.#rules.filter(({ repositories }) => isRepositoryIn(repositories, name));
   }
 }

@@ -1,16 +1,16 @@
 /**
- * How a manifest is written, beside what it says. Clients in Go read the names of fields in any case, take the last of several,
- * and read no `9.0` or `9e0` as a size. A manifest that a client could read differently is refused.
+ * Checks how a manifest is spelled. Clients in Go accept field names in any case, use the last of repeated fields, and refuse
+ * `9.0` or `9e0` as a size. A manifest that a client could read differently is refused.
  */
 import { excerpt } from './excerpt.ts';
 import { Failure } from './failure.ts';
 
-/** What a field of the specification holds, as far as its spelling matters: an object, or a list of them, has such fields itself. */
+/** The kind of a field, as far as its spelling matters. A `Shape` is an object, or a list of objects. */
 type Field = 'integer' | 'anything' | Shape;
 
 interface Shape {
   readonly fields: Readonly<Record<string, Field>>;
-  /** By their names as Go compares them. */
+  /** The fields' names, by their names as Go compares them. */
   readonly names: ReadonlyMap<string, string>;
 }
 
@@ -51,14 +51,14 @@ function shapeOf(fields: Readonly<Record<string, Field>>): Shape {
   return { fields, names: new Map(Object.keys(fields).map((name) => [folded(name), name])) };
 }
 
-/** As Go's encoding/json: two letters beyond ASCII, U+212A and U+017F, are a k and an s to it. */
+/** Compares as Go's encoding/json, for which U+212A is a k and U+017F an s. toLowerCase converts only the first. */
 function folded(name: string): string {
   return name.toLowerCase().replaceAll('\u017f', 's');
 }
 
 /** The limit of Go's encoding/json. */
 const MAX_DEPTH = 10_000;
-/** Of a name that could be meant for one of the specification, with each letter escaped and the quotes. */
+/** The longest spelling of a name of the specification: each letter escaped, in quotes. */
 const MAX_NAME_BYTES = 6 * 'schemaVersion'.length + 2;
 
 const [QUOTE, COMMA, DOT, COLON, BACKSLASH] = [0x22, 0x2c, 0x2e, 0x3a, 0x5c];
@@ -67,26 +67,25 @@ const [UPPER_E, LOWER_E] = [0x45, 0x65];
 
 const UTF_8 = new TextDecoder();
 
-/** An object or a list that is not closed yet. */
-interface Open {
+/** An object or a list whose end has not been read yet. */
+interface Container {
   readonly isObject: boolean;
   readonly shape: Shape | undefined;
   readonly place: string;
   readonly seen: Set<string>;
-  /** Whether the next string is a name. */
+  /** Whether the next string is a field name. */
   isBeforeName: boolean;
-  /** The field or the element that is read. */
+  /** The current field or element. */
   at: string | number;
 }
 
 /**
- * Reads each byte once.
+ * Checks a manifest that was parsed and has the right types. Reads each byte once.
  *
- * @param json - of a manifest that was parsed, and in which each field has what it must have
  * @throws {Failure} manifest-invalid
  */
 export function checkSpelling(json: Uint8Array): void {
-  const stack: Open[] = [];
+  const stack: Container[] = [];
   let field: Field | undefined = MANIFEST;
   for (let at = 0; at < json.length; at += 1) {
     const byte = json[at];
@@ -103,7 +102,8 @@ export function checkSpelling(json: Uint8Array): void {
         (top!.at as number) += 1;
       }
     } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
-      if (stack.length === MAX_DEPTH) throw invalid(`the manifest is nested more than ${MAX_DEPTH} levels deep`);
+      if (stack.length === MAX_DEPTH)
+        throw invalid(`the manifest is nested more than ${MAX_DEPTH} levels deep, which clients can't read`);
       const shape: Shape | undefined = typeof field === 'object' ? field : undefined;
       const isObject = byte === OPEN_OBJECT;
       const place = top === undefined || shape === undefined ? '' : placeIn(top);
@@ -112,24 +112,24 @@ export function checkSpelling(json: Uint8Array): void {
       stack.pop();
       field = undefined;
     } else if (field === 'integer' && (byte === DOT || byte === LOWER_E || byte === UPPER_E))
-      throw invalid(`${placeIn(top!)}: has a fraction or an exponent`);
+      throw invalid(`${placeIn(top!)}: must be an integer without a fraction or an exponent`);
   }
 }
 
-/** @param name - in quotes, as it is written */
-function fieldOf(object: Open, { fields, names }: Shape, name: Uint8Array): Field | undefined {
+/** @param name - as written, with its quotes */
+function fieldOf(object: Container, { fields, names }: Shape, name: Uint8Array): Field | undefined {
   if (name.length > MAX_NAME_BYTES) return undefined;
   const text = JSON.parse(UTF_8.decode(name)) as string;
   const known = names.get(folded(text));
   if (known === undefined) return undefined;
   object.at = known;
-  if (text !== known) throw invalid(`${placeIn(object)}: is written ${excerpt(text)}, which clients read as the same`);
-  if (object.seen.has(known)) throw invalid(`${placeIn(object)}: is there twice`);
+  if (text !== known) throw invalid(`${placeIn(object)}: is written ${excerpt(text)}; some clients read both names as one field`);
+  if (object.seen.has(known)) throw invalid(`${placeIn(object)}: is present twice`);
   object.seen.add(known);
   return fields[known];
 }
 
-function placeIn({ place, at }: Open): string {
+function placeIn({ place, at }: Container): string {
   return place === '' ? String(at) : `${place}.${at}`;
 }
 

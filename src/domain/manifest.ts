@@ -4,25 +4,25 @@ import { Failure } from './failure.ts';
 import { hasMoreValues } from './json-values.ts';
 import { checkSpelling } from './manifest-spelling.ts';
 
-/** What one manifest says of others: everything a registry must know of it. The bytes themselves are kept as they came. */
+/** The fields of a manifest that a registry uses. The bytes are stored unchanged. */
 export interface Manifest {
   readonly mediaType: string;
-  /** What it is made of, each digest once: what is in the repository stays there as long as the manifest does. */
+  /** The blobs and manifests that it names, each digest once. They stay in the repository as long as the manifest does. */
   readonly references: readonly ManifestReference[];
-  /** What this manifest refers to; it need not be there, now or ever. */
+  /** The manifest that this one refers to. It may be absent. */
   readonly subject?: Digest | undefined;
-  /** An image without one has its config's media type for it; an index has none then. */
+  /** For an image without an artifactType, its config's media type. */
   readonly artifactType?: string | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface ManifestReference {
   readonly digest: Digest;
-  /** A child of an index: a manifest mostly, but older buildkit caches list layers there. */
+  /** `child`: of an index. Most are manifests, but caches of older buildkit list layers there. */
   readonly kind: 'blob' | 'child';
-  /** Whether its descriptor says so: where it most likely stands, not what it is. */
+  /** Whether the descriptor's media type is a manifest's. It decides where to look first; the descriptor may be wrong. */
   readonly isManifest: boolean;
-  /** Whether it must be in the repository before the manifest: all but layers with `urls`, which clients may fetch from there. */
+  /** Whether it must be in the repository before the manifest. Layers with `urls` need not: clients may fetch them from there. */
   readonly isRequired: boolean;
 }
 
@@ -35,52 +35,55 @@ const IMAGES = [OCI_IMAGE, DOCKER_IMAGE];
 const INDEXES = [OCI_INDEX, DOCKER_LIST];
 const SCHEMA_1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+(json|prettyjws)$/;
 
-/** The specification asks for 4 megabytes at least. */
+/** The specification requires at least 4 megabytes. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
-/** Each costs a storage operation when the manifest is pushed, or two, and one request makes 2,100 at most. */
+/** Each costs one or two storage operations in a push, and one request makes at most 2,100. */
 const MAX_REFERENCES = 900;
 
-/** What reading it costs depends on it. Two thousand layers with fifteen annotations each have fewer. */
+/** The time of parsing grows with it. 2,000 layers with 15 annotations each have fewer values. */
 const MAX_VALUES = 50_000;
 
 /**
- * Reads a manifest that is pushed, as its Content-Type says, or, without one, as its own `mediaType` says.
+ * Parses a pushed manifest by its Content-Type, or without one by its own `mediaType`.
  *
  * @param contentType - without parameters; undefined where the client sent none
  * @throws {Failure} manifest-invalid
  */
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
-  if (hasMoreValues(bytes, MAX_VALUES)) throw invalid(`a manifest may have ${MAX_VALUES} JSON values here, not more`);
+  if (hasMoreValues(bytes, MAX_VALUES))
+    throw invalid(`the manifest has too many JSON values: at most ${MAX_VALUES} are accepted`);
   const manifest = parseStoredManifest(bytes, contentType);
   const { length } = manifest.references;
-  if (length > MAX_REFERENCES) throw invalid(`a manifest may name ${MAX_REFERENCES} blobs and manifests here, not ${length}`);
+  if (length > MAX_REFERENCES)
+    throw invalid(`the manifest names ${length} blobs and manifests: at most ${MAX_REFERENCES} are accepted`);
   checkSpelling(bytes);
   return manifest;
 }
 
 /**
- * The same without limits and without a check of the spelling: the version that accepted it had its own rules.
+ * Parses a stored manifest, without limits and without checking the spelling: an earlier version may have accepted it.
  * @throws {Failure} manifest-invalid
  */
 export function parseStoredManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
   const json = parseJsonObject(bytes);
   const ownType = json['mediaType'];
   if (isSchema1(json, contentType))
-    throw invalid('Docker schema 1 manifests are no longer accepted: push with a newer client (Docker 1.10 or later)');
+    throw invalid('Docker schema 1 manifests are not supported: push with a newer client (Docker 1.10 or later)');
   if (contentType !== undefined && typeof ownType === 'string' && ownType !== contentType)
     throw invalid(`Content-Type is ${excerpt(contentType)}, but the manifest's mediaType is ${excerpt(ownType)}`);
   const mediaType = contentType ?? ownType;
-  if (typeof mediaType !== 'string') throw invalid('neither Content-Type nor the manifest says which media type it has');
+  if (typeof mediaType !== 'string') throw invalid('the manifest has no media type: send a Content-Type, or set its mediaType');
   if (IMAGES.includes(mediaType)) return { mediaType, ...parseImage(json) };
   if (INDEXES.includes(mediaType)) return { mediaType, ...parseIndex(json) };
-  throw invalid(`${excerpt(mediaType)} is not a manifest type that can be stored here`);
+  throw invalid(`${excerpt(mediaType)} is not a supported manifest type: push an OCI or Docker image manifest or index`);
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
 function parseImage(json: Json): Omit<Manifest, 'mediaType'> {
-  if (!isAbsent(json['manifests'])) throw invalid('an image manifest has no manifests: this is an index');
+  if (!isAbsent(json['manifests']))
+    throw invalid('the media type is of an image manifest, but the field manifests is of an index');
   const { artifactType, ...common } = parseCommon(json);
   const config = parseDescriptor(json['config'], 'config');
   const layers = isAbsent(json['layers']) ? [] : parseDescriptors(json['layers'], 'layers');
@@ -93,7 +96,7 @@ function parseImage(json: Json): Omit<Manifest, 'mediaType'> {
 
 function parseIndex(json: Json): Omit<Manifest, 'mediaType'> {
   if (!isAbsent(json['config']) || !isAbsent(json['layers']))
-    throw invalid('an index has no config and no layers: this is an image manifest');
+    throw invalid('the media type is of an index, but the fields config and layers are of an image manifest');
   const common = parseCommon(json);
   const children = json['manifests'] === null ? [] : parseDescriptors(json['manifests'], 'manifests');
   const references = children.map(({ digest, mediaType }) => {
@@ -105,7 +108,7 @@ function parseIndex(json: Json): Omit<Manifest, 'mediaType'> {
 
 function parseCommon(json: Json): Pick<Manifest, 'subject' | 'artifactType' | 'annotations'> {
   const { schemaVersion, mediaType, subject, artifactType, annotations } = json;
-  if (schemaVersion !== 2) throw invalid('schemaVersion: is not 2');
+  if (schemaVersion !== 2) throw invalid('schemaVersion: must be 2');
   if (!isAbsent(mediaType)) parseString(mediaType, 'mediaType');
   return {
     subject: isAbsent(subject) ? undefined : parseDescriptor(subject, 'subject').digest,
@@ -114,7 +117,7 @@ function parseCommon(json: Json): Pick<Manifest, 'subject' | 'artifactType' | 'a
   };
 }
 
-/** Each digest once. One named both as required and not is required. */
+/** Each digest once. A digest that is required in one place is required. */
 function uniqueReferences(named: readonly ManifestReference[]): ManifestReference[] {
   const references = new Map<Digest, ManifestReference>();
   for (const reference of named)
@@ -128,7 +131,7 @@ interface Descriptor {
   readonly hasUrls: boolean;
 }
 
-// By hand and up to the first fault: zod goes on behind it, and collects what is wrong with each element.
+// Parsed by hand, up to the first mistake: zod would continue and collect the mistakes of all elements.
 
 function parseDescriptors(json: unknown, place: string): Descriptor[] {
   return parseArray(json, place).map((each, index) => parseDescriptor(each, `${place}.${index}`));
@@ -139,11 +142,11 @@ function parseDescriptor(json: unknown, place: string): Descriptor {
   const { mediaType: type, digest: text, size, urls } = parseObject(json, place);
   const mediaType = parseString(type, `${place}.mediaType`);
   const digest = findDigest(parseString(text, `${place}.digest`));
-  if (digest === undefined) throw invalid(`${place}.digest: is not a sha256 or sha512 digest`);
-  if (!Number.isSafeInteger(size) || (size as number) < 0) throw invalid(`${place}.size: is not a whole number from 0 on`);
-  const places = isAbsent(urls) ? [] : parseArray(urls, `${place}.urls`);
-  for (const [index, url] of places.entries()) parseString(url, `${place}.urls.${index}`);
-  return { mediaType, digest, hasUrls: places.length > 0 };
+  if (digest === undefined) throw invalid(`${place}.digest: must be a sha256 or sha512 digest`);
+  if (!Number.isSafeInteger(size) || (size as number) < 0) throw invalid(`${place}.size: must be a whole number from 0`);
+  const urlList = isAbsent(urls) ? [] : parseArray(urls, `${place}.urls`);
+  for (const [index, url] of urlList.entries()) parseString(url, `${place}.urls.${index}`);
+  return { mediaType, digest, hasUrls: urlList.length > 0 };
 }
 
 function parseAnnotations(json: unknown): Readonly<Record<string, string>> {
@@ -153,21 +156,21 @@ function parseAnnotations(json: unknown): Readonly<Record<string, string>> {
 }
 
 function parseObject(json: unknown, place: string): Json {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid(`${place}: is not an object`);
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid(`${place}: must be an object`);
   return json as Json;
 }
 
 function parseArray(json: unknown, place: string): readonly unknown[] {
-  if (!Array.isArray(json)) throw invalid(`${place}: is not a list`);
+  if (!Array.isArray(json)) throw invalid(`${place}: must be a list`);
   return json;
 }
 
 function parseString(json: unknown, place: string): string {
-  if (typeof json !== 'string') throw invalid(`${place}: is not a string`);
+  if (typeof json !== 'string') throw invalid(`${place}: must be a string`);
   return json;
 }
 
-/** Go writes an empty list as null, and reads null as if the field were left out; some clients write that for each such field. */
+/** Go writes an empty list as null, and reads null as an absent field. Some clients write null for every absent field. */
 function isAbsent(json: unknown): json is null | undefined {
   return json === undefined || json === null;
 }
@@ -181,7 +184,7 @@ function parseJsonObject(bytes: Uint8Array): Json {
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    throw invalid('the manifest is not JSON in UTF-8', cause);
+    throw invalid('the manifest must be JSON in UTF-8', cause);
   }
   return parseObject(json, 'the manifest');
 }

@@ -1,10 +1,11 @@
 import { type Digest, findDigest, parseDigest } from './digest.ts';
+import { quoted } from './excerpt.ts';
 import { Failure } from './failure.ts';
 
 export type RepositoryName = string & { readonly __brand: 'RepositoryName' };
 export type Tag = string & { readonly __brand: 'Tag' };
 
-/** What stands behind `/manifests/` in a URL. */
+/** The last segment of a `/manifests/` URL. */
 export type Reference = { readonly kind: 'tag'; readonly tag: Tag } | { readonly kind: 'digest'; readonly digest: Digest };
 
 // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
@@ -12,12 +13,12 @@ const COMPONENT = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
 const NAME = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
-/** Docker's own limit; it also keeps every storage key below S3's 1,024 bytes. */
+/** The limit of Docker. It also keeps every storage key below the 1,024 bytes of S3. */
 export const MAX_NAME_LENGTH = 255;
 const MAX_TAG_LENGTH = 128;
 const DIGITS = '0123456789';
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
-/** MinIO takes 255 bytes between two slashes of a key, and one key has a sign more there than the name. */
+/** MinIO accepts 255 bytes between two slashes of a key, and one key adds a character to the name. */
 export const MAX_COMPONENT_LENGTH = 254;
 
 export function findRepositoryName(text: string): RepositoryName | undefined {
@@ -31,49 +32,49 @@ export function parseRepositoryName(text: string): RepositoryName {
   if (name === undefined)
     throw new Failure(
       'name-invalid',
-      `a repository name is lower-case letters, digits and separators, ${MAX_NAME_LENGTH} characters at most`,
-      {
-        detail: text,
-      },
+      `${quoted(text)} is not a repository name: use lower-case letters and digits, with . _ __ - or / between them, ` +
+        `at most ${MAX_NAME_LENGTH} characters, and at most ${MAX_COMPONENT_LENGTH} between two slashes`,
+      { detail: text },
     );
   return name;
 }
 
 /**
- * Where any text stands in a list of repositories: one behind which the same names come. It is as short as a name, and has no
- * empty component and none of dots, which MinIO takes in no key.
+ * The position of any text in a list of repositories: a text that the same names follow. It is not longer than a name, and has no
+ * component that is empty or only dots: MinIO accepts no key with one.
  */
 export function namePosition(text: string): string {
-  return positionOf(text, (begun) => {
-    if (begun.length === MAX_NAME_LENGTH) return '';
-    const component = begun.length - (begun.lastIndexOf('/') + 1);
+  return positionOf(text, (start) => {
+    if (start.length === MAX_NAME_LENGTH) return '';
+    const component = start.length - (start.lastIndexOf('/') + 1);
     if (component === MAX_COMPONENT_LENGTH) return '/';
     return component === 0 ? `${DIGITS}${LETTERS}` : `-./${DIGITS}_${LETTERS}`;
   });
 }
 
-/** The same in a list of tags. */
+/** The position of any text in a list of tags: a text that the same tags follow. */
 export function tagPosition(text: string): string {
   const first = `${DIGITS}${LETTERS.toUpperCase()}_${LETTERS}`;
-  return positionOf(text, (begun) => (begun.length === MAX_TAG_LENGTH ? '' : begun === '' ? first : `-.${first}`));
+  return positionOf(text, (start) => (start.length === MAX_TAG_LENGTH ? '' : start === '' ? first : `-.${first}`));
 }
 
 /**
- * As far as names go along with the text, and from there behind the last that is before it. No name has a `~`.
+ * Takes the text as far as a name could start with it. From there on it takes the position after all names that come before the
+ * text: a `~` comes after every character of a name.
  *
- * @param nextOf - characters that names may go on with, in their order
+ * @param nextOf - the characters that may follow the start of a name, in their order
  */
-function positionOf(text: string, nextOf: (begun: string) => string): string {
-  let begun = '';
+function positionOf(text: string, nextOf: (start: string) => string): string {
+  let start = '';
   for (const character of text) {
-    const next = nextOf(begun);
+    const next = nextOf(start);
     if (!next.includes(character)) {
       const below = Array.from(next).findLast((each) => each < character);
-      return begun + (below === undefined ? '' : `${below}~`);
+      return start + (below === undefined ? '' : `${below}~`);
     }
-    begun += character;
+    start += character;
   }
-  return begun;
+  return start;
 }
 
 export function findTag(text: string): Tag | undefined {
@@ -81,18 +82,18 @@ export function findTag(text: string): Tag | undefined {
 }
 
 /**
- * Parses the reference of a manifest to be read. What could not be a tag can't be there either, so it is unknown
- * rather than wrong.
+ * Parses the reference of a manifest to read. A text that is not a tag is unknown, not invalid: no manifest has it.
  * @throws {Failure} digest-invalid, manifest-unknown
  */
 export function parseReference(text: string): Reference {
   const reference = findReference(text);
-  if (reference === undefined) throw new Failure('manifest-unknown', 'no manifest has such a tag', { detail: text });
+  if (reference === undefined)
+    throw new Failure('manifest-unknown', `no manifest has the tag ${quoted(text)}, which is not a valid tag`, { detail: text });
   return reference;
 }
 
 /**
- * Parses the reference of a manifest to be written.
+ * Parses the reference of a manifest to write.
  * @throws {Failure} digest-invalid, manifest-invalid
  */
 export function parseNewReference(text: string): Reference {
@@ -100,20 +101,20 @@ export function parseNewReference(text: string): Reference {
 }
 
 /**
- * Parses a tag that is to be written.
+ * Parses a tag to write.
  * @throws {Failure} manifest-invalid
  */
 export function parseTag(text: string): Tag {
   const tag = findTag(text);
   if (tag !== undefined) return tag;
-  const message = 'a tag is letters, digits, _ . and -, 128 characters at most, not starting with . or -';
-  throw new Failure('manifest-invalid', message, { detail: text });
+  const rule = `use letters, digits, _ . and -, at most ${MAX_TAG_LENGTH} characters, and no . or - at the start`;
+  throw new Failure('manifest-invalid', `${quoted(text)} is not a tag: ${rule}`, { detail: text });
 }
 
 function findReference(text: string): Reference | undefined {
   const digest = findDigest(text);
   if (digest !== undefined) return { kind: 'digest', digest };
-  if (text.includes(':')) parseDigest(text); // Throws: no tag has a colon, so a digest was meant.
+  if (text.includes(':')) parseDigest(text); // Throws. No tag has a colon, so this is a malformed digest.
   const tag = findTag(text);
   return tag === undefined ? undefined : { kind: 'tag', tag };
 }

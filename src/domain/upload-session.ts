@@ -4,8 +4,8 @@ import { Failure } from './failure.ts';
 import type { RepositoryName } from './reference.ts';
 
 /**
- * Where an upload stands. It travels in the client's `Location`, sealed, so that a session costs the storage nothing
- * before its first byte. An older state is a fork: harmless, for nothing it names is ever changed.
+ * The state of an upload. It travels sealed in the client's `Location`, so that a session costs no storage operation before its
+ * first byte. A client may continue from an older state: no object or record that a state names ever changes.
  */
 export type UploadState = UploadStarted | UploadStored | UploadChunked;
 
@@ -13,16 +13,16 @@ interface UploadBase {
   /** A UUID. */
   readonly session: string;
   readonly repository: RepositoryName;
-  /** Announced by the client; sha256 is hashed in any case. */
+  /** The algorithm that the client announced. sha256 is always hashed as well. */
   readonly algorithm: Algorithm;
 }
 
-/** No byte has come. */
+/** No byte has arrived. */
 interface UploadStarted extends UploadBase {
   readonly stage: 'started';
 }
 
-/** One body has come and is stored as a whole, its digests known. */
+/** One body has arrived and is stored as one object. Its digests are known. */
 export interface UploadStored extends UploadBase {
   readonly stage: 'stored';
   readonly object: string;
@@ -32,24 +32,24 @@ export interface UploadStored extends UploadBase {
   readonly storedMs: number;
 }
 
-/** Chunks have come; what they left is in the storage. */
+/** Chunks have arrived. The storage has their records. */
 export interface UploadChunked extends UploadBase {
   readonly stage: 'chunked';
-  /** Names the last chunk's record. */
+  /** The name of the last chunk's record. */
   readonly record: string;
   readonly size: number;
-  /** When the oldest object was stored that the session goes on from, where it does so from any. */
+  /** When the oldest object of this session was stored; undefined where it has none. */
   readonly storedMs?: number | undefined;
 }
 
-/** How many bytes the session has: where the next chunk must start. */
+/** The bytes that the session has: the next chunk must start there. */
 export function offsetOf(state: UploadState): number {
   return state.stage === 'started' ? 0 : state.size;
 }
 
-/** The body of a PATCH or PUT, with what its headers say of it. */
+/** The body of a PATCH or PUT, and its headers. */
 export interface UploadBody {
-  /** Null where the request has none, or says that it is empty. */
+  /** Null where the request has no body, or an empty one. */
   readonly stream: ReadableStream<Uint8Array> | null;
   /** Content-Length; undefined with chunked transfer encoding. */
   readonly length: number | undefined;
@@ -58,16 +58,16 @@ export interface UploadBody {
 }
 
 /**
- * Checks a chunk's headers against where the session stands.
+ * Checks a chunk's headers against the session's offset.
  * @throws {Failure} chunk-out-of-order, size-mismatch
  */
 export function checkChunk(state: UploadState, body: UploadBody): void {
   if (body.range === undefined) return;
   const offset = offsetOf(state);
   if (body.range.offset !== offset)
-    throw new Failure('chunk-out-of-order', `the next chunk starts at ${offset}, not ${body.range.offset}`, {
+    throw new Failure('chunk-out-of-order', `the next chunk must start at byte ${offset}, not ${body.range.offset}`, {
       detail: { offset },
     });
   if (body.length !== undefined && body.length !== body.range.length)
-    throw new Failure('size-mismatch', `Content-Range has ${body.range.length} bytes, Content-Length ${body.length}`);
+    throw new Failure('size-mismatch', `Content-Range is for ${body.range.length} bytes, but Content-Length is ${body.length}`);
 }

@@ -65,7 +65,8 @@ export function refuseUnknownHosts({ host, allowedHosts }: Config['http']): Midd
     if (!isLoopbackName(name) && !known.has(name))
       throw new Failure(
         'denied',
-        `this registry has no users, so it answers only to localhost: to reach it as ${excerpt(name)}, add that name to REGISTRY_HTTP_ALLOWEDHOSTS`,
+        `this registry has no users, so it answers only to localhost: to reach it as ${excerpt(name)}, ` +
+          'add that name to REGISTRY_HTTP_ALLOWEDHOSTS',
       );
     await next();
   };

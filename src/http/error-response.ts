@@ -1,7 +1,7 @@
 import { ConfigError } from '../config/error.ts';
 import { DependencyUnavailable } from '../domain/dependency-unavailable.ts';
 import { Failure, type FailureKind } from '../domain/failure.ts';
-import { Unfinished } from '../domain/unfinished.ts';
+import { RepeatRequest } from '../domain/repeat-request.ts';
 import { StoreError, type StoreErrorKind } from '../storage/object-store.ts';
 import type { Log } from '../lib/log.ts';
 
@@ -73,7 +73,7 @@ export function errorResponse(error: unknown, log: Log): Response {
     log('error', 'a dependency is unavailable', { error: error.message });
     return errorBody(503, 'UNKNOWN', 'the registry is not available: try again later', undefined, RETRY_AFTER);
   }
-  if (error instanceof Unfinished) {
+  if (error instanceof RepeatRequest) {
     log('info', 'the client must repeat a request to continue it', { reason: error.message });
     return errorBody(503, 'UNKNOWN', error.message, undefined, CONTINUE_AFTER);
   }

@@ -18,7 +18,7 @@ export function createLocate(http: Config['http']): Locate {
   return (request, path) => `${origin(request)}${path}`;
 }
 
-/** As the client sees it, by the headers that a proxy in front has added. They count only where they hold a plain scheme and host. */
+/** As the client sees it, by the headers of a proxy in front. They count only where they hold a plain scheme and host. */
 function originOf({ headers, url }: Request): string {
   const { protocol, host } = new URL(url);
   const forwarded = forwardedOf(headers);

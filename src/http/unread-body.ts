@@ -1,11 +1,10 @@
-/** About a layer of an everyday image. */
+/** About one layer of a common image. */
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_MS = 5000;
 
 /**
- * Reads what a client that is about to be refused still sends, and drops it, up to a bound: a connection that is closed
- * while it sends often takes the answer with it (RFC 9112, section 9.6). A plain reader: it brings no buffer, which a client
- * that sends nothing would hold.
+ * Reads and drops the rest of a refused client's body, up to a bound. If a connection is closed while the client sends, the
+ * answer is often lost (RFC 9112, section 9.6). A default reader needs no buffer, so a silent client uses no memory.
  */
 export async function dropUnread({ body }: Request): Promise<void> {
   if (body === null || body.locked) return;
@@ -18,7 +17,7 @@ export async function dropUnread({ body }: Request): Promise<void> {
       dropped += value.length;
     }
   } catch {
-    // The client has gone, or the body broke off: no one waits for the answer.
+    // The client is gone, so nobody waits for the answer.
   } finally {
     clearTimeout(timer);
   }

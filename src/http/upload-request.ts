@@ -1,7 +1,7 @@
 import { parseContentRange } from '../domain/byte-range.ts';
 import type { UploadBody } from '../domain/upload-session.ts';
 
-/** Reads what a request says of its body. */
+/** Returns the body of an upload request, with the facts in its headers. */
 export function uploadBody({ headers, body }: Request): UploadBody {
   const length = headers.has('Content-Length') ? Number(headers.get('Content-Length')) : undefined;
   const range = headers.get('Content-Range');

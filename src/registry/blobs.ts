@@ -14,12 +14,12 @@ import type { RecentCache } from '../lib/recent-cache.ts';
 export interface BlobLink {
   readonly digest: Digest;
   readonly size: number;
-  /** The key of the object with the bytes. */
-  readonly object: string;
+  /** Of the object with the bytes. */
+  readonly objectKey: string;
 }
 
 /** A link whose object is missing. */
-export interface BrokenLink extends Pick<BlobLink, 'digest' | 'object'> {
+export interface BrokenLink extends Pick<BlobLink, 'digest' | 'objectKey'> {
   readonly repository: RepositoryName;
 }
 
@@ -55,32 +55,32 @@ export class Blobs {
     const remembered = recent.get(key);
     if (remembered !== undefined) return remembered;
     const cell = await readCell(store, key);
-    if (cell?.object === undefined) throw unknownBlob(digest);
-    const link = { digest: cell.digest, size: cell.size, object: cell.object };
-    recent.set(key, link, link.object.length);
+    if (cell?.objectKey === undefined) throw unknownBlob(digest);
+    const link = { digest: cell.digest, size: cell.size, objectKey: cell.objectKey };
+    recent.set(key, link, link.objectKey.length);
     return link;
   }
 
   /** Whether the repository has both the link and the bytes. Two operations. */
   async has(name: RepositoryName, digest: Digest): Promise<boolean> {
     const cell = await readCell(this.#options.store, blobKey(name, digest));
-    return cell?.object !== undefined && this.#hasBytes(name, { digest, object: cell.object });
+    return cell?.objectKey !== undefined && this.#hasBytes(name, { digest, objectKey: cell.objectKey });
   }
 
   /** The URL at which a client can read the bytes from the storage; undefined if the app must send them. */
   async redirectUrl(link: BlobLink): Promise<string | undefined> {
-    return this.#options.presign?.(link.object);
+    return this.#options.presign?.(link.objectKey);
   }
 
   /** @throws {Failure} blob-unknown if the bytes are missing */
   async read(name: RepositoryName, link: BlobLink, range: ByteRange | undefined): Promise<ReadableStream<Uint8Array>> {
     const { store } = this.#options;
-    const stored = await store.get(link.object, range);
+    const stored = await store.get(link.objectKey, range);
     if (stored !== undefined) return stored.body;
     await this.#deleteBroken(name, link);
     // The link may have been remembered, and a push may have brought the bytes back since.
-    const { object } = await this.resolve(name, link.digest);
-    const other = object === link.object ? undefined : await store.get(object, range);
+    const { objectKey } = await this.resolve(name, link.digest);
+    const other = objectKey === link.objectKey ? undefined : await store.get(objectKey, range);
     if (other === undefined) throw unknownBlob(link.digest);
     return other.body;
   }
@@ -89,44 +89,51 @@ export class Blobs {
    * Links verified bytes to the repository. If the repository has the blob already, with its bytes, that link stays. The link
    * that now stands is remembered, since many clients look for a blob as soon as they have pushed it.
    */
-  async link(name: RepositoryName, { digest, size, object }: BlobLink): Promise<void> {
+  async link(name: RepositoryName, { digest, size, objectKey }: BlobLink): Promise<void> {
     const { liveness, recent } = this.#options;
     const key = blobKey(name, digest);
-    const own = { digest, size, object, mediaType: OCTET_STREAM, bytes: NO_BYTES };
+    const own = { digest, size, objectKey, mediaType: OCTET_STREAM, bytes: NO_BYTES };
     const { standing } = await liveness.putOrRenew(key, own);
-    const other = standing.object === undefined || standing.object === object ? undefined : standing.object;
-    const linked = other === undefined ? object : await this.#replaceBroken(name, own, other);
-    recent.set(key, { digest, size, object: linked }, linked.length);
+    const other = standing.objectKey === objectKey ? undefined : standing.objectKey;
+    const linked = other === undefined ? objectKey : await this.#replaceBroken(name, own, other);
+    recent.set(key, { digest, size, objectKey: linked }, linked.length);
   }
 
-  /** @returns the object that is linked now */
-  async #replaceBroken(name: RepositoryName, own: Omit<Cell, 'state'> & BlobLink, standing: string): Promise<string> {
+  /**
+   * @param standing - the key of the object that is linked
+   * @returns the key of the object that is linked now
+   */
+  async #replaceBroken(
+    name: RepositoryName,
+    own: Omit<Cell, 'state'> & { objectKey: string },
+    standing: string,
+  ): Promise<string> {
     const { store, pace, onBroken } = this.#options;
     if ((await store.head(standing)) !== undefined) return standing;
-    onBroken({ repository: name, digest: own.digest, object: standing });
-    let linked = own.object;
+    onBroken({ repository: name, digest: own.digest, objectKey: standing });
+    let linked = own.objectKey;
     await updateCell(store, pace, blobKey(name, own.digest), (current) => {
-      const isBroken = current?.object === undefined || current.object === standing;
-      linked = isBroken ? own.object : current.object;
+      const isBroken = current?.objectKey === undefined || current.objectKey === standing;
+      linked = isBroken ? own.objectKey : current.objectKey;
       return isBroken ? { ...own, state: 'live' } : undefined;
     });
     return linked;
   }
 
-  async #hasBytes(name: RepositoryName, link: Pick<BlobLink, 'digest' | 'object'>): Promise<boolean> {
-    if ((await this.#options.store.head(link.object)) !== undefined) return true;
+  async #hasBytes(name: RepositoryName, link: Pick<BlobLink, 'digest' | 'objectKey'>): Promise<boolean> {
+    if ((await this.#options.store.head(link.objectKey)) !== undefined) return true;
     await this.#deleteBroken(name, link);
     return false;
   }
 
   /** Deletes the link, unless it names another object by now. A missing object never comes back: its name is not used again. */
-  async #deleteBroken(name: RepositoryName, { digest, object }: Pick<BlobLink, 'digest' | 'object'>): Promise<void> {
+  async #deleteBroken(name: RepositoryName, { digest, objectKey }: Pick<BlobLink, 'digest' | 'objectKey'>): Promise<void> {
     const { store, pace, recent, isReadOnly, onBroken } = this.#options;
     const key = blobKey(name, digest);
     recent.delete(key);
     if (isReadOnly) return;
-    const isDeleted = await deleteCell(store, pace, key, async (cell) => cell.object === object);
-    if (isDeleted) onBroken({ repository: name, digest, object });
+    const isDeleted = await deleteCell(store, pace, key, async (cell) => cell.objectKey === objectKey);
+    if (isDeleted) onBroken({ repository: name, digest, objectKey });
   }
 
   /**
@@ -149,8 +156,8 @@ export class Blobs {
     const { bucket, liveness } = this.#options;
     await bucket.capabilities();
     const source = await liveness.renew(blobKey(from, digest));
-    if (source?.object === undefined || !(await this.#hasBytes(from, { digest, object: source.object }))) return false;
-    await this.link(name, { digest, size: source.size, object: source.object });
+    if (source?.objectKey === undefined || !(await this.#hasBytes(from, { digest, objectKey: source.objectKey }))) return false;
+    await this.link(name, { digest, size: source.size, objectKey: source.objectKey });
     return true;
   }
 }

@@ -21,7 +21,7 @@ export class Catalog {
    * A page of names, in ASCII order.
    *
    * @param isVisible - names that it refuses are left out, and the names behind them fill the page; undefined: all are visible
-   * @throws {Unfinished} if too many names in a row are left out
+   * @throws {RepeatRequest} if too many names in a row are left out
    */
   list(page: PageRequest, isVisible: ((name: RepositoryName) => boolean) | undefined): Promise<NamePage> {
     return listNames(this.#options.store, CATALOG_PREFIX, page, {
@@ -37,7 +37,7 @@ export class Catalog {
   }
 
   /** Lists the repository if it is not listed yet. */
-  async keep(name: RepositoryName): Promise<void> {
+  async ensureEntry(name: RepositoryName): Promise<void> {
     const { store, pace } = this.#options;
     await ensureMarker(store, pace, catalogKey(name));
   }
@@ -46,9 +46,9 @@ export class Catalog {
    * Takes a repository without manifests off the list, and adds it again if it has one now. A push in between has either
    * stored its manifest by then, or looks for the catalog's entry after this delete.
    */
-  async drop(name: RepositoryName): Promise<void> {
+  async deleteEntry(name: RepositoryName): Promise<void> {
     const { store } = this.#options;
     await store.delete([catalogKey(name)]);
-    for await (const { size } of listAll(store, manifestsPrefix(name))) if (size > 0) return this.keep(name);
+    for await (const { size } of listAll(store, manifestsPrefix(name))) if (size > 0) return this.ensureEntry(name);
   }
 }

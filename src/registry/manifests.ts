@@ -3,7 +3,7 @@ import { Failure } from '../domain/failure.ts';
 import { type Manifest, type ManifestReference, parseManifest, parseStoredManifest } from '../domain/manifest.ts';
 import type { Reference, RepositoryName, Tag } from '../domain/reference.ts';
 import { describeReferrer, subjectOf } from '../domain/referrer.ts';
-import { Unfinished } from '../domain/unfinished.ts';
+import { RepeatRequest } from '../domain/repeat-request.ts';
 import type { BucketInfo } from '../storage/bucket-record.ts';
 import { type Cell, deleteCell, readCell, type StoredCell } from '../storage/cell.ts';
 import { blobKey, manifestKey } from '../storage/keys.ts';
@@ -147,7 +147,7 @@ export class Manifests {
     const describe = () => describeReferrer(manifest, digest, bytes.length);
     await Promise.all([eachMove((move) => move.write(isNew)), subject && referrers.add(name, subject, describe())]);
     const checking = hasImmutable ? this.#isThereAs(key, mediaType) : this.#isThere(key);
-    const [isLive] = await Promise.all([checking, catalog.keep(name), eachMove((move) => move.ensureHint())]);
+    const [isLive] = await Promise.all([checking, catalog.ensureEntry(name), eachMove((move) => move.ensureHint())]);
     return { isLive, hasAll };
   }
 
@@ -165,7 +165,7 @@ export class Manifests {
    * Deletes a tag alone; by digest, the manifest and then the tags that still name it.
    *
    * @throws {Failure} manifest-unknown, tag-immutable
-   * @throws {Unfinished} if the manifest has too many tags for one call: the same call must be made again
+   * @throws {RepeatRequest} if the manifest has too many tags for one call: the same call must be made again
    */
   async delete(name: RepositoryName, reference: Reference): Promise<void> {
     const wasThere =
@@ -197,7 +197,7 @@ export class Manifests {
    *
    * @returns the deleted manifest; undefined if there was none
    * @throws {Failure} tag-immutable
-   * @throws {Unfinished} if the manifest is still there, and has too many such tags for one call
+   * @throws {RepeatRequest} if the manifest is still there, and has too many such tags for one call
    */
   async #deleteUnlessKept(name: RepositoryName, digest: Digest): Promise<StoredCell | undefined> {
     const { store, pace, tags, referrers, recent } = this.#options;
@@ -216,7 +216,7 @@ export class Manifests {
       if (met !== undefined) await tags.checkNotKept(name, digest);
       return met;
     } catch (error) {
-      const isKept = error instanceof Failure || error instanceof Unfinished;
+      const isKept = error instanceof Failure || error instanceof RepeatRequest;
       if (met !== undefined && isKept)
         await this.#put(name, { digest, tags: [] }, met.bytes, parseStoredManifest(met.bytes, met.mediaType), true);
       throw error;

@@ -1,4 +1,4 @@
-import { Unfinished } from '../domain/unfinished.ts';
+import { RepeatRequest } from '../domain/repeat-request.ts';
 import { MAX_KEYS, type ObjectInfo, type SmallObjects } from '../storage/object-store.ts';
 
 export interface PageRequest {
@@ -34,7 +34,7 @@ const MAX_LISTINGS = 2000;
  * 1,000. There the storage's `truncated` tells it, if the page may reveal hidden names. A page is shorter than its limit if
  * the most listings did not fill it.
  *
- * @throws {Unfinished} if the most listings found no name from which the next request could go on
+ * @throws {RepeatRequest} if the most listings found no name from which the next request could go on
  */
 export async function listNames(store: SmallObjects, prefix: string, page: PageRequest, keys: NameKeys): Promise<NamePage> {
   const found: string[] = [];
@@ -54,6 +54,6 @@ export async function listNames(store: SmallObjects, prefix: string, page: PageR
   const isShort = names.length < page.limit && keys.mayRevealHidden && startAfter !== undefined;
   const next = isShort ? keys.nameOf(startAfter!) : names.at(-1);
   if (next === undefined && page.limit > 0)
-    throw new Unfinished('there are too many names in a row that you are not allowed to see: no page could be made');
+    throw new RepeatRequest('there are too many names in a row that you are not allowed to see: no page could be made');
   return { names, next };
 }

@@ -2,7 +2,7 @@ import type { Digest } from '../domain/digest.ts';
 import { Failure } from '../domain/failure.ts';
 import type { ImmutableTags, TagContent } from '../domain/immutable-tags.ts';
 import type { RepositoryName, Tag } from '../domain/reference.ts';
-import { Unfinished } from '../domain/unfinished.ts';
+import { RepeatRequest } from '../domain/repeat-request.ts';
 import { type Cell, deleteCell, readCell, type StoredCell } from '../storage/cell.ts';
 import { taggedKey, taggedPrefix, tagKey, tagsPrefix } from '../storage/keys.ts';
 import { listAll, type SmallObjects } from '../storage/object-store.ts';
@@ -117,7 +117,7 @@ export class Tags {
    * Makes sure that no immutable tag names a manifest. No operation if the repository can have no immutable tags.
    *
    * @throws {Failure} tag-immutable
-   * @throws {Unfinished} if more tags have to be checked; the stale hints read so far are deleted, so the next call gets further
+   * @throws {RepeatRequest} if more tags have to be checked; the stale hints read so far are deleted, so the next call gets further
    */
   async checkNotKept(name: RepositoryName, digest: Digest): Promise<void> {
     const { immutable, tagsADelete = TAGS_A_DELETE } = this.#options;
@@ -136,7 +136,7 @@ export class Tags {
    *
    * @param stillWanted - asked about each tag just before it is deleted; a tag that moves at this moment stays in any case
    * @returns whether there were any
-   * @throws {Unfinished} if there are more; the hints of the deleted tags are deleted too, so the next call gets further
+   * @throws {RepeatRequest} if there are more; the hints of the deleted tags are deleted too, so the next call gets further
    */
   async deleteThoseOf(name: RepositoryName, digest: Digest, stillWanted: () => Promise<boolean>): Promise<boolean> {
     const { store, pace, immutable, tagsADelete = TAGS_A_DELETE } = this.#options;
@@ -158,12 +158,14 @@ export class Tags {
 
   /**
    * Deletes the hints of tags that no longer name the manifest, so that the next request finds the tags behind them.
-   * @throws {Unfinished} always
+   * @throws {RepeatRequest} always
    */
   async #leaveRestToNextRequest(name: RepositoryName, digest: Digest, tags: readonly Tag[]): Promise<never> {
     const hints = tags.map((tag) => ({ tag, digest }));
     await this.deleteHints(name, hints);
-    throw new Unfinished('the manifest has more tags than one request can delete: repeat the request until it is answered 202');
+    throw new RepeatRequest(
+      'the manifest has more tags than one request can delete: repeat the request until it is answered 202',
+    );
   }
 
   /** The first `limit` tags that name a manifest or once did, of those that `isWanted` accepts. */

@@ -3,10 +3,11 @@ import {
   type LifecycleRule,
   PutBucketLifecycleConfigurationCommand,
 } from '@aws-sdk/client-s3';
-import { createClient, isNamed, type S3Config, translated } from './s3.ts';
+import { createClient, type S3Config } from './s3-client.ts';
+import { isNamed, translated } from './s3-errors.ts';
 
 export interface UploadRule {
-  /** Of the keys it is about; empty: all. */
+  /** The rule covers keys with this prefix. Empty for all keys. */
   readonly prefix: string;
   readonly days: number;
 }
@@ -15,10 +16,10 @@ const RULE_ID = 'berth-abandoned-uploads';
 const TIMEOUT_MS = 30_000;
 
 /**
- * Makes the bucket itself abort incomplete multipart uploads. Other rules of the bucket stay.
+ * Sets a lifecycle rule by which the bucket aborts incomplete multipart uploads. Keeps the bucket's other rules.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html
  *
- * @returns whether the rule stands: some storages refuse it (MinIO), some take it and forget it
+ * @returns whether the rule is set. Some storages refuse it (MinIO); others accept it and do not store it.
  * @throws {StoreError}
  */
 export async function setUploadRule(config: S3Config, { prefix, days }: UploadRule): Promise<boolean> {

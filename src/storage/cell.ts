@@ -1,7 +1,7 @@
 /**
- * Cells: links, manifests and tags are one kind of thing, a small object whose first line is a JSON header, followed
- * by a manifest's bytes where there are any. Every change is either "create if absent" or "replace what I read", so
- * two writers can't undo each other unseen. A deleted cell is an empty object, a tombstone, which a listing can tell.
+ * Links, manifests and tags are cells: small objects whose first line is a JSON header. A manifest's bytes follow it. Every
+ * change is either "create if absent" or "replace what I read", so no writer overwrites another's change unseen. A deleted
+ * cell is an empty object, a tombstone. Listings show tombstones by their size.
  */
 import { z } from 'zod';
 import { type Digest, findDigest } from '../domain/digest.ts';
@@ -11,13 +11,13 @@ import { type Pace, Patience, tryPut } from './pace.ts';
 
 const header = z.object({
   version: z.literal(1),
-  /** `condemned`: still readable, but collection takes it a grace period later unless somebody makes it live again. */
+  /** `condemned`: readable, but collection deletes it a grace period later unless a writer makes it live again. */
   state: z.enum(['live', 'condemned']),
-  /** Drawn at each write, so that each write has an ETag of its own and a writer knows its own again. */
+  /** Random at each write: each write gets a new ETag, and a writer recognises its own. */
   nonce: z.string(),
   digest: z.string().transform((text) => findDigest(text)!),
   mediaType: z.string(),
-  /** Of the blob or manifest, in bytes. */
+  /** The size of the blob or manifest, in bytes. */
   size: z.int().nonnegative(),
   /** Links only: the key of the blob's bytes. */
   object: z.string().optional(),
@@ -28,19 +28,20 @@ export interface Cell {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
-  readonly object?: string | undefined;
-  /** A manifest's bytes; empty for a link. */
+  /** Links only: the key of the object with the blob's bytes. */
+  readonly objectKey?: string | undefined;
+  /** A manifest's bytes. Empty for a link. */
   readonly bytes: Uint8Array;
 }
 
-/** A cell as it stands in the bucket. */
+/** A cell as it was read. */
 export interface StoredCell extends Cell {
   readonly etag: string;
   /** By the storage's clock. */
   readonly lastModified: Date;
 }
 
-/** What stands at a key: a cell, a tombstone (only an ETag) or nothing. */
+/** What was found at a key: a cell with its nonce and ETag, a tombstone with its ETag, or nothing. */
 export interface Look {
   readonly cell?: StoredCell;
   readonly nonce?: string;
@@ -60,13 +61,13 @@ export async function readCell(store: SmallObjects, key: string): Promise<Stored
   return (await lookAt(store, key)).cell;
 }
 
-/** From the current cell to the next one; undefined leaves the current one. */
+/** Returns the cell to write in place of the current one, or undefined to keep the current one. */
 export type Change = (current: StoredCell | undefined) => Cell | undefined;
 
 /**
- * Writes the cell that `change` returns. Tries again for as long as other writers come in between.
+ * Writes the cell that `change` returns. Looks and tries again while other writers change the same key.
  *
- * @param seen - what stood there a moment ago, where the caller has looked already
+ * @param seen - what the caller has found at the key a moment ago; without it, the key is read first
  * @throws {StoreError} contended
  */
 export async function updateCell(store: SmallObjects, pace: Pace, key: string, change: Change, seen?: Look): Promise<void> {
@@ -74,7 +75,7 @@ export async function updateCell(store: SmallObjects, pace: Pace, key: string, c
   let look = seen ?? (await lookAt(store, key));
   let ownNonce: string | undefined;
   for (let isFirst = true; ; isFirst = false) {
-    // An answer was lost and the write repeated by the client library: the second found the first in its way.
+    // The answer to our write was lost. The client library repeated it, and the repetition found our own cell.
     if (ownNonce !== undefined && look.nonce === ownNonce) return;
     const next = change(look.cell);
     if (next === undefined) return;
@@ -82,7 +83,7 @@ export async function updateCell(store: SmallObjects, pace: Pace, key: string, c
     const condition: PutCondition = look.etag === undefined ? { kind: 'absent' } : { kind: 'match', etag: look.etag };
     const outcome = await tryPut(store, key, content, condition);
     if (outcome === 'written') return;
-    // The first refusal need not be a race: most cells that are there already were taken for absent.
+    // The first refusal is mostly no race: callers often assume that a cell is absent.
     if (outcome === 'busy' || !isFirst) await patience.wait(key);
     ownNonce = nonce;
     look = await lookAt(store, key);
@@ -90,22 +91,22 @@ export async function updateCell(store: SmallObjects, pace: Pace, key: string, c
 }
 
 export interface Placing {
-  /** Whether the cell was written over what the caller had seen. */
+  /** Whether the cell replaced exactly what the caller had seen. */
   readonly stoodAsSeen: boolean;
-  /** What somebody else has put in its place; undefined where it was written. */
+  /** The cell of another writer that counts as written later. Undefined if ours was written. */
   readonly overwrittenBy?: StoredCell | undefined;
 }
 
 /**
- * Puts a cell in the place of any other. The caller has stored before what the cell names.
+ * Puts a cell in the place of any other. The caller must have stored everything that the cell names.
  *
- * It counts as written and overwritten at once where another live cell is found that was written after this call began: all
- * would be the same had this cell stood for a moment before that. A delete that meets the other cell looks only then whether
- * what it names is gone, and finds what the caller has stored. Of a cell that was written before, or of a tombstone, this is
- * not so: the delete may have looked before the caller stored anything.
+ * If another writer's cell was written after this call began, our cell counts as written and overwritten at once. The result
+ * is the same as if our cell had stood for a moment before. This is safe: a delete that meets the other cell looks only then
+ * for what it names, and finds what the caller has stored. It would not be safe for an earlier cell or for a tombstone: the
+ * delete behind them may have looked before the caller stored anything.
  *
- * @param seen - what stood there before the caller stored what the cell names: no proof that anything was written since
- * @param check - throws where what stands must not be overwritten
+ * @param seen - what stood there before the caller stored what the cell names
+ * @param check - throws if the current cell must not be overwritten
  * @throws {StoreError} contended
  */
 export async function placeCell(
@@ -131,10 +132,10 @@ export async function placeCell(
 }
 
 /**
- * Leaves a tombstone where a cell stands, as long as `stillWanted`, asked of each cell it meets, says so: what somebody
- * else has written meanwhile is looked at anew.
+ * Replaces a cell by a tombstone.
  *
- * @returns true where a cell was met and is gone; false where there is none, or one that is to stay
+ * @param stillWanted - called with each cell that is found, also with one that another writer has put there meanwhile
+ * @returns true if a cell was found and is deleted now; false if there is none, or one that must stay
  * @throws {StoreError} contended
  */
 export async function deleteCell(
@@ -147,7 +148,7 @@ export async function deleteCell(
   let wasThere = false;
   for (;;) {
     const { cell } = await lookAt(store, key);
-    // Gone meanwhile: by our own write, whose answer was lost and whose repetition found it in the way, or by another's.
+    // Deleted meanwhile: by our own write whose answer was lost, or by another writer.
     if (cell === undefined) return wasThere;
     if (!(await stillWanted(cell))) return false;
     wasThere = true;
@@ -156,17 +157,16 @@ export async function deleteCell(
   }
 }
 
-/** Writes a cell that is most likely not there yet: one operation then. Where one stands, `change` decides. */
+/** Writes a cell that most likely does not exist yet, in one operation. If one exists, `change` is called with it. */
 export function createCell(store: SmallObjects, pace: Pace, key: string, change: Change): Promise<void> {
   return updateCell(store, pace, key, change, {});
 }
 
 /**
- * Writes a cell over what stands there in its place, as long as that is still wrong, or can't be read at all. What somebody
- * else writes meanwhile stands.
+ * Repairs a key: writes a cell if the current one is wrong or unreadable. A change by another writer meanwhile is kept.
  *
- * @param cell - undefined: a tombstone
- * @returns whether it was written
+ * @param cell - undefined for a tombstone
+ * @returns whether the cell was written
  */
 export async function restoreCell(
   store: SmallObjects,
@@ -186,18 +186,18 @@ export async function restoreCell(
 
 const TOMBSTONE = new Uint8Array(0);
 
-function encode({ state, digest, mediaType, size, object, bytes }: Cell): { nonce: string; content: Uint8Array } {
+function encode({ state, digest, mediaType, size, objectKey, bytes }: Cell): { nonce: string; content: Uint8Array } {
   const nonce = crypto.randomUUID();
-  const fields: z.input<typeof header> = { version: 1, state, nonce, digest, mediaType, size, object };
+  const fields: z.input<typeof header> = { version: 1, state, nonce, digest, mediaType, size, object: objectKey };
   return { nonce, content: encodeEnvelope(fields, bytes) };
 }
 
 function decode(content: Uint8Array, key: string): { nonce: string; cell: Cell } {
   try {
-    const frame = decodeEnvelope(content);
-    const { version: _, nonce, ...cell } = header.parse(frame.header);
-    return { nonce, cell: { ...cell, bytes: frame.bytes } };
+    const envelope = decodeEnvelope(content);
+    const { state, nonce, digest, mediaType, size, object: objectKey } = header.parse(envelope.header);
+    return { nonce, cell: { state, digest, mediaType, size, objectKey, bytes: envelope.bytes } };
   } catch (cause) {
-    throw new StoreError('unexpected', `${key} is not a cell`, cause);
+    throw new StoreError('unexpected', `${key} is not a cell: its first line is no valid header`, cause);
   }
 }

@@ -1,10 +1,10 @@
-/** A small object's form: one line of JSON, then bytes as they are. */
+/** Encodes a small object: a header as one line of JSON, then the bytes. */
 export function encodeEnvelope(header: object, bytes: Uint8Array): Uint8Array {
   const line = lineOf(header);
   return joined(line, bytes, new Uint8Array(line.length + bytes.length));
 }
 
-/** The same in the buffer that `bytes` begins, where that has room behind them; `bytes` are no longer to be used then. */
+/** Encodes like `encodeEnvelope`, in the buffer of `bytes` if it has room behind them. `bytes` must not be used afterwards. */
 export function encodeEnvelopeInPlace(header: object, bytes: Uint8Array): Uint8Array {
   const line = lineOf(header);
   const length = line.length + bytes.length;
@@ -14,7 +14,7 @@ export function encodeEnvelopeInPlace(header: object, bytes: Uint8Array): Uint8A
 
 const NEWLINE = 0x0a;
 
-/** @throws {SyntaxError} where there is no first line, or it is not JSON */
+/** @throws {SyntaxError} if there is no first line, or it is not JSON */
 export function decodeEnvelope(content: Uint8Array): { readonly header: unknown; readonly bytes: Uint8Array } {
   const end = content.indexOf(NEWLINE);
   if (end === -1) throw new SyntaxError('the content has no first line');
@@ -26,7 +26,7 @@ function lineOf(header: object): Uint8Array {
 }
 
 function joined(line: Uint8Array, bytes: Uint8Array, into: Uint8Array): Uint8Array {
-  into.set(bytes, line.length); // First, and also where the two overlap: `set` then copies as if by a third place.
+  into.set(bytes, line.length); // Before the line, since both may be in one buffer. `set` handles the overlap.
   into.set(line);
   return into;
 }

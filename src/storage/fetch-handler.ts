@@ -1,18 +1,18 @@
 /**
- * How the AWS SDK reaches the network: by one plain `fetch` a request. Its own handler makes a `Request` object first,
- * for which workerd copies a part's bytes and keeps the copy until the next garbage collection: 500 MB of memory for a
- * blob of 1 GB, in an isolate that may have 128.
+ * Sends the AWS SDK's requests by one plain `fetch` each. The SDK's own handler creates a `Request` object first. workerd then
+ * copies the part's bytes and keeps the copy until the next garbage collection: 500 MB of memory for a blob of 1 GB, in an
+ * isolate that may have 128.
  */
 
 import type { TimeLimits } from './time-limits.ts';
 
-/** The SDK's request, as far as it is used here; its body is bytes or a stream. */
+/** The fields of the SDK's request that are used here. The body is bytes or a stream. */
 interface SdkRequest {
   readonly method: string;
   readonly protocol: string;
   readonly hostname: string;
   readonly port?: number;
-  /** Escaped. */
+  /** Percent-encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | readonly string[] | null>>;
   readonly headers: Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ export class FetchHandler {
     this.#limits = limits;
   }
 
-  /** @param requestTimeout - in milliseconds, until the answer is there, body and all unless that is a large object's */
+  /** @param requestTimeout - in milliseconds, until the answer is complete; for a large object, until its headers came */
   async handle(request: SdkRequest, { requestTimeout }: { readonly requestTimeout?: number } = {}): Promise<SdkResponse> {
     const { method, headers } = request;
     const deadline = new Deadline(requestTimeout);
@@ -63,13 +63,16 @@ export class FetchHandler {
       };
     } catch (cause) {
       deadline.end();
-      // By these the SDK knows what it may try again.
-      if (deadline.signal.aborted) throw Object.assign(new Error('no answer in time', { cause }), { name: 'TimeoutError' });
-      throw Object.assign(new Error('the connection failed', { cause }), { code: 'ECONNRESET' });
+      // By the name or the code of the error, the SDK decides whether it tries again.
+      if (deadline.signal.aborted)
+        throw Object.assign(new Error(`the storage did not answer within ${requestTimeout} ms`, { cause }), {
+          name: 'TimeoutError',
+        });
+      throw Object.assign(new Error('the connection to the storage failed', { cause }), { code: 'ECONNRESET' });
     }
   }
 
-  /** A body that is read here and breaks off or stops is a call that failed, to be tried again. Only a large object's is passed on. */
+  /** Reads a small body here: if it breaks off, the SDK repeats the call. The body of a large object is passed on. */
   async #bodyOf(request: SdkRequest, response: Response, deadline: Deadline): Promise<ReadableStream> {
     const bytes = Number(response.headers.get('Content-Length') ?? Infinity);
     if (isObject(request) && response.ok && bytes > SMALL_OBJECT_BYTES) {
@@ -82,10 +85,10 @@ export class FetchHandler {
   }
 }
 
-/** All links, and nearly all manifests. */
+/** Covers all links and nearly all manifests. */
 const SMALL_OBJECT_BYTES = 64 * 1024;
 
-/** When a call is broken off. It can be put off until the call has ended. */
+/** Aborts a call at a time that can be moved until the call has ended. */
 class Deadline {
   readonly #timeUp = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -99,7 +102,7 @@ class Deadline {
     return this.#timeUp.signal;
   }
 
-  /** @param ms - from now on; undefined: never */
+  /** @param ms - from now on; undefined for never */
   set(ms: number | undefined): void {
     clearTimeout(this.#timer);
     if (ms !== undefined && !this.#hasEnded) this.#timer = setTimeout(() => this.#timeUp.abort(), ms);
@@ -111,15 +114,15 @@ class Deadline {
   }
 }
 
-/** The same stream, which tells when all of it has passed. JavaScript does not touch its bytes: a worker has little CPU time. */
+/** Returns the same stream, and calls `onEnd` when it has been read. JavaScript does not touch its bytes, to save CPU time. */
 function watched(body: ReadableStream, bytes: number, onEnd: () => void): ReadableStream {
-  // Node, where unit tests run, has only the other.
+  // Only workerd has FixedLengthStream. Unit tests and commands run in Node.
   const passage = typeof FixedLengthStream === 'undefined' ? new TransformStream() : new FixedLengthStream(bytes);
-  body.pipeTo(passage.writable).then(onEnd, () => undefined); // Where it breaks off, the call does.
+  body.pipeTo(passage.writable).then(onEnd, () => undefined); // If the stream breaks off, the call fails by itself.
   return passage.readable;
 }
 
-/** GetObject is the only call with a large answer. */
+/** Only GetObject has large answers. */
 function isObject({ query }: SdkRequest): boolean {
   return query?.['x-id'] === 'GetObject';
 }

@@ -20,9 +20,12 @@
  *     system/collection-state                          what one run of collection leaves to the next
  *     system/collection.json                           written by each run, to learn the storage's time
  *
- * No key is another key's parent path, for MinIO hides one of such a pair from its listings; hence the `!`, which sorts
- * below every character of a name and so keeps names in order. No component of a name starts with `_`, so nothing of a
- * repository is ever another repository. Listed prefixes end in `/`: `a` never sees `a-svc`.
+ * No key is the parent path of another key: MinIO hides one of such a pair from its listings. Hence the `!`. It sorts below
+ * every character of a name, so names stay in order. No component of a name starts with `_`, so no key of a repository is
+ * inside another repository. Listed prefixes end in `/`: a listing of `a` never shows `a-svc`.
+ *
+ * Objects under objects/ hold blob bytes and may be of any size, except the markers. All other objects are small: a record of
+ * an upload holds less than one part.
  */
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -42,15 +45,15 @@ export const CATALOG_PREFIX = 'catalog/';
 export const UPLOADS_PREFIX = 'uploads/';
 export const SYSTEM_KEY = 'system/registry.json';
 
-/** S3's limit of 1,024 bytes, less the longest root directory and its slash. */
+/** S3's limit of 1,024 bytes, minus the longest root directory and its slash. */
 const MAX_KEY_LENGTH = 1024 - 201;
-/** A multiple of four, so that each segment is whole bytes. */
+/** A multiple of four, so that each segment encodes whole bytes. */
 const DESCRIPTION_SEGMENT = /.{1,252}/g;
 
 export const objectKey = (digest: Digest, uuid: string) => `objects/${path(digest)}/${uuid}`;
 export const streamedObjectKey = (uuid: string) => `${STREAMED_PREFIX}${uuid}`;
 const isStreamed = (objectKey: string) => objectKey.startsWith(STREAMED_PREFIX);
-/** Of a marker: it stands behind its object in a listing. */
+/** The key of a marker. In a listing it comes directly after its object. */
 export const digestMarkerKey = (objectKey: string, digest: Digest) => `${objectKey}!${digest}`;
 
 export const blobsPrefix = (name: RepositoryName) => `repositories/${name}/_blobs/`;
@@ -69,9 +72,9 @@ export const referrerPrefix = (name: RepositoryName, subject: Digest, digest: Di
   `${referrersPrefix(name, subject)}${path(digest)}/`;
 
 /**
- * The description stands in the key, in base64url cut into segments, so that one listing reads a thousand referrers.
- * Where it is too long for that, a `!` and a hash of the artifact type stand in its place, so that a listing still tells
- * which of them a filter is about, and the cell itself has to be read.
+ * The key contains the description, in base64url cut into segments: one listing reads a thousand referrers. If the description
+ * is too long, the key contains a `!` and a hash of the artifact type. Then a listing still tells which referrers match a
+ * filter, and the cell must be read for the description.
  */
 export function referrerKey(
   name: RepositoryName,
@@ -94,15 +97,15 @@ export function artifactTypeHash(artifactType: string | undefined): string {
     .digest('base64url');
 }
 
-/** Sorts behind every key of one referrer, and before those of the next. */
+/** Sorts after every key of this referrer, and before the keys of the next. */
 export const behindReferrer = (name: RepositoryName, subject: Digest, digest: Digest) =>
   `${referrersPrefix(name, subject)}${path(digest)}0`;
 
 export interface ReferrerKey {
   readonly digest: Digest;
-  /** Undefined where it is too long for a key. */
+  /** Undefined if it is too long for a key. */
   readonly description: string | undefined;
-  /** What such a key tells in its place; undefined in keys of earlier versions. */
+  /** The hash of the artifact type, if the description is too long. Undefined in keys of earlier versions. */
   readonly typeHash: string | undefined;
 }
 
@@ -124,15 +127,15 @@ export const cancelledKey = (session: string) => `${sessionPrefix(session)}cance
 export const multipartKey = (session: string) => `${sessionPrefix(session)}multipart`;
 export const foundDigestKey = (session: string, object: string, algorithm: Algorithm) =>
   `${sessionPrefix(session)}${object.slice(object.lastIndexOf('/') + 1)}!${algorithm}`;
-/** The name of a record that holds no multipart upload. */
+/** The name of a record that names no multipart upload. */
 export const pieceName = (uuid: string) => `${uuid}!`;
-/** Whether something of a session may hold a multipart upload: only reading it tells more. */
+/** Whether an object of a session may name a multipart upload. Only reading it tells. */
 export const mayHoldMultipart = (key: string) => !key.includes('!') && !key.endsWith('/cancelled');
 
-/** Of what a probe of the storage writes and deletes: to the purge it is like a piece of an upload that was abandoned. */
+/** The key of an object that a probe of the storage writes and deletes. The purge treats it as a piece of an upload. */
 export const probeKey = (session: string, number: number) => `${sessionPrefix(session)}probe-${number}!`;
 
-/** Sorts behind every key of a repository, and before those of the next. */
+/** Sorts after every key of this repository, and before the keys of the next. */
 export const behindRepository = (name: RepositoryName) => `${REPOSITORIES_PREFIX}${name}/_~`;
 
 /** A repository's key, parsed. Each kind has the fields that its key tells. */
@@ -161,9 +164,9 @@ export function findRepositoryKey(key: string): RepositoryKey | undefined {
   return tag === undefined ? undefined : { kind: 'hint', name, digest, tag: tag as Tag };
 }
 
-/** An object's key, and the digest that this key tells: the object's own, or a marker's. */
-export function parseObjectKey(key: string): { object: string; digest: Digest | undefined; isMarker: boolean } {
-  const [object = '', marked] = key.split('!');
-  if (marked !== undefined) return { object, digest: findDigest(marked), isMarker: true };
-  return { object, digest: isStreamed(key) ? undefined : findDigest(key.split('/').slice(1, 3).join(':')), isMarker: false };
+/** Parses the key of a blob's object, or of a marker behind it. The digest is undefined if the key does not tell one. */
+export function parseObjectKey(key: string): { objectKey: string; digest: Digest | undefined; isMarker: boolean } {
+  const [objectKey = '', marked] = key.split('!');
+  if (marked !== undefined) return { objectKey, digest: findDigest(marked), isMarker: true };
+  return { objectKey, digest: isStreamed(key) ? undefined : findDigest(key.split('/').slice(1, 3).join(':')), isMarker: false };
 }

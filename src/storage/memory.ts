@@ -21,28 +21,29 @@ export interface Entry extends ObjectInfo {
   readonly bytes: Uint8Array;
 }
 
-/** A bucket in memory, for unit tests: it gives the answers of the strictest of the real stores. */
+/** A bucket in memory, for tests. It is as strict as the strictest of the real stores. */
 export class MemoryStore implements ObjectStore {
   readonly #entries = new Map<string, Entry>();
-  /** The keys in their order, some of which may have been deleted since; and those that are yet to be sorted in. */
+  /** Sorted keys, some of them deleted since; and new keys that are not sorted in yet. */
   #sorted: readonly string[] = [];
   #unsorted = new Set<string>();
   readonly #multiparts = new Map<string, Map<number, { etag: string; bytes: Uint8Array }>>();
   readonly #clock: () => Date;
-  /** How often each key was written: with the key, what a write is known by. */
+  /** How often each key was written: its ETag. */
   readonly #versions = new Map<string, number>();
   #parts = 0;
+  #multipartCount = 0;
 
   constructor(clock: () => Date = () => new Date()) {
     this.#clock = clock;
   }
 
-  /** Everything in the bucket, in no order. */
+  /** All objects, in no particular order. */
   objects(): Iterable<Entry> {
     return this.#entries.values();
   }
 
-  /** What all objects and all parts of multipart uploads take. */
+  /** Bytes of all objects and of all parts of multipart uploads. */
   get heldBytes(): number {
     const parts = [...this.#multiparts.values()].flatMap((parts) => [...parts.values()]);
     return [...this.#entries.values(), ...parts].reduce((sum, { bytes }) => sum + bytes.length, 0);
@@ -92,7 +93,7 @@ export class MemoryStore implements ObjectStore {
     this.#unsorted = new Set();
   }
 
-  /** The place of the first key behind `text`, or of the text itself where that counts too. */
+  /** The index of the first key after `text`, or at `text` if `isIncluded`. */
   #placeBehind(text: string, isIncluded: boolean): number {
     let [low, high] = [0, this.#sorted.length];
     while (low < high) {
@@ -119,8 +120,9 @@ export class MemoryStore implements ObjectStore {
   ): Promise<Written | undefined> {
     const bytes = await readAll(body);
     if (bytes.length !== expected.length)
-      throw new StoreError('unexpected', `the body has ${bytes.length} bytes, not ${expected.length}`);
-    if (hexOf(digestOf(bytes)) !== expected.sha256) throw new StoreError('checksum', 'the body has another SHA-256');
+      throw new StoreError('unexpected', `the body has ${bytes.length} bytes; ${expected.length} were declared`);
+    if (hexOf(digestOf(bytes)) !== expected.sha256)
+      throw new StoreError('checksum', 'the body does not have the declared SHA-256');
     return this.put(key, bytes, condition);
   }
 
@@ -129,7 +131,8 @@ export class MemoryStore implements ObjectStore {
   }
 
   async createMultipart(key: string): Promise<MultipartUpload> {
-    const multipartId = crypto.randomUUID();
+    this.#multipartCount += 1;
+    const multipartId = `multipart ${this.#multipartCount}`;
     this.#multiparts.set(multipartId, new Map());
     return this.resumeMultipart(key, multipartId);
   }
@@ -144,7 +147,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   #uploadPart(multipartId: string, number: number, bytes: Uint8Array): UploadedPart {
-    if (number < 1 || number > MAX_PARTS) throw new StoreError('unexpected', `there is no part ${number}`);
+    if (number < 1 || number > MAX_PARTS) throw new StoreError('unexpected', `part numbers are 1 to ${MAX_PARTS}, not ${number}`);
     this.#parts += 1;
     const etag = `"part ${this.#parts}"`;
     this.#partsOf(multipartId).set(number, { etag, bytes: bytes.slice() });
@@ -159,14 +162,14 @@ export class MemoryStore implements ObjectStore {
       return part.bytes;
     });
     if (chosen.slice(0, -1).some((bytes) => bytes.length !== chosen[0]!.length))
-      throw new StoreError('unexpected', 'the parts differ in size');
+      throw new StoreError('unexpected', 'all parts before the last must have the same size');
     this.#write(key, concatenate(chosen));
     this.#multiparts.delete(multipartId);
   }
 
   #partsOf(multipartId: string): Map<number, { etag: string; bytes: Uint8Array }> {
     const parts = this.#multiparts.get(multipartId);
-    if (parts === undefined) throw new StoreError('multipart-unknown', 'there is no such multipart upload');
+    if (parts === undefined) throw new StoreError('multipart-unknown', 'the multipart upload does not exist');
     return parts;
   }
 
@@ -180,7 +183,7 @@ export class MemoryStore implements ObjectStore {
   }
 }
 
-/** A byte stream that needs no turn of the event loop. It is of a copy, because a reader takes the buffer away. */
+/** A byte stream that needs no turn of the event loop. It has a copy of the bytes: a reader takes the buffer away. */
 function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream({
     type: 'bytes',

@@ -48,14 +48,14 @@ export interface ObjectStore extends SmallObjects, BlobObjects {
   get(key: string, range?: ByteRange): Promise<StoredObject | undefined>;
 }
 
-/** A multipart upload under way. All parts but the last must have one size (R2), 5 MiB at least. */
+/** A multipart upload that is neither completed nor aborted. All parts but the last must have the same size (R2): 5 MiB or more. */
 export interface MultipartUpload {
   readonly multipartId: string;
   /** @param number - 1 to 10,000 */
   uploadPart(number: number, bytes: Uint8Array): Promise<UploadedPart>;
-  /** @throws {StoreError} multipart-unknown where it was completed or aborted already */
+  /** @throws {StoreError} multipart-unknown if it was completed or aborted already */
   complete(parts: readonly UploadedPart[]): Promise<void>;
-  /** Fine also where it was aborted or completed already. */
+  /** Succeeds also if it was aborted or completed already. */
   abort(): Promise<void>;
 }
 
@@ -64,32 +64,32 @@ export interface UploadedPart {
   readonly etag: string;
 }
 
-/** What one PutObject can hold: 5 GiB on AWS and MinIO, 5 MiB less on R2. */
+/** The largest body of one PutObject: 5 GiB on AWS and MinIO, 5 MiB less on R2. */
 export const MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3 - 5 * 1024 ** 2;
 
-/** S3's limit, and R2's. */
+/** The limit of S3 and R2. */
 export const MAX_PARTS = 10_000;
 
-/** What a listing or one delete call holds at most, on S3 and R2. */
+/** The largest number of keys in one listing page or one delete call, on S3 and R2. */
 export const MAX_KEYS = 1000;
 
 export interface ObjectInfo {
   readonly key: string;
   readonly size: number;
-  /** Opaque; changes with each write of other bytes. */
+  /** Opaque. It changes when other bytes are written. */
   readonly etag: string;
   /** By the storage's clock. */
   readonly lastModified: Date;
 }
 
 export interface StoredObject extends ObjectInfo {
-  /** Of the range that was asked for; `size` is the whole object's. */
+  /** The bytes of the requested range. `size` is the size of the whole object. */
   readonly body: ReadableStream<Uint8Array>;
 }
 
 export interface ListOptions {
   readonly prefix: string;
-  /** Only keys behind this one; it need not exist. */
+  /** Lists only keys that sort after this one, which need not exist. */
   readonly startAfter?: string | undefined;
   /** At most this many objects, 1 to 1,000 (the default). */
   readonly limit?: number;
@@ -112,22 +112,22 @@ export interface Written {
 /** `If-None-Match: *` or `If-Match`. */
 export type PutCondition = { readonly kind: 'absent' } | { readonly kind: 'match'; readonly etag: string };
 
-/** Makes a URL that reads one object without credentials for a while. Apart from the store: R2's binding can't, S3's API can. */
+/** Creates a URL that reads one object without credentials for a limited time. Not part of the store: the R2 binding can't do it. */
 export type PresignGet = (key: string) => Promise<string>;
 
 /**
- * - unavailable: down, unreachable, silent or overloaded; the same call may go through later
- * - busy: it refused the call for now, mostly a further write of one key, and did nothing
- * - contended: others kept changing the same key for as long as a change is tried; no store says so, cell.ts does
- * - misconfigured: credentials refused, no such bucket; no retry helps
- * - checksum: the bytes don't have the declared hash
- * - multipart-unknown: no such multipart upload (any more), or its parts are not those named
- * - unexpected: anything else
+ * - unavailable: the storage is down, unreachable, silent or overloaded; the same call may succeed later
+ * - busy: the storage refused the call for now, mostly a second write of one key, and changed nothing
+ * - contended: other writers kept changing the same key until the time limit; thrown by pace.ts, never by a store
+ * - misconfigured: the credentials are refused, or the bucket does not exist; a retry does not help
+ * - checksum: the bytes do not have the declared hash
+ * - multipart-unknown: the multipart upload does not exist (any more), or has other parts than those named
+ * - unexpected: any other failure
  */
 export type StoreErrorKind =
   'unavailable' | 'busy' | 'contended' | 'misconfigured' | 'checksum' | 'multipart-unknown' | 'unexpected';
 
-/** The storage's failure. Its message and cause go to the log, never to a client. */
+/** A failure of the storage. Its message and cause are logged and never sent to a client. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
   readonly kind: StoreErrorKind;
@@ -142,7 +142,7 @@ export function isStoreError(error: unknown, kind: StoreErrorKind): error is Sto
   return error instanceof StoreError && error.kind === kind;
 }
 
-/** A small object's bytes have begun to come; they are not waited for any longer. */
+/** How long the bytes of a small object may take once the storage has answered. */
 const READ_TIMEOUT_MS = 10_000;
 
 /**
@@ -153,11 +153,11 @@ export async function readAll(body: ReadableStream<Uint8Array>, timeoutMs = READ
   try {
     return new Uint8Array(await inTime(new Response(body).arrayBuffer(), timeoutMs));
   } catch (cause) {
-    throw new StoreError('unavailable', 'an object could not be read to its end', cause);
+    throw new StoreError('unavailable', 'the bytes of an object broke off or came too slowly', cause);
   }
 }
 
-/** Every object under a prefix, page by page. */
+/** Lists every object under a prefix, page by page. */
 export async function* listAll(
   store: Pick<SmallObjects, 'list'>,
   prefix: string,

@@ -1,6 +1,6 @@
 import { isStoreError, type SmallObjects, type PutCondition, StoreError } from './object-store.ts';
 
-/** How writers of one key wait for each other. Passed in: tests let no time pass. */
+/** How writers of one key wait for each other. In tests no time passes. */
 export interface Pace {
   readonly clock: () => Date;
   readonly wait: (ms: number) => Promise<void>;
@@ -11,10 +11,10 @@ export interface Pace {
 const LIMIT_MS = 30_000;
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 4000;
-/** Ends the waiting where the clock stands still, as it may in tests. With a clock that runs, the time is over after some 20. */
+/** Ends the waiting if the clock stands still, as in some tests. With a running clock the time is over after about 20 waits. */
 const MAX_WAITS = 50;
 
-/** The waits between the tries of one change: exponential, with full jitter, for 30 seconds in all. */
+/** Waits between the attempts of one change: exponential back-off with full jitter, 30 seconds in all. */
 export class Patience {
   readonly #pace: Pace;
   readonly #endsAtMs: number;
@@ -26,20 +26,20 @@ export class Patience {
   }
 
   /**
-   * @param key - that others write at the same time
-   * @throws {StoreError} contended, once the time is over
+   * @param key - the key that others write at the same time
+   * @throws {StoreError} contended if the time is over
    */
   async wait(key: string): Promise<void> {
     const leftMs = this.#endsAtMs - this.#pace.clock().getTime();
     if (leftMs <= 0 || this.#waits === MAX_WAITS)
-      throw new StoreError('contended', `others kept changing ${key} for ${LIMIT_MS / 1000} s`);
+      throw new StoreError('contended', `other writers kept changing ${key} for ${LIMIT_MS / 1000} s`);
     const ceilingMs = Math.min(FIRST_WAIT_MS * 2 ** this.#waits, LONGEST_WAIT_MS, leftMs);
     this.#waits += 1;
     await this.#pace.wait(ceilingMs * this.#pace.random());
   }
 }
 
-/** One write and its outcome; `busy`: the storage refused a further write of this key for now, and wrote nothing. */
+/** Writes once. `refused`: the condition did not hold. `busy`: the storage takes no further write of this key for now. */
 export async function tryPut(
   store: SmallObjects,
   key: string,
@@ -55,7 +55,7 @@ export async function tryPut(
 }
 
 /**
- * Makes a call again for as long as the storage is too busy with its key.
+ * Makes a call, and repeats it while the storage is busy with the key.
  * @throws {StoreError} contended
  */
 export async function onceNotBusy<T>(pace: Pace, key: string, call: () => Promise<T>): Promise<T> {
@@ -71,9 +71,9 @@ export async function onceNotBusy<T>(pace: Pace, key: string, call: () => Promis
 }
 
 /**
- * Leaves an empty object at a key that others may be writing too.
+ * Writes an empty object at a key that others may write too.
  *
- * @returns false where one stands there already
+ * @returns false if one exists already
  * @throws {StoreError} contended
  */
 export async function createMarker(store: SmallObjects, pace: Pace, key: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 /**
- * What a storage can do, found out by asking it. Pushes at the same time are safe only where one of several conditional writes
- * goes through. A storage that checks the condition first and writes later, without a lock, keeps conditions as long as
- * writes follow each other. So several writes of one key race: each holds the end of its body back until all are under way.
+ * Finds out by experiments what a storage can do. Concurrent pushes are safe only if exactly one of several conditional writes
+ * succeeds. A storage that checks the condition first and writes later, without a lock, passes while writes follow each
+ * other. So several writes of one key race: each holds back the end of its body until all are under way.
  */
 import { z } from 'zod';
 import { digestOf, hexOf } from '../domain/digest.ts';
@@ -9,13 +9,13 @@ import { probeKey } from './keys.ts';
 import { isStoreError, type ObjectStore, type PutCondition, StoreError, type Written } from './object-store.ts';
 import { onceNotBusy, type Pace, Patience } from './pace.ts';
 
-/** Goes up when storages that passed have to be probed once more. Version 2 brought the races. */
+/** Increase it when storages that passed must be probed again. Version 2 added the races. */
 const PROBE_VERSION = 2;
 
 export const capabilities = z.object({
-  /** The version of the probe that the storage passed; version 1 wrote none. */
+  /** The version of the probe that the storage passed. Version 1 wrote no number. */
   probe: z.int().default(1),
-  /** Refuses a body that does not have the declared SHA-256. Without it every body is hashed here. */
+  /** Whether it refuses a body that does not have the declared SHA-256. If not, the registry hashes every body. */
   verifiesSha256: z.boolean(),
 });
 export type Capabilities = z.infer<typeof capabilities>;
@@ -24,25 +24,31 @@ export function areCurrent({ probe }: Capabilities): boolean {
   return probe >= PROBE_VERSION;
 }
 
-/** Of a race. A worker has six connections at a time. */
+export interface ProbeOptions {
+  readonly store: ObjectStore;
+  readonly pace: Pace;
+  readonly randomId: () => string;
+}
+
+/** Writers in one race. A worker has six connections at a time. */
 const WRITERS = 5;
-/** To create, and as many to replace. */
+/** Races to create a key, and as many races to replace one. */
 const RACES = 2;
-/** More than a server takes in with the headers: it checks the condition, or it waits for the rest. */
+/** More than a server reads with the headers: it checks the condition now, or waits for the rest. */
 const BODY_BYTES = 16 * 1024;
-/** What the beginnings of bodies, once sent, have to arrive. */
+/** How long the sent beginnings of the bodies get to arrive. */
 const ARRIVAL_MS = 100;
 /** How long a race waits for writers that have no connection yet. */
 const START_LIMIT_MS = 2000;
 
 /**
- * Its keys are its own, so that probes at the same time don't meet. It deletes them; what a crash leaves falls to the purge
- * of uploads.
+ * Probes a storage. Each probe uses new keys, so concurrent probes do not meet. It deletes its objects. After a crash, the purge
+ * of uploads deletes them.
  *
- * @throws {StoreError} misconfigured where conditional writes aren't safe; contended; unavailable
+ * @throws {StoreError} misconfigured if conditional writes are not safe; contended; unavailable
  */
-export async function probe(store: ObjectStore, pace: Pace): Promise<Capabilities> {
-  const session = crypto.randomUUID();
+export async function probe({ store, pace, randomId }: ProbeOptions): Promise<Capabilities> {
+  const session = randomId();
   const keys: string[] = [];
   const newKey = () => {
     const key = probeKey(session, keys.length);
@@ -51,10 +57,10 @@ export async function probe(store: ObjectStore, pace: Pace): Promise<Capabilitie
   };
   try {
     const created: { readonly key: string; readonly etag: string }[] = [];
-    // R2 takes one write a second of a key: all are created before the first is replaced.
+    // R2 takes one write of a key a second, so all keys are created before the first is replaced.
     while (created.length < RACES) created.push(await raceToCreate(store, pace, newKey));
     for (const { key, etag } of created) await raceToReplace(store, pace, key, etag);
-    // A loser that was told "busy" proves nothing about the condition.
+    // In the races, losers may have been refused as busy. That proves nothing about the condition.
     const { key, etag } = created[0]!;
     await expectRefusal(store, pace, key, { kind: 'absent' });
     await expectRefusal(store, pace, key, { kind: 'match', etag });
@@ -67,7 +73,7 @@ export async function probe(store: ObjectStore, pace: Pace): Promise<Capabilitie
 async function raceToCreate(store: ObjectStore, pace: Pace, newKey: () => string): Promise<{ key: string; etag: string }> {
   const patience = new Patience(pace);
   for (;;) {
-    // A fresh one each time: where the winner's answer was lost, the last is there.
+    // A new key for each attempt: if the winner's answer was lost, the last key exists.
     const key = newKey();
     const etag = await race(store, pace, key, { kind: 'absent' });
     if (etag !== undefined) return { key, etag };
@@ -85,9 +91,9 @@ async function raceToReplace(store: ObjectStore, pace: Pace, key: string, seen: 
 }
 
 /**
- * Has several write one key at once, on a condition that holds for the first.
+ * Writes one key several times at once, with a condition that holds only for the first write.
  *
- * @returns the ETag of the write that went through; undefined where none did: the storage was busy, or answers were lost
+ * @returns the ETag of the write that succeeded; undefined if none did, because the storage was busy or answers were lost
  */
 async function race(store: ObjectStore, pace: Pace, key: string, condition: PutCondition): Promise<string | undefined> {
   const gun = Promise.withResolvers<void>();
@@ -103,19 +109,19 @@ async function race(store: ObjectStore, pace: Pace, key: string, condition: PutC
   void Promise.race([Promise.all(starts), pace.wait(START_LIMIT_MS)])
     .then(() => pace.wait(ARRIVAL_MS))
     .then(gun.resolve);
-  // All of them: none may be under way when the key is deleted.
+  // Waits for all: none may be under way when the key is deleted.
   const outcomes = await Promise.allSettled(writes);
   const etags = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? (outcome.value?.etag ?? []) : []));
   if (etags.length > 1)
     throw unsafe(`of ${WRITERS} PUTs at once with ${HEADERS[condition.kind]} it took ${etags.length}, where it must take one`);
-  // Beside a winner, losers may be told anything: that the condition failed, that the key is busy, that the storage is.
+  // If one write won, the others may fail in any way: condition failed, key busy, storage busy.
   if (etags.length === 1) return etags[0];
   for (const outcome of outcomes)
     if (outcome.status === 'rejected' && !isStoreError(outcome.reason, 'busy')) throw outcome.reason;
   return undefined;
 }
 
-/** A body whose last byte waits for the gun. All before it has been taken when `onStart` is called. */
+/** A body whose last byte waits for the gun. `onStart` is called when all bytes before it have been read. */
 function heldBack(bytes: Uint8Array, onStart: () => void, gun: Promise<void>): ReadableStream<Uint8Array> {
   const pieces = [bytes.subarray(0, -1), bytes.subarray(-1)];
   return new ReadableStream<Uint8Array>(
@@ -133,7 +139,7 @@ function heldBack(bytes: Uint8Array, onStart: () => void, gun: Promise<void>): R
   );
 }
 
-/** Other bytes each time: the same would have the same ETag. */
+/** Random, since equal bytes have equal ETags. */
 function randomBody(): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(BODY_BYTES));
 }
@@ -144,12 +150,12 @@ async function expectRefusal(store: ObjectStore, pace: Pace, key: string, condit
   if (written !== undefined) throw unsafe(`it ignores ${HEADERS[condition.kind]} on PUT`);
 }
 
-/** A storage that answers a condition with an error of its own doesn't know it. */
+/** A storage that answers a conditional write with an unexpected error does not support the condition. */
 async function refusable(condition: PutCondition, put: () => Promise<Written | undefined>): Promise<Written | undefined> {
   try {
     return await put();
   } catch (error) {
-    if (isStoreError(error, 'unexpected')) throw unsafe(`it knows no ${HEADERS[condition.kind]} on PUT`, error);
+    if (isStoreError(error, 'unexpected')) throw unsafe(`it does not support ${HEADERS[condition.kind]} on PUT`, error);
     throw error;
   }
 }
@@ -157,7 +163,7 @@ async function refusable(condition: PutCondition, put: () => Promise<Written | u
 const HEADERS = { absent: 'If-None-Match', match: 'If-Match' } as const satisfies Record<PutCondition['kind'], string>;
 
 function unsafe(why: string, cause?: unknown): StoreError {
-  return new StoreError('misconfigured', `pushes to this storage are not safe: ${why} (docs/stores.md)`, cause);
+  return new StoreError('misconfigured', `pushes to this storage are not safe: ${why} (see docs/stores.md)`, cause);
 }
 
 async function refusesOtherBytes(store: ObjectStore, pace: Pace, key: string): Promise<boolean> {

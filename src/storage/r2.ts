@@ -1,6 +1,7 @@
 import type { ByteRange } from '../domain/byte-range.ts';
 import {
   type ExpectedBody,
+  isStoreError,
   type ListOptions,
   type ListPage,
   MAX_KEYS,
@@ -14,33 +15,42 @@ import {
   type Written,
 } from './object-store.ts';
 
+export interface R2StoreOptions {
+  readonly bucket: R2Bucket;
+  readonly wait: (ms: number) => Promise<void>;
+  /** At least 0, and less than 1. */
+  readonly random: () => number;
+}
+
 /** Cloudflare R2 through a worker's binding: https://developers.cloudflare.com/r2/api/workers/workers-api-reference/ */
 export class R2Store implements ObjectStore {
-  readonly #bucket: R2Bucket;
+  readonly #options: R2StoreOptions;
 
-  constructor(bucket: R2Bucket) {
-    this.#bucket = bucket;
+  constructor(options: R2StoreOptions) {
+    this.#options = options;
   }
 
   async get(key: string, range?: ByteRange): Promise<StoredObject | undefined> {
-    const object = await call(() => this.#bucket.get(key, range && { range }));
+    const object = await this.#call(() => this.#options.bucket.get(key, range && { range }));
     return object === null ? undefined : { ...objectInfo(object), body: object.body };
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {
-    const object = await call(() => this.#bucket.head(key));
+    const object = await this.#call(() => this.#options.bucket.head(key));
     return object === null ? undefined : objectInfo(object);
   }
 
   async list({ prefix, startAfter, limit = MAX_KEYS }: ListOptions): Promise<ListPage> {
-    const page = await call(() => this.#bucket.list({ prefix, limit, ...(startAfter !== undefined && { startAfter }) }));
+    const page = await this.#call(() =>
+      this.#options.bucket.list({ prefix, limit, ...(startAfter !== undefined && { startAfter }) }),
+    );
     return { objects: page.objects.map(objectInfo), truncated: page.truncated };
   }
 
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<Written | undefined> {
-    const put = () => this.#bucket.put(key, bytes, onlyIf(condition));
-    // Others write the same key where there is a condition: the caller looks what they have made of it before another try.
-    const object = await (condition === undefined ? call(put) : call(put, ['unavailable']));
+    const put = () => this.#options.bucket.put(key, bytes, onlyIf(condition));
+    // With a condition, others may write the same key: the caller reads what they wrote before it tries again.
+    const object = await (condition === undefined ? this.#call(put) : this.#call(put, ['unavailable']));
     return object === null ? undefined : { etag: object.httpEtag };
   }
 
@@ -50,14 +60,14 @@ export class R2Store implements ObjectStore {
     expected: ExpectedBody,
     condition?: PutCondition,
   ): Promise<Written | undefined> {
-    // R2 takes no stream of unknown length, and a request's body may have lost its own on the way here.
+    // R2 accepts no stream of unknown length, and the body may have lost its length on the way here.
     const sized = new FixedLengthStream(expected.length);
     const refused = new AbortController();
     const piped = body.pipeTo(sized.writable, { signal: refused.signal });
     const options = { sha256: expected.sha256, ...onlyIf(condition) };
-    const stored = once(() => this.#bucket.put(key, sized.readable, options)).then(
+    const stored = once(() => this.#options.bucket.put(key, sized.readable, options)).then(
       (object) => {
-        // R2 need not have read a body that it didn't want.
+        // R2 may refuse a body before it has read all of it.
         if (object === null) refused.abort();
         return object;
       },
@@ -75,38 +85,50 @@ export class R2Store implements ObjectStore {
 
   async delete(keys: readonly string[]): Promise<void> {
     for (let start = 0; start < keys.length; start += MAX_KEYS) {
-      await call(() => this.#bucket.delete(keys.slice(start, start + MAX_KEYS)));
+      await this.#call(() => this.#options.bucket.delete(keys.slice(start, start + MAX_KEYS)));
     }
   }
 
   async createMultipart(key: string): Promise<MultipartUpload> {
-    const upload = await call(() => this.#bucket.createMultipartUpload(key));
-    return multipart(upload);
+    return this.#multipart(await this.#call(() => this.#options.bucket.createMultipartUpload(key)));
   }
 
   resumeMultipart(key: string, multipartId: string): MultipartUpload {
-    return multipart(this.#bucket.resumeMultipartUpload(key, multipartId));
+    return this.#multipart(this.#options.bucket.resumeMultipartUpload(key, multipartId));
   }
-}
 
-function multipart(upload: R2MultipartUpload): MultipartUpload {
-  return {
-    multipartId: upload.uploadId,
-    uploadPart: async (number, bytes) => {
-      const part = await call(() => upload.uploadPart(number, bytes));
-      return { number: part.partNumber, etag: part.etag };
-    },
-    complete: async (parts) => {
-      await call(() => upload.complete(parts.map(({ number, etag }) => ({ partNumber: number, etag }))));
-    },
-    abort: async () => {
+  #multipart(upload: R2MultipartUpload): MultipartUpload {
+    return {
+      multipartId: upload.uploadId,
+      uploadPart: async (number, bytes) => {
+        const part = await this.#call(() => upload.uploadPart(number, bytes));
+        return { number: part.partNumber, etag: part.etag };
+      },
+      complete: async (parts) => {
+        await this.#call(() => upload.complete(parts.map(({ number, etag }) => ({ partNumber: number, etag }))));
+      },
+      abort: async () => {
+        try {
+          await this.#call(() => upload.abort());
+        } catch (error) {
+          if (!isStoreError(error, 'multipart-unknown')) throw error;
+        }
+      },
+    };
+  }
+
+  /** Makes a call, and repeats it after errors of the kinds in `again`. R2 takes one write of a key a second. */
+  async #call<T>(operation: () => Promise<T>, again: readonly StoreErrorKind[] = ['unavailable', 'busy']): Promise<T> {
+    const { wait, random } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
       try {
-        await call(() => upload.abort());
+        return await once(operation);
       } catch (error) {
-        if (!(error instanceof StoreError && error.kind === 'multipart-unknown')) throw error;
+        if (attempt === ATTEMPTS || !(error instanceof StoreError && again.includes(error.kind))) throw error;
+        await wait(200 * attempt * (1 + random()));
       }
-    },
-  };
+    }
+  }
 }
 
 function objectInfo(object: R2Object): ObjectInfo {
@@ -120,18 +142,7 @@ function onlyIf(condition: PutCondition | undefined): { onlyIf?: Headers } {
 
 const ATTEMPTS = 3;
 
-/** Runs a call that may be repeated, again after an error of these kinds. R2 is busy with one write a second to one key. */
-async function call<T>(operation: () => Promise<T>, again: readonly StoreErrorKind[] = ['unavailable', 'busy']): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await once(operation);
-    } catch (error) {
-      if (attempt === ATTEMPTS || !(error instanceof StoreError && again.includes(error.kind))) throw error;
-      await scheduler.wait(200 * attempt * (1 + Math.random()));
-    }
-  }
-}
-
+/** @throws {StoreError} */
 async function once<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
@@ -140,7 +151,7 @@ async function once<T>(operation: () => Promise<T>): Promise<T> {
   }
 }
 
-/** R2's messages end in a code: https://developers.cloudflare.com/r2/api/error-codes/ */
+/** R2's error messages end in a code: https://developers.cloudflare.com/r2/api/error-codes/ */
 function errorKind(error: unknown): StoreErrorKind {
   const code = /\((\d{5})\)$/.exec(error instanceof Error ? error.message : '')?.[1];
   switch (code) {
@@ -154,7 +165,7 @@ function errorKind(error: unknown): StoreErrorKind {
       return 'misconfigured';
     case '10001': // InternalError
     case '10043': // ServiceUnavailable
-    case undefined: // Not R2's own answer: the binding was not reached.
+    case undefined: // R2 did not answer: the binding was not reached.
       return 'unavailable';
     case '10058': // TooManyRequests
       return 'busy';

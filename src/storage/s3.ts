@@ -1,4 +1,3 @@
-import { createHash, createHmac } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -8,13 +7,11 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
-  S3ServiceException,
+  type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { ByteRange } from '../domain/byte-range.ts';
-import { FetchHandler } from './fetch-handler.ts';
 import {
   type ExpectedBody,
   type ListOptions,
@@ -27,24 +24,11 @@ import {
   type PutCondition,
   StoreError,
   type StoredObject,
-  type StoreErrorKind,
   type Written,
 } from './object-store.ts';
+import { createClient, type S3Config } from './s3-client.ts';
+import { isConditionFailure, isNamed, orAbsent, translate, translated } from './s3-errors.ts';
 import { TimeLimits } from './time-limits.ts';
-
-export interface S3Config {
-  readonly bucket: string;
-  readonly region: string;
-  /** Where the app itself reaches the storage; absent for AWS's own address of the region. */
-  readonly endpoint: string | undefined;
-  /** Where clients reach the storage: presigned URLs are signed for this host. */
-  readonly redirectEndpoint: string | undefined;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly forcePathStyle: boolean;
-  /** What time-limits.ts makes every limit of. */
-  readonly timeoutMs: number;
-}
 
 const OCTET_STREAM = 'application/octet-stream';
 
@@ -188,59 +172,6 @@ export function s3PresignGet(config: S3Config, expiresInSeconds: number): Presig
     });
 }
 
-export function createClient(config: S3Config, endpoint: string | undefined): S3Client {
-  return new S3Client({
-    region: config.region,
-    ...(endpoint !== undefined && { endpoint }),
-    forcePathStyle: config.forcePathStyle,
-    credentials: { accessKeyId: config.accessKeyId, secretAccessKey: config.secretAccessKey },
-    // By default the SDK adds a CRC-32 of every body, and hashes for the signature, both in JavaScript: a seventh of the speed.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    sha256: NativeSha256,
-    requestHandler: new FetchHandler(new TimeLimits(config.timeoutMs)),
-    maxAttempts: 3,
-    logger: SILENT,
-  });
-}
-
-/** Failures are thrown, and logged once where the client is answered. */
-const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-
-/** The hash the SDK signs with, by the platform's native code. */
-class NativeSha256 {
-  readonly #secret: string | Uint8Array | undefined;
-  #hash: ReturnType<typeof createHash> | ReturnType<typeof createHmac>;
-
-  constructor(secret?: SourceData) {
-    this.#secret = secret === undefined ? undefined : toBytes(secret);
-    this.#hash = this.#create();
-  }
-
-  update(data: SourceData): void {
-    this.#hash.update(toBytes(data));
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return new Uint8Array(this.#hash.digest());
-  }
-
-  reset(): void {
-    this.#hash = this.#create();
-  }
-
-  #create() {
-    return this.#secret === undefined ? createHash('sha256') : createHmac('sha256', this.#secret);
-  }
-}
-
-type SourceData = string | ArrayBuffer | ArrayBufferView;
-
-function toBytes(data: SourceData): string | Uint8Array {
-  if (typeof data === 'string') return data;
-  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
-}
-
 interface SdkObject {
   readonly Size?: number | undefined;
   readonly ETag?: string | undefined;
@@ -251,57 +182,7 @@ function objectInfo(key: string, output: SdkObject): ObjectInfo {
   return { key, size: output.Size ?? 0, etag: output.ETag!, lastModified: output.LastModified! };
 }
 
-async function orAbsent<T>(call: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await call();
-  } catch (error) {
-    if (isNamed(error, ['NoSuchKey', 'NotFound'])) return undefined;
-    throw translate(error);
-  }
-}
-
-export async function translated<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw translate(error);
-  }
-}
-
-export function isNamed(error: unknown, names: readonly string[]): boolean {
-  return error instanceof Error && names.includes(error.name);
-}
-
 function conditionFields(condition: PutCondition | undefined): { IfNoneMatch?: string; IfMatch?: string } {
   if (condition === undefined) return {};
   return condition.kind === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag };
-}
-
-/** 412, or 409 on AWS, where two conditional writes meet; NoSuchKey: `If-Match` on an absent object. */
-function isConditionFailure(error: unknown): boolean {
-  const status = statusOf(error);
-  return status === 412 || status === 409 || isNamed(error, ['NoSuchKey']);
-}
-
-function statusOf(error: unknown): number | undefined {
-  return error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
-}
-
-function translate(error: unknown): StoreError {
-  const { name, message } = error as Error;
-  return new StoreError(errorKind(error), `${name}: ${message}`, error);
-}
-
-function errorKind(error: unknown): StoreErrorKind {
-  if (isNamed(error, ['XAmzContentSHA256Mismatch', 'BadDigest', 'InvalidDigest'])) return 'checksum';
-  if (isNamed(error, ['NoSuchUpload', 'InvalidPart', 'InvalidPartOrder'])) return 'multipart-unknown';
-  // AWS says 400 where a body came too slowly or not whole.
-  if (isNamed(error, ['RequestTimeout', 'IncompleteBody'])) return 'unavailable';
-  if (isNamed(error, ['NoSuchBucket', 'PermanentRedirect', 'AuthorizationHeaderMalformed'])) return 'misconfigured';
-  const status = statusOf(error);
-  // R2 says 429 to more than one write a second of a key, AWS SlowDown, or OperationAborted where two writes meet.
-  if (status === 429 || isNamed(error, ['SlowDown', 'OperationAborted'])) return 'busy';
-  if (status === undefined) return 'unavailable'; // No answer at all: refused, reset, timed out.
-  if (status === 401 || status === 403) return 'misconfigured';
-  return status === 408 || (status >= 500 && status !== 501) ? 'unavailable' : 'unexpected';
 }

@@ -49,6 +49,9 @@ export interface Bindings {
   readonly BERTH_STORE_KEY?: string;
 }
 
+const clock = () => new Date();
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
 /**
  * Creates the platform with the system's clock and randomness.
  * @param storage - the storage of the settings, where a command has opened it already
@@ -58,10 +61,10 @@ export function createPlatform(config: Config, bindings: Bindings, storage = cre
   const { LOGIN_LIMITER: limiter, BERTH_EMULATED: emulated, BERTH_STORE_KEY: storeKey } = bindings;
   return {
     ...storage,
-    pool: new BufferPool(MAX_BUFFERED_BYTES),
-    clock: () => new Date(),
+    pool: new BufferPool({ limitBytes: MAX_BUFFERED_BYTES, clock }),
+    clock,
     randomId: () => crypto.randomUUID(),
-    wait: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+    wait,
     random: Math.random,
     limit: limiter && (async (key: string) => (await limiter.limit({ key })).success),
     isEmulated: emulated !== undefined,
@@ -81,5 +84,5 @@ function createStorage({ storage }: Config, { BUCKET: r2 }: Bindings): StorageAc
   if (!isEmbedded && s3 !== undefined) return access(new S3Store(s3), s3.endpoint ?? `aws ${s3.region}`);
   if (r2 === undefined)
     throw new ConfigError('there is no storage: set REGISTRY_STORAGE_S3_BUCKET, or bind an R2 bucket as BUCKET in wrangler.toml');
-  return access(new R2Store(r2), 'r2');
+  return access(new R2Store({ bucket: r2, wait, random: Math.random }), 'r2');
 }

@@ -41,7 +41,7 @@ export function createRegistryServices(config: Config, platform: Platform, log: 
   const { pace, catalog, tags, referrers } = names;
   const createCache = <T>(maxBytes: number) => new RecentCache<T>({ clock, maxAgeSeconds: cacheAgeSeconds, maxBytes });
 
-  const bucket = new BucketInfo(store, storeName, pace);
+  const bucket = new BucketInfo({ store, storeName, pace, randomId });
   const liveness = new Liveness({ store, pace, gracePeriodSeconds });
   const blobs = new Blobs({
     store,
@@ -51,11 +51,15 @@ export function createRegistryServices(config: Config, platform: Platform, log: 
     presign,
     recent: createCache<BlobLink>(LINKS_BYTES),
     isReadOnly: config.readOnly,
-    onBroken: (link: BrokenLink) =>
-      log('error', 'the bytes of a blob are missing: its link is deleted, so that a push uploads them again', { ...link }),
+    onBroken: ({ repository, digest, objectKey: object }: BrokenLink) =>
+      log('error', 'the bytes of a blob are missing: its link is deleted, so that a push uploads them again', {
+        repository,
+        digest,
+        object,
+      }),
   });
 
-  const intake = { pool, store, randomId, minimumSpeed: config.http.minimumSpeed };
+  const intake = { pool, store, clock, randomId, minimumSpeed: config.http.minimumSpeed };
   const writer = new BlobWriter({ store, intake, partBytes, randomId });
   const multiparts = new SessionMultiparts({ store, randomId });
   const objects = new SessionObjects({ store, intake, partBytes, clock, gracePeriodSeconds });

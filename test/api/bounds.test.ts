@@ -10,17 +10,17 @@ import { overriddenStore } from '../support/overridden-store.ts';
 
 const PART_BYTES = 1024;
 /** Room for two parts. */
-const smallPool = () => new BufferPool(2 * (PART_BYTES + FRAME_BYTES), 300);
+const smallPool = () => new BufferPool({ limitBytes: 2 * (PART_BYTES + FRAME_BYTES), waitMs: 300, clock: () => new Date() });
 
-describe('bounds', () => {
-  test('a blob of more than 10,000 parts is refused, and leaves nothing', async () => {
+describe('limits', () => {
+  test('a blob of more than 10,000 parts is refused, and leaves no multipart upload', async () => {
     const { client, store } = memoryRegistry({}, {}, 4);
     const response = await client.patch(await client.begin('a'), streamOf(randomBytes(4 * 10_001)));
     expect(await errorOf(response)).toMatchObject({ status: 413, code: 'SIZE_INVALID' });
     expect(store.openMultiparts).toBe(0);
   });
 
-  test('a storage that does not verify digests gets no body unread', async () => {
+  test('a body is hashed here where the storage does not verify digests', async () => {
     const store = new MemoryStore();
     const trusting = overriddenStore(store, {
       putVerified: async (key, body, _, condition) =>
@@ -38,7 +38,7 @@ describe('buffers', () => {
   const chunkedBlobOf = async (client: ApiClient, bytes: number) =>
     locationOf(await client.chunk(await client.begin('a'), randomBytes(bytes), 0));
 
-  test('come back when chunks are sent to an upload that is over', async () => {
+  test('are released when chunks are sent to a finished upload', async () => {
     const pool = smallPool();
     const { client } = memoryRegistry({}, { pool }, PART_BYTES);
     const location = await chunkedBlobOf(client, 2.5 * PART_BYTES);
@@ -50,7 +50,7 @@ describe('buffers', () => {
     expect(pool.lentBytes).toBe(0);
   });
 
-  test('come back when a chunk is not what its headers say, and its multipart upload goes', async () => {
+  test('are released when a chunk contradicts its headers, and its multipart upload is aborted', async () => {
     const pool = smallPool();
     const { client, store } = memoryRegistry({}, { pool }, PART_BYTES);
     const response = await client.patch(await client.begin('a'), streamOf(randomBytes(2.5 * PART_BYTES)), {
@@ -60,7 +60,7 @@ describe('buffers', () => {
     expect([pool.lentBytes, store.openMultiparts]).toEqual([0, 0]);
   });
 
-  test('come back when a client breaks off, parts under way or not, and nothing is left of a first body', async () => {
+  test('are released when a client breaks off, and a first body leaves nothing', async () => {
     for (const bytes of [0, 10, PART_BYTES, 2.5 * PART_BYTES, 5 * PART_BYTES]) {
       const pool = smallPool();
       const { client, store } = memoryRegistry({}, { pool }, PART_BYTES);
@@ -81,7 +81,7 @@ describe('buffers', () => {
     }
   });
 
-  test('that others hold too long make a client come again', async () => {
+  test('that other requests hold too long lead to 503 with Retry-After', async () => {
     const pool = smallPool();
     const { client } = memoryRegistry({}, { pool }, PART_BYTES);
     const held = await pool.acquire(2 * (PART_BYTES + FRAME_BYTES));
@@ -92,8 +92,8 @@ describe('buffers', () => {
   });
 });
 
-describe('what is cancelled', () => {
-  test('has its multipart upload aborted; where that fails, the record stays and the client is told to come again', async () => {
+describe('a cancelled upload', () => {
+  test('has its multipart upload aborted; where that fails, the record stays and the answer is 503', async () => {
     const store = new MemoryStore();
     let isDown = true;
     const flaky = overriddenStore(store, {
@@ -111,7 +111,7 @@ describe('what is cancelled', () => {
     expect([store.openMultiparts, (await client.get(location)).status]).toEqual([0, 404]);
   });
 
-  test('takes no further body once bytes were stored', async () => {
+  test('accepts no further body once bytes were stored', async () => {
     const { client } = memoryRegistry();
     const patched = locationOf(await client.patch(await client.begin('a'), randomBytes(10)));
     await client.request('DELETE', patched);
@@ -119,7 +119,7 @@ describe('what is cancelled', () => {
   });
 });
 
-test('a manifest is kept once, once for its tag and once as a referrer; with more tags no more than 8 MiB', async () => {
+test('a manifest is stored once, again for its tag and again as a referrer; with more tags it takes at most 8 MiB', async () => {
   const MIB = 1024 * 1024;
   const { client, store } = memoryRegistry();
   const subject = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digestOf(bytesOf('{}')), size: 2 };
@@ -143,7 +143,7 @@ test('a manifest is kept once, once for its tag and once as a referrer; with mor
 
 const NOTHING = {};
 
-test('a manifest pushed again as another type is that type at once, remembered or not', async () => {
+test('a manifest that is pushed again with another type has that type at once, also in the cache', async () => {
   const { client } = memoryRegistry();
   const types = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json'];
   const manifest = imageManifest(await client.push('a', bytesOf('{}')), 2, []).replace(`"mediaType":"${types[0]}",`, '');

@@ -87,7 +87,11 @@ describe.each([
 });
 
 test.each([
-  ['lists it', (store: ObjectStore, pace: Pace) => new Catalog({ store, pace }).keep(NAME as RepositoryName), `catalog/${NAME}!`],
+  [
+    'lists it',
+    (store: ObjectStore, pace: Pace) => new Catalog({ store, pace }).ensureEntry(NAME as RepositoryName),
+    `catalog/${NAME}!`,
+  ],
   ['leaves a hint', (store: ObjectStore, pace: Pace) => createMarker(store, pace, 'hint'), 'hint'],
 ])('one of many who push to a repository at once %s, and the others see that', async (_, work, key) => {
   const pace = simulatedTime();

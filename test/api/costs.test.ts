@@ -17,7 +17,7 @@ costSuite(
   },
 );
 
-test('the first push on a new bucket costs what finds out what its store can do, the first of each further isolate one read', async () => {
+test('the first push on a new bucket also probes its store; the first push of each further isolate costs one read more', async () => {
   const fresh = countingStore(new MemoryStore());
   await memoryRegistry({}, { store: fresh.store }).client.begin('a');
   const races = Array<string>(4 * 5).fill('putVerified');
@@ -26,22 +26,22 @@ test('the first push on a new bucket costs what finds out what its store can do,
   expect(fresh.take()).toEqual(['get']);
 });
 
-test('GET of a blob that another isolate has pushed costs one operation redirected, two through the app; one less warm', async () => {
+test('GET of a blob that another isolate pushed costs one operation redirected, two through the app; one less warm', async () => {
   const redirecting = memoryRegistry({}, { store, presign: async (key) => `https://storage.test/${key}` }).client;
-  const passingOn = memoryRegistry({}, { store }).client;
+  const throughTheApp = memoryRegistry({}, { store }).client;
   const digest = await client.push('a', randomBytes(10));
   take();
   await redirecting.get(`/v2/a/blobs/${digest}`);
   expect(take()).toEqual(['get']);
-  await passingOn.pull('a', digest);
+  await throughTheApp.pull('a', digest);
   expect(take()).toEqual(['get', 'get']);
   await redirecting.get(`/v2/a/blobs/${digest}`);
   expect(take()).toEqual([]);
-  await passingOn.pull('a', digest);
+  await throughTheApp.pull('a', digest);
   expect(take()).toEqual(['get']);
 });
 
-test('HEAD of a blob that another isolate has pushed costs one operation, warm none', async () => {
+test('HEAD of a blob that another isolate pushed costs one operation; none warm', async () => {
   const digest = await client.push('a', randomBytes(10));
   const other = memoryRegistry({}, { store }).client;
   take();
@@ -51,7 +51,7 @@ test('HEAD of a blob that another isolate has pushed costs one operation, warm n
   expect(take()).toEqual([]);
 });
 
-test('what is remembered of a push is the link that stands: bytes that were pushed again are not the ones that are read', async () => {
+test('a push remembers the link in the bucket: after a second push, reads still go to the first object', async () => {
   const content = randomBytes(10);
   const urls = memoryRegistry({}, { store, presign: async (key) => `https://storage.test/${key}` }).client;
   const locations = new Set<string | null>();

@@ -1,4 +1,4 @@
-/** What the settings let web pages do, and which hosts an open registry on loopback answers to. */
+/** Web pages of other origins, and the hosts that a registry without users on loopback answers to. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ApiClient, digestOf, errorOf } from '../support/api-client.ts';
@@ -25,37 +25,37 @@ const begin = async (client: ApiClient, headers: Record<string, string>) =>
 
 describe('a web page of another origin', () => {
   test.each([
-    ['that the settings name', UI, { Origin: UI }, 202],
-    ['that the settings name, with a password', UI, { Origin: UI, ...ALICE }, 202],
-    ['that the settings name, whatever Sec-Fetch-Site says', UI, { Origin: UI, 'Sec-Fetch-Site': 'cross-site' }, 202],
-    ['that the settings name in other letters', 'HTTPS://UI.Example:443', { Origin: UI }, 202],
-    ['that the settings name among others', `['http://a.example:8080', '${UI}']`, { Origin: UI }, 202],
-    ['that the settings name, of a program with pages inside', 'tauri://localhost', { Origin: 'tauri://localhost' }, 202],
-    ['that is of another program', 'tauri://localhost', { Origin: 'app://localhost' }, 403],
-    ['that the settings do not name', UI, { Origin: EVIL }, 403],
-    ['that begins like one that they name', UI, { Origin: `${UI}.evil.example` }, 403],
-    ['that only Sec-Fetch-Site tells of', UI, { 'Sec-Fetch-Site': 'cross-site' }, 403],
-    ['called null, which any page can be', 'null', { Origin: 'null' }, 403],
-    ['called null, which any page can be, among others', `['null', '${UI}']`, { Origin: 'null' }, 403],
-    ['where the settings name every one', '*', { Origin: EVIL }, 202],
-    ['where the settings name every one, by Sec-Fetch-Site alone', '*', { 'Sec-Fetch-Site': 'cross-site' }, 202],
-    ['where the settings name every one, with a password', '*', { Origin: EVIL, ...ALICE }, 403],
-    ['where the settings name every one, with a cookie', '*', { Origin: EVIL, Cookie: 'session=1' }, 403],
-    ['where the settings name every one and it by itself, with a password', `['*', '${UI}']`, { Origin: UI, ...ALICE }, 202],
+    ['that the settings list', UI, { Origin: UI }, 202],
+    ['that the settings list, with a password', UI, { Origin: UI, ...ALICE }, 202],
+    ['that the settings list, with Sec-Fetch-Site: cross-site', UI, { Origin: UI, 'Sec-Fetch-Site': 'cross-site' }, 202],
+    ['that the settings list in upper case, with a default port', 'HTTPS://UI.Example:443', { Origin: UI }, 202],
+    ['that the settings list among others', `['http://a.example:8080', '${UI}']`, { Origin: UI }, 202],
+    ['that the settings list, of a desktop app', 'tauri://localhost', { Origin: 'tauri://localhost' }, 202],
+    ['of another desktop app', 'tauri://localhost', { Origin: 'app://localhost' }, 403],
+    ['that the settings do not list', UI, { Origin: EVIL }, 403],
+    ['that starts like a listed one', UI, { Origin: `${UI}.evil.example` }, 403],
+    ['known only by Sec-Fetch-Site', UI, { 'Sec-Fetch-Site': 'cross-site' }, 403],
+    ['null, which any page can have', 'null', { Origin: 'null' }, 403],
+    ['null, which any page can have, listed among others', `['null', '${UI}']`, { Origin: 'null' }, 403],
+    ['where the settings allow all', '*', { Origin: EVIL }, 202],
+    ['where the settings allow all, known only by Sec-Fetch-Site', '*', { 'Sec-Fetch-Site': 'cross-site' }, 202],
+    ['where the settings allow all, with a password', '*', { Origin: EVIL, ...ALICE }, 403],
+    ['where the settings allow all, with a cookie', '*', { Origin: EVIL, Cookie: 'session=1' }, 403],
+    ['where the settings allow all and list it, with a password', `['*', '${UI}']`, { Origin: UI, ...ALICE }, 202],
   ])('%s: %s', async (_, allowed, headers, status) => {
     const { client } = memoryRegistry({ [ALLOW_ORIGIN]: allowed });
     expect(await begin(client, headers)).toBe(status);
   });
 
-  // Of these, `npm start` would show the app something else: its emulator takes users and default ports for no difference.
+  // Only in memory: the emulator of `npm start` removes users and default ports before the app sees them.
   test.each(['', 'https://registry.test', 'http://user@registry.test', 'http://registry.test:8787', 'ftp://registry.test'])(
-    'is one whose Origin is %j, as the own is http://registry.test',
+    'has the Origin %j, for a registry at http://registry.test',
     async (origin) => {
       expect(await begin(memoryRegistry().client, { Origin: origin })).toBe(403);
     },
   );
 
-  test('gets no token by POST, and moves no private layer with a password that the browser remembers', async () => {
+  test('gets no token by POST, and mounts no private layer with a password that the browser remembers', async () => {
     const { client } = memoryRegistry({
       ...USERS,
       REGISTRY_ACCESS: '[{who: alice, actions: [pull, push]}, {who: anonymous, repositories: public, actions: [pull]}]',
@@ -73,19 +73,24 @@ describe('a web page of another origin', () => {
     expect((await client.head(`/v2/public/blobs/${digestOf(blob)}`)).status).toBe(404);
   });
 
-  test('costs no storage operation', async () => {
+  test('is refused without a storage operation', async () => {
     const { store, take } = countingStore(new MemoryStore());
     expect(await begin(memoryRegistry(USERS, { store }).client, { ...ALICE, Origin: EVIL })).toBe(403);
     expect(take()).toEqual([]);
   });
 });
 
-describe('the own origin', () => {
+describe('the origin of the registry', () => {
   test.each<[string, Record<string, string>, Record<string, string>, string]>([
-    ['is what a proxy forwards', {}, { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'r.example' }, 'https://r.example'],
-    ['is what a proxy writes by RFC 7239', {}, { Forwarded: 'host=r.example;proto=https' }, 'https://r.example'],
+    [
+      'is the one that a proxy forwards',
+      {},
+      { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'r.example' },
+      'https://r.example',
+    ],
+    ['is the one in Forwarded (RFC 7239)', {}, { Forwarded: 'host=r.example;proto=https' }, 'https://r.example'],
     ['is compared without default ports', {}, { 'X-Forwarded-Host': 'r.example:80' }, 'http://r.example'],
-    ['is compared in any letters', { REGISTRY_HTTP_HOST: 'https://R.Example:443/' }, {}, 'https://r.example'],
+    ['is compared in any case', { REGISTRY_HTTP_HOST: 'https://R.Example:443/' }, {}, 'https://r.example'],
   ])('%s', async (_, settings, headers, origin) => {
     const { client } = memoryRegistry(settings);
     expect(await begin(client, { ...headers, Origin: origin })).toBe(202);
@@ -93,7 +98,7 @@ describe('the own origin', () => {
   });
 });
 
-describe('an open registry on loopback', () => {
+describe('a registry without users on loopback', () => {
   const answerOf = (url: string, settings: Record<string, string> = {}, init: RequestInit = {}, isOnLoopback = true) =>
     memoryRegistry(settings, { isOnLoopback }).registry.app.request(url, init);
 
@@ -124,7 +129,7 @@ describe('an open registry on loopback', () => {
     '192.168.0.1',
     '[::2]',
     '[::127.0.0.1]',
-  ])('refuses %s whatever is asked, and names the setting', async (host) => {
+  ])('refuses every request to %s, and names the setting', async (host) => {
     for (const [method, path] of [
       ['GET', '/'],
       ['GET', '/v2/'],
@@ -138,7 +143,7 @@ describe('an open registry on loopback', () => {
     expect(error).toMatchObject({ ...REFUSED, message: expect.stringContaining('REGISTRY_HTTP_ALLOWEDHOSTS') as string });
   });
 
-  test('believes no forwarded host, which a page can write', async () => {
+  test('ignores a forwarded host, which a page can set', async () => {
     const headers = { 'X-Forwarded-Host': 'localhost', Forwarded: 'host=localhost' };
     expect((await answerOf('http://evil.example/v2/', {}, { headers })).status).toBe(403);
     const foreign = { 'X-Forwarded-Host': 'evil.example', Origin: 'http://evil.example' };
@@ -153,13 +158,13 @@ describe('an open registry on loopback', () => {
       { REGISTRY_HTTP_ALLOWEDHOSTS: 'one.example, Two.example:5000,[fd00::1], my_registry' },
       ['one.example:8443', 'two.example', '[fd00:0::1]:5000', 'my_registry'],
     ],
-  ])('answers with %o to %j too', async (settings, hosts) => {
+  ])('with %o also answers to %j', async (settings, hosts) => {
     for (const host of hosts) expect((await answerOf(`http://${host}/v2/`, settings)).status, host).toBe(200);
     for (const host of ['a.registry.example', 'one.example.evil.example'])
       expect((await answerOf(`http://${host}/v2/`, settings)).status, host).toBe(403);
   });
 
-  test('is the only one that asks for the host: others have passwords, or do not know their names', async () => {
+  test('is the only one that checks the host: other registries have passwords, or names that they do not know', async () => {
     expect((await answerOf('http://evil.example/v2/', {}, {}, false)).status).toBe(200);
     expect((await answerOf('http://evil.example/v2/', USERS, { headers: ALICE })).status).toBe(200);
   });
@@ -179,7 +184,7 @@ describe('configured headers', () => {
     overriddenStore(bucket, {
       get: async (...parameters) => {
         if (isFailing === 'bug') throw new Error('a bug');
-        if (isFailing === 'unavailable') throw new StoreError('unavailable', 'the test wants it');
+        if (isFailing === 'unavailable') throw new StoreError('unavailable', 'made to fail');
         return bucket.get(...parameters);
       },
     }),
@@ -206,7 +211,7 @@ describe('configured headers', () => {
   };
 
   test.each(['/', '/v2/', '/v2/_token', '/v2/_catalog', '/v2/a/manifests/latest', '/v2/a/blobs/uploads/', '/v2/a/tags/list'])(
-    'are with a preflight of %s, which needs no password and no storage operation',
+    'are in the answer to a preflight of %s, which needs no password and no storage operation',
     async (path) => {
       const headers = {
         Origin: UI,
@@ -220,7 +225,7 @@ describe('configured headers', () => {
     },
   );
 
-  test('let the page of a UI find a blob and delete it, with the password that the browser has', async () => {
+  test('let the page of a UI find and delete a blob with the password that the browser has', async () => {
     const ui = memoryRegistry(settings).client;
     const blob = randomBytes(10);
     const digest = digestOf(blob);
@@ -250,14 +255,14 @@ describe('configured headers', () => {
     [405, 'POST', '/v2/', ALICE, undefined],
     [500, 'GET', '/v2/a/manifests/latest', ALICE, 'bug'],
     [503, 'GET', '/v2/a/manifests/latest', ALICE, 'unavailable'],
-  ])('are with a %i to %s %s', async (status, method, path, headers, failing) => {
+  ])('are in a %i to %s %s', async (status, method, path, headers, failing) => {
     isFailing = failing;
     const response = await client.request(method, path, { headers });
     expect(response.status).toBe(status);
     expectHeaders(response);
   });
 
-  test('name of several origins the one that asks, and tell caches so', async () => {
+  test('name the requesting one of several origins, with Vary for caches', async () => {
     const several = memoryRegistry({ [ALLOW_ORIGIN]: `['HTTP://A.example:80', '${UI}']` }).client;
     const named = async (method: string, origin: string | undefined) => {
       const { headers } = await several.request(method, '/v2/', { headers: origin === undefined ? {} : { Origin: origin } });
@@ -271,7 +276,7 @@ describe('configured headers', () => {
     }
   });
 
-  test('name every origin beside one that may send a password', async () => {
+  test('may allow all origins, and one that may send a password', async () => {
     const some = memoryRegistry({ [ALLOW_ORIGIN]: `['*', '${UI}']`, REGISTRY_HTTP_HEADERS_Vary: 'Accept' }).client;
     for (const [origin, named] of [
       [UI, UI],
@@ -283,7 +288,7 @@ describe('configured headers', () => {
   });
 });
 
-test('the root costs no storage operation, and needs no password', async () => {
+test('the root needs no password and no storage operation', async () => {
   const { store, take } = countingStore(new MemoryStore());
   const { client } = memoryRegistry(USERS, { store });
   for (const method of ['GET', 'HEAD', 'OPTIONS']) expect((await client.request(method, '/')).ok).toBe(true);

@@ -47,7 +47,7 @@ describe.each(['before', 'after'] as const)('when one storage operation fails, i
     for (let failing = 1; ; failing += 1) {
       const store = new MemoryStore();
       const faulty = failOnce(store, failing, { kind: 'unavailable', when });
-      const pool = new BufferPool(POOL_BYTES, 500);
+      const pool = new BufferPool({ limitBytes: POOL_BYTES, waitMs: 500, clock: () => new Date() });
       const { client } = memoryRegistry({}, { store: faulty.store, pool }, PART_BYTES);
       const scene = await prepare(memoryRegistry({}, { store }).client, PART_BYTES);
       const walk = new Walk(scene);

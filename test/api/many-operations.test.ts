@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_MANIFEST_BYTES } from '../../src/domain/manifest.ts';
 import type { RepositoryName } from '../../src/domain/reference.ts';
-import { Unfinished } from '../../src/domain/unfinished.ts';
+import { RepeatRequest } from '../../src/domain/repeat-request.ts';
 import { Catalog } from '../../src/registry/catalog.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import type { ListOptions, ObjectStore } from '../../src/storage/object-store.ts';
@@ -146,10 +146,10 @@ describe('a page of names', () => {
     const seeing = (...seen: readonly string[]) => catalog.list({ limit: 10, last: undefined }, (name) => seen.includes(name));
     expect(await seeing('n000003', 'n001500')).toEqual({ names: ['n000003', 'n001500'], next: 'n001500' });
     expect(listings()).toBe(2000);
-    await expect(seeing()).rejects.toThrow(Unfinished);
+    await expect(seeing()).rejects.toThrow(RepeatRequest);
     expect(listings()).toBe(4000);
     const last = 'n001500' as RepositoryName;
-    await expect(catalog.list({ limit: 10, last }, () => false)).rejects.toThrow(Unfinished);
+    await expect(catalog.list({ limit: 10, last }, () => false)).rejects.toThrow(RepeatRequest);
   });
 
   test('ends if the storage lists nothing and says that more follows', async () => {

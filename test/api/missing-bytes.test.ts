@@ -1,6 +1,6 @@
 /** A link whose bytes are missing, by a fault of the storage or of an operator. It must not keep clients from pushing. */
 import { randomBytes } from 'node:crypto';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { type ApiClient, bodyOf, digestOf, errorOf, locationOf } from '../support/api-client.ts';
 import { countingStore } from '../support/counting-store.ts';
@@ -32,6 +32,16 @@ describe('a blob whose bytes are missing', () => {
     expect(await statusOf(client)).toBe(404);
     await client.push('a', content);
     expect(await bodyOf(await client.pull('a', digest))).toEqual(new Uint8Array(content));
+  });
+
+  test('is logged as an error, with the key of the missing object', async () => {
+    const key = `objects/${digest.replace(':', '/')}/`;
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    await registryWith().pull('a', digest);
+    const lines = log.mock.calls.map(([line]) => JSON.parse(String(line)) as unknown);
+    log.mockRestore();
+    const object = expect.stringMatching(`^${key}`) as string;
+    expect(lines).toEqual([expect.objectContaining({ level: 'error', repository: 'a', digest, object })]);
   });
 
   test('is not mounted: the client must upload, and the source repository loses the link', async () => {

@@ -1,4 +1,4 @@
-/** REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: pulls go on, and nothing is written. */
+/** REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: pulls work, and nothing is written. */
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bytesOf, digestOf, errorOf, locationOf, OCI_IMAGE } from '../support/api-client.ts';
 import { countingStore } from '../support/counting-store.ts';
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 beforeEach(() => void take());
 
-/** Each would succeed if the registry took writes. */
+/** Each request would succeed in a registry that is not read-only. */
 const attempt = (method: string, path: string): [url: string, body?: Uint8Array] => {
   switch (`${method} ${path}`) {
     case 'POST /v2/:name{.+}/blobs/uploads':
@@ -70,14 +70,14 @@ describe('a registry that is read-only', () => {
     expect(take()).toEqual([]);
   });
 
-  test('refuses a mount, and a digest in the path too', async () => {
+  test('refuses a mount, and a delete by digest', async () => {
     const urls = [`manifests/${image.digest}`, `blobs/uploads/?mount=${image.layerDigest}&from=team/app`];
     for (const [index, url] of urls.entries())
       expect((await client.request(['DELETE', 'POST'][index]!, `/v2/team/app/${url}`)).status).toBe(405);
     expect(take()).toEqual([]);
   });
 
-  test('answers whatever reads', async () => {
+  test('answers all reads', async () => {
     for (const path of [
       '_catalog',
       'team/app/tags/list',
@@ -92,13 +92,13 @@ describe('a registry that is read-only', () => {
     expect(new Set(take())).toEqual(new Set(['get', 'list']));
   });
 
-  test("tells an upload's status, so that the client can go on once writing is allowed again", async () => {
+  test("answers an upload's status, so that the client can continue once writing is allowed again", async () => {
     const status = await client.get(session);
     expect([status.status, status.headers.get('Range')]).toEqual([204, '0-6']);
     expect((await writing.chunk(locationOf(status), bytesOf(', more'), 7)).status).toBe(202);
   });
 
-  test('asks who is there first', async () => {
+  test('checks the credentials first', async () => {
     const users = {
       REGISTRY_AUTH: 'htpasswd',
       REGISTRY_AUTH_HTPASSWD: htpasswd({ pusher: 'a', puller: 'b' }),
@@ -106,7 +106,7 @@ describe('a registry that is read-only', () => {
       REGISTRY_HTTP_SECRET: SECRET,
     };
     const guarded = memoryRegistry({ ...READ_ONLY, ...users }, { store, clock }).client;
-    const headersOf = { nobody: undefined, puller: basic('puller', 'b'), pusher: basic('pusher', 'a') };
+    const headersOf = { anonymous: undefined, puller: basic('puller', 'b'), pusher: basic('pusher', 'a') };
     for (const { method, path } of WRITES) {
       const [url] = attempt(method, path);
       const statuses = [];
@@ -119,7 +119,7 @@ describe('a registry that is read-only', () => {
     expect(take()).toEqual([]);
   });
 
-  test('does nothing in the hourly run, and says so', async () => {
+  test('does nothing in the hourly run, and logs that', async () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
     now += 2 * WEEK_MS;
     await memoryRegistry({ ...READ_ONLY, REGISTRY_LOG_LEVEL: 'info' }, { store, clock }).registry.maintain();

@@ -7,7 +7,7 @@ import { MemoryStore } from '../../src/storage/memory.ts';
 
 const HOUR_MS = 3_600_000;
 
-test('REGISTRY_CATALOG_MAXENTRIES bounds every page, whatever n asks for', async () => {
+test('REGISTRY_CATALOG_MAXENTRIES limits every page, also with a larger n', async () => {
   const { client } = memoryRegistry({ REGISTRY_CATALOG_MAXENTRIES: '2' });
   for (const name of ['a', 'b', 'c']) await client.pushImage(name, 'latest');
   for (const query of ['', '?n=3', '?n=1000000']) {
@@ -17,7 +17,7 @@ test('REGISTRY_CATALOG_MAXENTRIES bounds every page, whatever n asks for', async
   }
 });
 
-test('REGISTRY_STORAGE_DELETE_ENABLED=false refuses to delete anything but an upload', async () => {
+test('REGISTRY_STORAGE_DELETE_ENABLED=false refuses every delete except of an upload', async () => {
   const { client } = memoryRegistry({ REGISTRY_STORAGE_DELETE_ENABLED: 'false' });
   const { digest, layerDigest } = await client.pushImage('a', 'latest');
   for (const path of ['manifests/latest', `manifests/${digest}`, `blobs/${layerDigest}`]) {
@@ -48,42 +48,42 @@ describe('URLs in answers', () => {
   };
 
   test.each([
-    ['are those of the request', {}, {}, 'http://registry.test'],
+    ['have the origin of the request', {}, {}, 'http://registry.test'],
     [
-      'are as a proxy in front says',
+      'have the origin that a proxy in front forwards',
       {},
       { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'example.com:8443' },
       'https://example.com:8443',
     ],
     ['keep the host where only the scheme is forwarded', {}, { 'X-Forwarded-Proto': 'https' }, 'https://registry.test'],
     [
-      'pass over what is no scheme and no host',
+      'ignore a malformed forwarded scheme and host',
       {},
       { 'X-Forwarded-Proto': 'javascript', 'X-Forwarded-Host': 'a/b@c' },
       'http://registry.test',
     ],
     [
-      'are as the proxy next to the client says by RFC 7239',
+      'have the origin in the first element of Forwarded (RFC 7239)',
       {},
       { Forwarded: 'for=192.0.2.1;HOST="example.com:8443";Proto=HTTPS, host=inner;proto=http' },
       'https://example.com:8443',
     ],
-    ['are as X-Forwarded-Host says, whatever Forwarded does', {}, { 'X-Forwarded-Host': 'a', Forwarded: 'host=b' }, 'http://a'],
+    ['prefer X-Forwarded-Host to Forwarded', {}, { 'X-Forwarded-Host': 'a', Forwarded: 'host=b' }, 'http://a'],
     [
-      'take nothing from Forwarded beside X-Forwarded-Proto: the proxy writes the one, the client the other',
+      'ignore Forwarded beside X-Forwarded-Proto: the proxy writes one, a client may write the other',
       {},
       { 'X-Forwarded-Proto': 'https', Forwarded: 'host=b;proto=http' },
       'https://registry.test',
     ],
     [
-      'pass over what is no scheme and no host in Forwarded',
+      'ignore a malformed scheme and host in Forwarded',
       {},
       { Forwarded: 'proto=javascript;host="a/b@c"' },
       'http://registry.test',
     ],
-    ['pass over a host that no URL can have', {}, { 'X-Forwarded-Host': '[::::]' }, 'http://registry.test'],
+    ['ignore a host that no URL can have', {}, { 'X-Forwarded-Host': '[::::]' }, 'http://registry.test'],
     [
-      'are as REGISTRY_HTTP_HOST says',
+      'have the origin of REGISTRY_HTTP_HOST',
       { REGISTRY_HTTP_HOST: 'https://r.example' },
       { 'X-Forwarded-Host': 'other' },
       'https://r.example',
@@ -94,7 +94,7 @@ describe('URLs in answers', () => {
   });
 });
 
-test('redirects carry the digest, and only GET is redirected', async () => {
+test('a GET of a blob is redirected with its digest; a HEAD is not redirected', async () => {
   const { client } = memoryRegistry({}, { presign: async (key) => `https://storage.test/${key}?signature` });
   const digest = await client.push('a', randomBytes(10));
   const response = await client.get(`/v2/a/blobs/${digest}`);
@@ -113,7 +113,7 @@ describe('what is older than half the grace period', () => {
   const { store, take } = countingStore(new MemoryStore(clock));
   const { client } = memoryRegistry({ REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: '24h' }, { store, clock });
 
-  test('is written anew by the manifest that relies on it, once', async () => {
+  test('is renewed once by a manifest that names it', async () => {
     const manifest = imageManifest(await client.push('a', bytesOf('{}')), 2, [
       { digest: await client.push('a', randomBytes(9)), size: 9 },
     ]);
@@ -131,7 +131,7 @@ describe('what is older than half the grace period', () => {
     expect(await put('fourth')).toBe(asFresh);
   });
 
-  test('is written anew by a mount', async () => {
+  test('is renewed by a mount', async () => {
     const digest = await client.push('b', randomBytes(10));
     now += 13 * HOUR_MS;
     take();
@@ -139,7 +139,7 @@ describe('what is older than half the grace period', () => {
     expect(take()).toEqual(['get', 'put', 'head', 'put']);
   });
 
-  test('ends an upload session', async () => {
+  test('is refused as an upload session', async () => {
     const location = await client.begin('a');
     now += 11 * HOUR_MS;
     const patched = await client.patch(location, randomBytes(10));
@@ -172,7 +172,7 @@ describe('the hourly run', () => {
     };
   };
 
-  test('clears away what an abandoned upload left, after its age', async () => {
+  test('deletes the records of an abandoned upload once they are old', async () => {
     const upload = await abandonedUpload({ REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: '300h' });
     upload.age(6);
     await upload.run();
@@ -185,7 +185,7 @@ describe('the hourly run', () => {
     );
   });
 
-  test('spares a session that has gone on lately, its first record too', async () => {
+  test('keeps all records of a session that continued lately', async () => {
     const upload = await abandonedUpload({ REGISTRY_STORAGE_MAINTENANCE_GRACEPERIOD: '300h' });
     upload.age(6);
     const second = await upload.client.chunk(upload.location, upload.content.subarray(1500, 2000), 1500);
@@ -197,7 +197,7 @@ describe('the hourly run', () => {
     );
   });
 
-  test('passes over a record that can not be read, and takes the others', async () => {
+  test('skips an unreadable record, and deletes the others', async () => {
     vi.spyOn(console, 'log').mockImplementation(() => undefined);
     const upload = await abandonedUpload({ REGISTRY_LOG_LEVEL: 'warn' });
     await upload.store.put('uploads/0/strange', new TextEncoder().encode('not a record'));
@@ -212,7 +212,7 @@ describe('the hourly run', () => {
   test.each([
     { REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED: 'false' },
     { REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN: 'true' },
-  ])('takes nothing with %o', async (setting) => {
+  ])('deletes nothing with %o', async (setting) => {
     const upload = await abandonedUpload(setting);
     upload.age(9);
     await upload.run();

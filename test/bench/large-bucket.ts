@@ -49,7 +49,7 @@ async function layOutForBerth(put: Put, { name, manifests, blobs }: LargeReposit
     const object = objectKey(digest, 'laid-out');
     if (isFirstWith(digest)) await put(object, bytes);
     const mediaType = 'application/octet-stream';
-    await write(blobKey(name, digest), { digest, mediaType, size: bytes.length, object, bytes: NO_BYTES });
+    await write(blobKey(name, digest), { digest, mediaType, size: bytes.length, objectKey: object, bytes: NO_BYTES });
   }
   for (const { digest, bytes, tag } of manifests) {
     const cell = { digest, mediaType: OCI_IMAGE, size: bytes.length, bytes };

@@ -86,7 +86,7 @@ test("writes npm's pid to a file while npm runs, and removes the file", async ()
 
 test('refuses to install while another process does, and names that process', async () => {
   await writeFile(join(project, '.installing'), String(process.pid));
-  const output = `berth: process ${process.pid} is installing packages (if not, remove ${join(project, '.installing')})\n`;
+  const output = `berth: process ${process.pid} is installing packages (if it is not, remove ${join(project, '.installing')})\n`;
   expect(await install(INSTALLS)).toEqual({ exitCode: 1, output, npmCalls: [] });
 });
 
@@ -94,7 +94,7 @@ test.each([
   ['is missing', 'rm node_modules/.bin/node'],
   ['does not run', 'rm node_modules/.bin/node; echo "no program" > node_modules/.bin/node; chmod +x node_modules/.bin/node'],
 ])('reports an install whose Node %s, and installs again next time', async (_, spoil) => {
-  const output = expect.stringMatching(/left something out: node_modules\/\.bin\/node .*\n$/);
+  const output = expect.stringMatching(/did not install node_modules\/\.bin\/node .*\n$/);
   expect(await install(`${INSTALLS}\n${spoil}`)).toMatchObject({ exitCode: 1, output });
   expect(await install(INSTALLS)).toMatchObject({ exitCode: 0, npmCalls: [expect.any(String)] });
 });

@@ -8,7 +8,13 @@ const { BUCKET } = env as unknown as { BUCKET: R2Bucket };
 
 describe("binding calls on R2, which are the bill's", () => {
   let calls = 0;
-  const { client } = memoryRegistry({}, { store: new R2Store(counted(BUCKET, () => (calls += 1))), storeName: 'r2' });
+  const { client } = memoryRegistry(
+    {},
+    {
+      store: new R2Store({ bucket: counted(BUCKET, () => (calls += 1)), wait: async () => undefined, random: Math.random }),
+      storeName: 'r2',
+    },
+  );
 
   afterAll(async () => {
     for (;;) {

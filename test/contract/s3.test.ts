@@ -1,6 +1,7 @@
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type S3Config, S3Store, s3PresignGet } from '../../src/storage/s3.ts';
+import type { S3Config } from '../../src/storage/s3-client.ts';
+import { S3Store, s3PresignGet } from '../../src/storage/s3.ts';
 import { openBucket, s3Client, type S3Settings, type TestBucket } from '../support/buckets.ts';
 import type { StoreErrorKind } from '../../src/storage/object-store.ts';
 import { describeUnless, missingS3, missingVersitygw } from '../support/needs.ts';

@@ -16,6 +16,8 @@ import { randomContent } from '../support/random-content.ts';
 
 const PART_BYTES = 5 * 1024 * 1024;
 
+const randomId = () => crypto.randomUUID();
+
 const PACE: Pace = {
   clock: () => new Date(),
   wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -239,7 +241,10 @@ export function objectStoreContract(
     });
 
     scratch('is safe for pushes at the same time, which the first of them finds out', async (prefix) => {
-      expect(await probe(prefixedStore(store, prefix.slice(0, -1)), PACE)).toEqual({ probe: 2, verifiesSha256: true });
+      expect(await probe({ store: prefixedStore(store, prefix.slice(0, -1)), pace: PACE, randomId })).toEqual({
+        probe: 2,
+        verifiesSha256: true,
+      });
       expect(await store.list({ prefix })).toEqual({ objects: [], truncated: false });
     });
 

@@ -108,7 +108,7 @@ describe('commands on the embedded store', () => {
       const settings = { BERTH_DATA: folder('of its own') };
       const collecting = startBerth(['garbage-collect'], settings);
       // Wrangler and its children have started.
-      await vi.waitUntil(() => processTree(collecting.pid!).length > 2, { timeout: 20_000, interval: 5 });
+      await vi.waitUntil(() => processTree(collecting.pid!).length > 2, { timeout: TIMEOUT_MS, interval: 5 });
       const processes = processTree(collecting.pid!);
       expect((await interrupted(collecting)).exitCode).toBe(130);
       expect(await survivorsAfter(0, processes)).toEqual([]);
@@ -125,7 +125,7 @@ async function interrupted(command: ReturnType<typeof startBerth>, when = /^/): 
   let printed = '';
   command.stderr.setEncoding('utf8').on('data', (text: string) => (printed += text));
   const exited = once(command, 'exit');
-  await vi.waitUntil(() => when.test(printed), { timeout: 20_000, interval: 5 });
+  await vi.waitUntil(() => when.test(printed), { timeout: TIMEOUT_MS, interval: 5 });
   command.kill('SIGINT');
   const [exitCode] = (await exited) as [number | null];
   return { exitCode };

@@ -1,4 +1,4 @@
-/** Another server's tokens, in the runtime that is deployed: its certificates and its fetch are not Node's. */
+/** External tokens in workerd, whose certificates and fetch are not those of Node. */
 import { type KeyObject, randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { type JWK, SignJWT } from 'jose';
@@ -31,7 +31,7 @@ beforeAll(async () => {
   await writeFile(folder('bundle.pem'), root.pem);
   const env = {
     REGISTRY_AUTH: 'token',
-    // A name, since crane sends passwords to no private address.
+    // A name: crane sends no passwords to private addresses.
     REGISTRY_AUTH_TOKEN_REALM: `${tokenServer.url.replace('127.0.0.1', 'localhost')}/token`,
     REGISTRY_AUTH_TOKEN_SERVICE: service,
     REGISTRY_AUTH_TOKEN_ISSUER: issuer,
@@ -61,7 +61,7 @@ async function statusOf(key: KeyObject, header: Record<string, unknown>, audienc
 const [ALLOWED, REFUSED] = [404, 401];
 
 describe('in workerd', () => {
-  test('a key set is fetched once, RS256 and ES256 by it are good, and a token for somebody else is not', async () => {
+  test('a key set is fetched once and verifies RS256 and ES256; a token for another audience is refused', async () => {
     tokenServer.keys = { keys: [publicJwk(KEY, 'main'), publicJwk(ROTATED, 'next')] };
     for (let n = 0; n < 3; n += 1) expect(await statusOf(KEY, { kid: 'main' })).toBe(ALLOWED);
     expect(await statusOf(ROTATED, { kid: 'next' })).toBe(ALLOWED);
@@ -74,7 +74,7 @@ describe('in workerd', () => {
     statusOf(privateKey, { x5c: chain.map(({ base64 }) => base64) });
   const past = { notBefore: new Date(Date.now() - 2e9), notAfter: new Date(Date.now() - 1e9) };
 
-  test('a chain that leads to the root is good', async () => {
+  test('a chain that leads to the root is valid', async () => {
     expect(await by(leaf, leaf, middle)).toBe(ALLOWED);
     expect(await by(leaf, leaf, middle, root)).toBe(ALLOWED);
     expect(await by(rsaLeaf, rsaLeaf, middle)).toBe(ALLOWED);
@@ -94,7 +94,7 @@ describe('in workerd', () => {
       },
     ],
     [
-      'it leads by a certificate that is no authority',
+      'an issuer is not a certificate authority',
       () => {
         const issuer = makeCertificate('no authority', { issuer: root });
         const made = makeCertificate('made', { issuer });
@@ -102,14 +102,14 @@ describe('in workerd', () => {
       },
     ],
     [
-      'it has ended',
+      'it has expired',
       () => {
         const ended = makeCertificate('ended', { issuer: root, ...past });
         return by(ended, ended);
       },
     ],
     [
-      'the names do not lead to each other',
+      'an issuer has another name',
       () => {
         const other = makeCertificate('another name', { isAuthority: true, issuer: root, privateKey: middle.privateKey });
         return by(leaf, leaf, other);
@@ -120,7 +120,7 @@ describe('in workerd', () => {
     expect(await status()).toBe(REFUSED);
   });
 
-  test('a wrong key or certificate in the settings is told before anything starts', async () => {
+  test('an invalid key in the settings is reported before the server starts', async () => {
     const keys = [KEY.export({ format: 'jwk' }) as JWK];
     const env = { REGISTRY_AUTH: 'token', REGISTRY_AUTH_TOKEN_JWKS: JSON.stringify({ keys }) };
     await expect(startServer({ env })).rejects.toThrow('REGISTRY_AUTH_TOKEN_JWKS must hold public keys only');
@@ -139,7 +139,7 @@ describeUnless(missingGoProgram('crane', 'github.com/google/go-containerregistry
   const crane = (...args: string[]) =>
     run(findGoProgram('crane')!, args, { env: { PATH: process.env['PATH'], HOME: folder(), DOCKER_CONFIG: folder('docker') } });
 
-  test('logs in there, pushes and pulls here', async () => {
+  test('gets tokens from the token server, pushes and pulls', async () => {
     tokenServer.keys = { keys: [publicJwk(KEY, 'main')] };
     const host = `localhost:${server.port}`;
     const image = `${host}/team/app:latest`;

@@ -1,4 +1,4 @@
-/** Every header of a recorded list of requests, beside registry:2's. What differs is what docs/registry2-differences.md tells. */
+/** Compares every header of recorded requests with registry:2's. The differences must be those in docs/registry2-differences.md. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -51,9 +51,9 @@ describeUnless(missingProgram(PROGRAM, PROGRAM), 'headers', () => {
 type Answers = ReadonlyMap<string, Answer>;
 
 /**
- * Everything that differs is listed, and what is listed differs.
- * @param heading - of the page's part that these requests are about
- * @param others - parts whose differences may be there too
+ * Tests that exactly the listed differences exist.
+ * @param heading - the section of the page for these requests
+ * @param others - sections whose differences may exist too
  */
 function expectListed(theirs: () => Answers, answersHere: () => Promise<Answers>, heading: string, ...others: string[]): void {
   let differences: Difference[] = [];
@@ -67,12 +67,12 @@ function expectListed(theirs: () => Answers, answersHere: () => Promise<Answers>
     listedElsewhere = others.flatMap((other) => parseDifferences(page, other));
   }, TIMEOUT_MS);
 
-  test('whatever differs is listed with its reason', () => {
+  test('every difference is listed with its reason', () => {
     const all = [...listed!, ...listedElsewhere!];
     expect(differences.filter((each) => !all.some((row) => isListed(each, row, theirs().get(each.request)!)))).toEqual([]);
   });
 
-  test('whatever is listed differs', () => {
+  test('every listed difference exists', () => {
     const rows = listed!.flatMap((row) => row.requests.map((request) => ({ ...row, requests: [request] })));
     const holds = (row: ListedDifference) => differences.some((each) => isListed(each, row, theirs().get(each.request)!));
     expect(rows.filter((row) => !holds(row))).toEqual([]);

@@ -62,7 +62,7 @@ describe('no process keeps running', () => {
   test.each([0, 200, 400, 600, 800])('after a stop %i ms into the start of wrangler', async (delay) => {
     const env = { PORT: String(await freePort()), BERTH_DATA: folder(`after ${delay}`) };
     const npm = spawnNpmStart({ projectFolder: probe.folder, env });
-    const wrangler = await vi.waitUntil(() => find(processTree(npm.pid!), 'wrangler'), { timeout: 10_000, interval: 10 });
+    const wrangler = await vi.waitUntil(() => find(processTree(npm.pid!), 'wrangler'), { timeout: 50_000, interval: 10 });
     await new Promise((resolve) => setTimeout(resolve, delay));
     const pids = processTree(npm.pid!);
     npm.kill('SIGTERM');

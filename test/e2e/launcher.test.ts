@@ -103,7 +103,7 @@ describe('the output', () => {
   test.each([
     [{ PORT: '80a' }, 'PORT is 80a, and must be a whole number from 1 to 65535'],
     [{ PORT: '65536' }, 'PORT is 65536, and must be a whole number from 1 to 65535'],
-    [{ HOST: 'no such host' }, 'HOST=no such host is not a name or address of this machine'],
+    [{ HOST: 'no such host' }, 'HOST=no such host is unknown: use a name or an address of this machine'],
     [{ BERTH_INSPECTOR_PORT: '0' }, 'BERTH_INSPECTOR_PORT is 0, and must be a whole number from 1 to 65535'],
     [{ BERTH_SCHEDULE_SECONDS: '0' }, 'BERTH_SCHEDULE_SECONDS is 0, and must be a whole number from 1 to 86400'],
     [{ REGISTRY_LOG_LEVEL: 'loud' }, 'REGISTRY_LOG_LEVEL must be one of error, warn, info, debug'],
@@ -170,7 +170,7 @@ test('the schedule runs, with the cron of wrangler.toml', async () => {
   const server = await start({ env: { BERTH_SCHEDULE_SECONDS: '1' } });
   const twice = ['17 * * * *', '17 * * * *'];
   await vi.waitFor(async () => expect((await askProbe(server.url)).crons.slice(0, 2)).toEqual(twice), {
-    timeout: 10_000,
+    timeout: 50_000,
     interval: 100,
   });
 });

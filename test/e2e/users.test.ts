@@ -1,4 +1,4 @@
-/** Users in the runtime that is deployed: passwords that come at once, and headers that say too much. */
+/** Users in workerd: many passwords at once, and forged addresses. */
 import { hashSync } from 'bcryptjs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Server, startServer } from '../support/server.ts';
@@ -26,23 +26,23 @@ async function login(user: string, password: string, address: string, more: Reco
   return response.status;
 }
 
-test('rules hold', async () => {
+test('applies the rules', async () => {
   const status = async (name: string) =>
     (await fetch(`${server.url}/v2/${name}/manifests/x`, { headers: headersOf('alice', 'right', '192.0.2.9') })).status;
   expect([await status('home/alice/x'), await status('home/bob/x')]).toEqual([404, 403]);
 });
 
-test('many right passwords at once are all right', async () => {
+test('accepts many right passwords at once', async () => {
   const statuses = await Promise.all(Array.from({ length: 40 }, () => login('bob', 'right', '192.0.2.1')));
   expect(new Set(statuses)).toEqual(new Set([200]));
 });
 
-test('many guesses at once are counted, whatever address the client claims', async () => {
+test('counts many guesses at once by the address of the connection, not by one that the client claims', async () => {
   const guesses = Array.from({ length: 30 }, (_, n) =>
     login('carol', `${n}`, '192.0.2.2', { 'CF-Connecting-IP': `10.0.0.${n}` }),
   );
   const statuses = await Promise.all(guesses);
-  // None is forgotten but one every 30 s.
+  // One guess is forgotten every 30 s.
   expect(statuses.filter((status) => status === 401).length).toBeLessThan(15);
   expect(statuses.filter((status) => status === 429).length).toBeGreaterThan(15);
   expect(await login('carol', 'right', '192.0.2.3')).toBe(200);

@@ -5,7 +5,7 @@ const LAYER_BYTES = 256 * 1024;
 /** Two parts. */
 const LARGE_LAYER_BYTES = 9 * 1024 * 1024;
 
-/** How often each is done, in a thousand. Far more is pulled than pushed, as everywhere. */
+/** How often each is done, in 1,000 steps. As in practice, there are far more pulls than pushes. */
 const SHARES = {
   'pull a layer': 250,
   'pull a manifest by tag': 150,
@@ -20,7 +20,7 @@ const SHARES = {
 } as const;
 export type Deed = keyof typeof SHARES;
 
-/** One who uses a registry, one request after the other, and takes nothing that is not as it should be. */
+/** Uses a registry, one request after the other, and throws at each wrong answer. */
 export class Visitor {
   readonly #client: ApiClient;
   readonly #name: string;
@@ -29,20 +29,20 @@ export class Visitor {
   #manifest = '';
   #manifests = 0;
 
-  /** @param tag - that nobody else pushes to */
+  /** @param tag - to which no other visitor pushes */
   constructor(client: ApiClient, name: string, tag: string) {
     this.#client = client;
     this.#name = name;
     this.#tag = tag;
   }
 
-  /** Pushes what can then be pulled. */
+  /** Pushes a first image, so that there is something to pull. */
   async arrive(): Promise<void> {
     await this.#deeds['push a layer in one PUT']();
     await this.#deeds['push a manifest']();
   }
 
-  /** Does something, drawn at random. */
+  /** Does one random step. */
   async act(): Promise<Deed> {
     let dice = Math.random() * 1000;
     const deed = (Object.keys(SHARES) as Deed[]).find((each) => (dice -= SHARES[each]) < 0)!;
@@ -98,7 +98,7 @@ export class Visitor {
   }
 }
 
-/** The body is read in any case: its connection is wanted for the next request. */
+/** Always reads the body, so that the next request can use the connection. */
 async function expectStatus(response: Response, status: number): Promise<void> {
   const text = await response.text();
   if (response.status !== status) throw new Error(`${response.status} instead of ${status}: ${text}`);

@@ -1,10 +1,10 @@
-/** What `npm start` tells the app of where it listens, and what its emulator makes of Host and Origin. */
+/** Host and Origin behind the listener and the emulator of `npm start`. */
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Server, startServer } from '../support/server.ts';
 
-/** Not by fetch, which writes Host itself. */
+/** Uses node:http, since fetch sets Host itself. */
 async function statusOf({ port }: Server, method: string, path: string, headers: Record<string, string>): Promise<number> {
   const sent = request({
     host: '127.0.0.1',
@@ -32,7 +32,7 @@ function describeServer(name: string, env: Record<string, string>, tests: (serve
   });
 }
 
-describeServer('an open registry on loopback', { REGISTRY_HTTP_ALLOWEDHOSTS: 'registry.example' }, (server) => {
+describeServer('a registry without users on loopback', { REGISTRY_HTTP_ALLOWEDHOSTS: 'registry.example' }, (server) => {
   test.each([
     'localhost',
     'LOCALHOST:1',
@@ -47,7 +47,7 @@ describeServer('an open registry on loopback', { REGISTRY_HTTP_ALLOWEDHOSTS: 're
   });
 
   test.each(['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example'])(
-    'refuses %s, whatever is forwarded',
+    'refuses %s, also with forwarded headers',
     async (host) => {
       const forwarded = { 'X-Forwarded-Host': 'localhost', Forwarded: 'host=localhost', 'X-Forwarded-Proto': 'https' };
       for (const headers of [{}, forwarded, { ...forwarded, Origin: `http://${host}` }])
@@ -57,14 +57,14 @@ describeServer('an open registry on loopback', { REGISTRY_HTTP_ALLOWEDHOSTS: 're
   );
 
   test.each(['localhost@evil.example', 'evil.example/localhost', 'localhost evil.example'])(
-    'takes %s for no host',
+    'refuses %s as malformed',
     async (host) => {
       for (const [method, path] of [BEGIN, ['GET', '/v2/']] as const)
         expect(await statusOf(server(), method, path, { Host: host }), method).toBe(400);
     },
   );
 
-  test("takes the own page's requests, also behind a proxy with TLS", async () => {
+  test("accepts requests of the registry's own pages, also behind a proxy with TLS", async () => {
     for (const [origin, forwarded] of [
       ['http://registry.example', {}],
       ['https://registry.example', { 'X-Forwarded-Proto': 'https' }],
@@ -76,8 +76,8 @@ describeServer('an open registry on loopback', { REGISTRY_HTTP_ALLOWEDHOSTS: 're
   });
 });
 
-describeServer('an open registry on every address', { HOST: '0.0.0.0' }, (server) => {
-  test('answers to every name, of which it knows none', async () => {
+describeServer('a registry without users on every address', { HOST: '0.0.0.0' }, (server) => {
+  test('answers to every name', async () => {
     expect(await statusOf(server(), ...BEGIN, { Host: 'registry.example' })).toBe(202);
   });
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** A stored object's content without what is drawn at random. */
+/** A stored object's content without its random nonce. */
 export function contentOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes).replace(/"nonce":"[^"]*"/, '');
 }

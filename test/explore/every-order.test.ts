@@ -2,6 +2,6 @@ import { describe } from 'vitest';
 import { testEveryOrder } from './explore.ts';
 import { IN_EVERY_ORDER } from './scenarios/all.ts';
 
-describe('in every order of two', () => {
+describe('every order of two actors', () => {
   testEveryOrder(IN_EVERY_ORDER);
 });

@@ -3,24 +3,24 @@ import { randomFrom } from '../support/random-from.ts';
 import { garbage, rewrittenData, Snapshot, violations } from './invariants.ts';
 import { judge, judgeImmutable } from './judge.ts';
 import type { Intent, Scenario } from './scenarios/scenario.ts';
-import { type Entry, type Fate, FATES, GRACE_MS, type Isolate, World } from './world.ts';
+import { type EnterOptions, type Fate, FATES, GRACE_MS, type Isolate, World } from './world.ts';
 
-/** For one test. It stops a search that has no end, and is long enough for a busy machine. */
+/** The time limit of one test. It stops an endless search, and is long enough for a busy machine. */
 export const TIMEOUT_MS = 900_000;
 
-export interface Variant extends Pick<Entry, 'breakage' | 'randomId'> {
-  /** Whose store is broken; everybody's, where left out. */
+export interface Variant extends Pick<EnterOptions, 'breakage' | 'randomId'> {
+  /** Which actors have the broken store; all of them where left out. */
   readonly broken?: (intent: Intent) => boolean;
 }
 
 export interface Finding {
   readonly wrong: readonly string[];
-  /** The operations in their order, up to where it shows. */
+  /** The operations in their order, up to the one after which it is wrong. */
   readonly path: readonly string[];
 }
 
-/** Sets the stage: what was there before is pushed by another isolate, undisturbed. */
-async function stage(scenario: Scenario, variant: Variant, skewOf = () => 0): Promise<World> {
+/** Makes a world in which the scenario can begin. Another isolate first pushes what is there before, undisturbed. */
+async function worldOf(scenario: Scenario, variant: Variant, skewOf = () => 0): Promise<World> {
   const world = new World(scenario.settings, scenario);
   await world.prepare();
   const isolates: Isolate[] = [];
@@ -41,12 +41,12 @@ async function stage(scenario: Scenario, variant: Variant, skewOf = () => 0): Pr
   return world;
 }
 
-/** What is wrong at this moment, or at the end where nobody goes on. */
-async function look(scenario: Scenario, world: World): Promise<string[]> {
+/** What is wrong at this moment; where no actor continues, also what is wrong at the end. */
+async function problemsOf(scenario: Scenario, world: World): Promise<string[]> {
   const snapshot = new Snapshot(world.store.objects());
   const unfinished = scenario.actors.flatMap(({ intent }, actor) => (world.stateOf(actor) === 'done' ? [] : [intent]));
-  // Until the delete has taken its tags, or a push that put one there has looked at its manifest once more. Whoever
-  // crashed or failed on the way leaves it so: a retry mends it.
+  // Its tags may stay until the delete has deleted them, or until a push that wrote one has read the manifest once more. An
+  // actor that crashed or failed on the way leaves them; a retry repairs this.
   const dying = scenario.actors.flatMap(({ intent }) =>
     intent.kind === 'delete manifest' && unfinished.some((each) => 'digest' in each && each.digest === intent.digest)
       ? [intent.digest]
@@ -74,12 +74,12 @@ async function look(scenario: Scenario, world: World): Promise<string[]> {
   ];
 }
 
-/** Every order of the actors' operations, each state once. */
+/** Explores every order of the actors' operations, each state once. */
 export async function exploreAll(scenario: Scenario, variant: Variant = {}): Promise<{ states: number; finding?: Finding }> {
   const seen = new Set<string>();
-  const open: number[][] = [[]];
-  for (let path = open.pop(); path !== undefined; path = open.pop()) {
-    const world = await stage(scenario, variant);
+  const unexplored: number[][] = [[]];
+  for (let path = unexplored.pop(); path !== undefined; path = unexplored.pop()) {
+    const world = await worldOf(scenario, variant);
     const taken: string[] = [];
     for (const index of path) {
       taken.push(world.choices[index]!);
@@ -88,9 +88,9 @@ export async function exploreAll(scenario: Scenario, variant: Variant = {}): Pro
     const { fingerprint } = world;
     if (seen.has(fingerprint)) continue;
     seen.add(fingerprint);
-    const wrong = await look(scenario, world);
+    const wrong = await problemsOf(scenario, world);
     if (wrong.length > 0) return { states: seen.size, finding: { wrong, path: taken } };
-    for (let index = 0; index < world.choices.length; index += 1) open.push([...path, index]);
+    for (let index = 0; index < world.choices.length; index += 1) unexplored.push([...path, index]);
   }
   return { states: seen.size };
 }
@@ -104,10 +104,10 @@ export function testEveryOrder(scenarios: readonly Scenario[]): void {
   });
 }
 
-/** Clocks differ from the storage's by this at most, either way. */
+/** How much the actors' clocks differ from the storage's at most, either way. */
 const SKEW_MS = GRACE_MS / 4;
 
-/** One run in an order, with clocks and with faults that the seed decides: the same seed is the same run. */
+/** One run. The seed decides the order, the clocks and the faults, so the same seed is the same run. */
 export async function exploreOnce(
   scenario: Scenario,
   seed: number,
@@ -115,10 +115,10 @@ export async function exploreOnce(
   variant: Variant = {},
 ): Promise<{ steps: number; finding?: Finding }> {
   const random = randomFrom(seed);
-  const world = await stage(scenario, variant, () => (2 * random() - 1) * SKEW_MS);
+  const world = await worldOf(scenario, variant, () => (2 * random() - 1) * SKEW_MS);
   const taken: string[] = [];
   for (let steps = 0; ; steps += 1) {
-    const wrong = await look(scenario, world);
+    const wrong = await problemsOf(scenario, world);
     if (wrong.length > 0) return { steps, finding: { wrong, path: taken } };
     if (world.choices.length === 0) return { steps };
     const index = Math.floor(random() * world.choices.length);

@@ -24,7 +24,7 @@ export interface ObjectAt {
   readonly bytes: Uint8Array;
 }
 
-/** What a reader of the bucket could see at this moment. */
+/** The bucket's content at one moment. */
 export class Snapshot {
   readonly objects: ReadonlyMap<string, ObjectAt>;
   readonly cells: readonly CellAt[];
@@ -34,9 +34,15 @@ export class Snapshot {
     this.cells = [...this.objects].flatMap(([key, { bytes }]) => {
       const match = /^repositories\/(.+)\/_(blobs|manifests|tags|referrers)\/(.+)$/.exec(key);
       if (match === null || bytes.length === 0) return [];
-      const frame = decodeEnvelope(bytes);
+      const envelope = decodeEnvelope(bytes);
       return [
-        { repository: match[1]!, kind: match[2]!, name: match[3]!, header: frame.header as StoredHeader, bytes: frame.bytes },
+        {
+          repository: match[1]!,
+          kind: match[2]!,
+          name: match[3]!,
+          header: envelope.header as StoredHeader,
+          bytes: envelope.bytes,
+        },
       ];
     });
   }
@@ -54,7 +60,7 @@ export class Snapshot {
     return this.objects.has(`catalog/${repository}!`);
   }
 
-  /** Whether the repository has the blob, bytes and all. */
+  /** Whether the repository has a link to the blob, and the bytes exist. */
   isReadable(repository: string, digest: Digest): boolean {
     const link = this.cells.find(
       (cell) => cell.repository === repository && cell.kind === 'blobs' && cell.header.digest === digest,
@@ -67,7 +73,7 @@ export class Snapshot {
   }
 }
 
-/** Of a bucket at rest: objects are read one after the other. */
+/** Reads objects one after the other, so nobody may write meanwhile. */
 export async function snapshotOf(store: ObjectStore): Promise<Snapshot> {
   const objects: ObjectAt[] = [];
   for await (const { key } of listAll(store, '')) {
@@ -77,23 +83,23 @@ export async function snapshotOf(store: ObjectStore): Promise<Snapshot> {
   return new Snapshot(objects);
 }
 
-/** Of a store that counts the writes of a key in its ETag, as the one in memory does. */
+/** Data objects that were written more than once. It needs a store that counts a key's writes in its ETag, as MemoryStore does. */
 export function rewrittenData({ objects }: Snapshot): string[] {
   const rewritten = [...objects.values()].filter(({ key, etag }) => key.startsWith('objects/') && etag !== '"1"');
   return rewritten.map(({ key }) => `${key} was written more than once`);
 }
 
 export interface Exceptions {
-  /** Manifests that are being deleted: their tags follow. */
+  /** Manifests that are being deleted; their tags follow. */
   readonly dying: readonly Digest[];
-  /** Whether collection is tidying hints, or somebody who pushed beside it has not looked for theirs. */
+  /** Whether collection is deleting hints, or a concurrent push has not checked its hint yet. */
   readonly areHintsUnsettled?: boolean;
-  /** A blob whose bytes a fault has taken: its links may be broken, or gone. */
+  /** A blob whose bytes a fault deleted: its links may be broken or deleted. */
   readonly lost?: Digest | undefined;
 }
 
 /**
- * docs/architecture.md, "Invariants", as far as they hold at every moment.
+ * The invariants of docs/architecture.md that hold at every moment.
  * @returns what is wrong
  */
 export function violations(snapshot: Snapshot, { dying, areHintsUnsettled = false, lost }: Exceptions): string[] {
@@ -102,7 +108,7 @@ export function violations(snapshot: Snapshot, { dying, areHintsUnsettled = fals
     const where = `${repository} ${kind} ${name}`;
     if (kind === 'referrers') {
       if (!dying.includes(header.digest) && !snapshot.has(repository, 'manifests', header.digest))
-        wrong.push(`${where}: ${header.digest} is listed as a referrer, and is not there`);
+        wrong.push(`${where}: ${header.digest} is listed as a referrer, but does not exist`);
       continue;
     }
     const content = kind === 'blobs' ? snapshot.objects.get(header.object!)?.bytes : bytes;
@@ -127,23 +133,23 @@ export function violations(snapshot: Snapshot, { dying, areHintsUnsettled = fals
     const listed = /^catalog\/(.+)!$/.exec(key)?.[1];
     const prefix = `repositories/${listed}/_manifests/`;
     if (listed !== undefined && ![...snapshot.objects.keys()].some((each) => each.startsWith(prefix)))
-      wrong.push(`${listed} is listed before it is there`);
+      wrong.push(`${listed} is in the catalog before it has a manifest`);
   }
   return wrong;
 }
 
 /**
- * What is there although nothing needs it.
- * @param lost - a blob of which a link may be broken: its only other object is then taken as the one that is held
+ * Unreferenced data that collection should have deleted.
+ * @param lost - a blob with a broken link: collection then counts its only other object as referenced
  */
 export function garbage(snapshot: Snapshot, lost?: Digest): string[] {
   const links = snapshot.cells.filter(({ kind }) => kind === 'blobs');
-  const held = new Set(links.map(({ header }) => header.object));
+  const referenced = new Set(links.map(({ header }) => header.object));
   const objects = [...snapshot.objects.keys()].filter((key) => key.startsWith('objects/'));
   const isLost = (key: string) => lost !== undefined && key.includes(lost.replace(':', '/'));
-  const unheld = objects
-    .filter((key) => !held.has(key.split('!')[0]) && !isLost(key))
-    .map((key) => `${key} is left, and nothing holds it`);
+  const unreferencedObjects = objects
+    .filter((key) => !referenced.has(key.split('!')[0]) && !isLost(key))
+    .map((key) => `${key} is left, and no link names it`);
   const needed = new Set(
     snapshot.cells
       .filter(({ kind }) => kind === 'manifests' || kind === 'tags')
@@ -151,15 +157,15 @@ export function garbage(snapshot: Snapshot, lost?: Digest): string[] {
         parseManifest(bytes, header.mediaType).references.map(({ digest }) => `${repository} ${digest}`),
       ),
   );
-  const unneeded = links.filter(({ repository, header }) => !needed.has(`${repository} ${header.digest}`));
+  const unreferencedLinks = links.filter(({ repository, header }) => !needed.has(`${repository} ${header.digest}`));
   return [
-    ...unheld,
-    ...unneeded.map(({ repository, header }) => `${repository} ${header.digest} is left, and nothing needs it`),
+    ...unreferencedObjects,
+    ...unreferencedLinks.map(({ repository, header }) => `${repository} ${header.digest} is left, and no manifest references it`),
     ...untidied(snapshot),
   ];
 }
 
-/** Hints and entries of the catalog that say what is no longer so, or don't say what is. */
+/** Stale hints, and catalog entries that are stale or missing. */
 function untidied(snapshot: Snapshot): string[] {
   const wrong: string[] = [];
   const keys = [...snapshot.objects.keys()];

@@ -4,7 +4,7 @@ import type { World } from './world.ts';
 
 type Push = Extract<Intent, { kind: 'push' }>;
 
-/** What must be true when everybody has stopped: an acknowledged push is there, unless somebody was after just that. */
+/** What must be true when all actors have stopped: an acknowledged push is there, unless another actor deleted or replaced it. */
 export function judge(scenario: Scenario, world: World, snapshot: Snapshot): string[] {
   const intents = scenario.actors.map(({ intent }, actor) => ({ intent, state: world.stateOf(actor) }));
   const others = (except: Intent) => intents.filter(({ intent }) => intent !== except);
@@ -14,36 +14,37 @@ export function judge(scenario: Scenario, world: World, snapshot: Snapshot): str
     if (state !== 'done' || intent.kind !== 'push') continue;
     wrong.push(...judgePush(intent, others(intent), snapshot));
     if (scenario.lost !== undefined && !snapshot.isReadable(intent.repository, scenario.lost))
-      wrong.push(`${scenario.lost} was pushed to ${intent.repository}, and its bytes are not there`);
-    // Garbage collection that ends midway may have left that to the next.
+      wrong.push(`${scenario.lost} was pushed to ${intent.repository}, but its bytes are missing`);
+    // Collection that was cut off may have left the catalog to the next run.
     if (isCalm && snapshot.has(intent.repository, 'manifests', intent.digest) && !snapshot.isListed(intent.repository))
-      wrong.push(`${intent.repository} was pushed to, and is not in the catalog`);
+      wrong.push(`${intent.repository} was pushed to, but is not in the catalog`);
   }
   return wrong;
 }
 
-/** What must be true at every moment: whoever was told that an immutable tag is theirs keeps it, with its manifest. */
+/** What must be true at every moment: an acknowledged push of an immutable tag stays, with its manifest. */
 export function judgeImmutable({ actors, immutable }: Scenario, world: World, snapshot: Snapshot): string[] {
   const pushes = actors.flatMap(({ intent }, actor) =>
     intent.kind === 'push' && intent.tag === immutable ? [{ ...intent, state: world.stateOf(actor) }] : [],
   );
   const wrong: string[] = [];
   for (const { repository, tag, digest, mediaType, subject } of pushes.filter(({ state }) => state === 'done')) {
-    if (snapshot.tag(repository, tag) !== digest) wrong.push(`${tag} is immutable, and names another than ${digest}`);
-    if (snapshot.mediaType(repository, 'tags', tag) !== mediaType) wrong.push(`${tag} is immutable, and no longer ${mediaType}`);
-    // A delete that is refused brings back what it has taken.
+    if (snapshot.tag(repository, tag) !== digest) wrong.push(`${tag} is immutable, but no longer names ${digest}`);
+    if (snapshot.mediaType(repository, 'tags', tag) !== mediaType)
+      wrong.push(`${tag} is immutable, but its media type is no longer ${mediaType}`);
+    // A refused delete restores what it has deleted, but not before its end.
     if (world.choices.length > 0 || world.isDisturbed) continue;
-    if (!snapshot.has(repository, 'manifests', digest)) wrong.push(`${tag} is immutable, and its manifest is gone`);
+    if (!snapshot.has(repository, 'manifests', digest)) wrong.push(`${tag} is immutable, but its manifest is missing`);
     else if (snapshot.mediaType(repository, 'manifests', digest) !== mediaType)
-      wrong.push(`${tag} is immutable, and its manifest is no longer ${mediaType}`);
+      wrong.push(`${tag} is immutable, but its manifest's media type is no longer ${mediaType}`);
     if (subject !== undefined && !snapshot.has(repository, 'referrers', digest))
-      wrong.push(`${tag} is immutable, and no referrer any more`);
+      wrong.push(`${tag} is immutable, but no longer listed as a referrer`);
   }
-  // Stored as another type by somebody else, it was refused before it reached the tag.
+  // A manifest that another actor stored with another media type is refused before the tag is written.
   const others = actors.flatMap(({ intent }) => (intent.kind === 'push' && intent.tag !== immutable ? [intent] : []));
   const isRetyped = pushes.some((push) => others.some((other) => isOtherType(push, other)));
   const allFailed = !isRetyped && pushes.length > 0 && pushes.every(({ state }) => state === 'failed');
-  if (allFailed && !world.isDisturbed) wrong.push(`${immutable} was free, and nobody got it`);
+  if (allFailed && !world.isDisturbed) wrong.push(`${immutable} was free, but every push of it failed`);
   return wrong;
 }
 
@@ -64,26 +65,26 @@ function judgePush(push: Push, others: readonly Other[], snapshot: Snapshot): st
   const deletes = others.filter(({ intent }) => intent.kind === 'delete manifest' && intent.digest === digest);
   const mayBeDeleted = deletes.length > 0;
   const pushes = others.filter(({ intent }) => intent.kind === 'push' && intent.digest === digest);
-  // A delete that ended midway has taken it off its subject's list alone; a push after a delete has put only itself back.
+  // A delete that was cut off has only removed it from its subject's list. A push after a delete restores only its own manifest.
   const mayBeUnlisted = mayBeDeleted && [...deletes, ...pushes].some(({ state }) => state !== 'done');
-  // Deleted with its tags, then pushed again by another under another tag, or not to the end.
+  // It was deleted with its tags, then another actor pushed it under another tag, or not to the end.
   const mayBePushedAgain = mayBeDeleted && pushes.some(({ intent, state }) => (intent as Push).tag !== tag || state !== 'done');
   const mayNameOther = here.filter((other) => other.kind === 'push' && other.tag === tag).map((other) => (other as Push).digest);
-  // The tag went with what another has given it.
+  // The tag was deleted with another manifest that an actor had given it.
   const mayGoWithOther = here.some(
     (other) => other.kind === 'delete manifest' && mayNameOther.includes(other.digest) && other.digest !== digest,
   );
   const mayBeUntagged =
     mayBePushedAgain || mayGoWithOther || here.some((other) => other.kind === 'delete tag' && other.tag === tag);
   const wrong: string[] = [];
-  if (!isLive && !mayBeDeleted) wrong.push(`${digest} was pushed and acknowledged, and is not there`);
-  // Deleting a manifest takes its tags with it, or neither: a tag whose manifest is there stays.
-  if (named === undefined && isLive && !mayBeUntagged) wrong.push(`${tag} was pushed and acknowledged, and is gone`);
+  if (!isLive && !mayBeDeleted) wrong.push(`${digest} was pushed and acknowledged, but is missing`);
+  // A delete takes a manifest and its tags, or neither: a tag whose manifest exists stays.
+  if (named === undefined && isLive && !mayBeUntagged) wrong.push(`${tag} was pushed and acknowledged, but is missing`);
   if (isLive && subject !== undefined && !mayBeUnlisted && !snapshot.has(repository, 'referrers', digest))
-    wrong.push(`${digest} was pushed and acknowledged, and is not listed as a referrer`);
+    wrong.push(`${digest} was pushed and acknowledged, but is not listed as a referrer`);
   if (isLive && foreignLayer !== undefined && !snapshot.has(repository, 'blobs', foreignLayer))
-    wrong.push(`${digest} was pushed and acknowledged, and its foreign layer is gone`);
+    wrong.push(`${digest} was pushed and acknowledged, but its foreign layer is missing`);
   if (named !== undefined && named !== digest && !mayNameOther.includes(named))
-    wrong.push(`${tag} names what nobody pushed to it`);
+    wrong.push(`${tag} names a manifest that was never pushed to it`);
   return wrong;
 }

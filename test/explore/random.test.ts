@@ -3,12 +3,12 @@ import { exploreOnce, TIMEOUT_MS } from './explore.ts';
 import { AT_RANDOM } from './scenarios/all.ts';
 import { SLOW } from './scenarios/uploads.ts';
 
-/** EXPLORE_RUNS=10000 for a long look, EXPLORE_SEED=7 to see one run again. `npm run explore` sets 300. */
+/** EXPLORE_RUNS=10000 for a long search, EXPLORE_SEED=7 to repeat one run. `npm run explore` sets 300. */
 const RUNS = Number(process.env['EXPLORE_RUNS'] ?? 10);
 const SEED = process.env['EXPLORE_SEED'];
 const seeds = SEED === undefined ? Array.from({ length: RUNS }, (_, index) => index + 1) : [Number(SEED)];
 
-describe('in orders drawn at random, with crashes, failures, lost answers and clocks that differ', () => {
+describe('random orders, with crashes, failures, lost answers and clocks that differ', () => {
   let taken = 0;
   afterAll(() => console.log(`${taken} steps`));
 

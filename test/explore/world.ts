@@ -15,21 +15,21 @@ import { interceptedStore } from '../support/intercepted-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 import { contentOf, digestOfText } from './contents.ts';
 
-/** What can happen to a storage operation: `lose` does it and tells nobody; a crash ends its actor for good. */
+/** What can happen to a storage operation. `lose` runs it and loses the answer; a crash ends its actor. */
 export const FATES = ['run', 'fail', 'lose', 'crash before', 'crash after'] as const;
 export type Fate = (typeof FATES)[number];
 
-/** What an actor acts through: the registry of its isolate, and the time that passes between requests. */
+/** An actor's isolate: its registry, and the time that passes between requests. */
 export interface Isolate extends Omit<Services, 'seal'> {
   readonly seal: Pick<SessionSeal, 'seal' | 'unseal'>;
-  /** What this isolate's clock says. */
+  /** This isolate's clock. */
   readonly nowMs: () => number;
   readonly collect: Registry['collect'];
-  /** Between two requests: whoever rests may do so for as long as anybody likes. */
+  /** Waits between two requests, for any time. */
   readonly rest: () => Promise<void>;
-  /** Lets time pass, which nobody's request outlasts. */
+  /** Lets time pass. No request is under way meanwhile. */
   readonly pass: (ms: number) => Promise<void>;
-  /** Takes a blob's bytes from under its links, as a fault of the storage would. */
+  /** Deletes a blob's bytes but not its links, as a fault of the storage would. */
   readonly loseBytes: (digest: Digest) => Promise<void>;
 }
 
@@ -46,27 +46,27 @@ interface Parked {
 
 const STORE_NAME = 'memory';
 
-/** Changes how an actor sees the store: how a broken variant of the registry is made. */
+/** Changes how an actor sees the store; makes a broken variant of the registry. */
 export type Breakage = (store: ObjectStore) => ObjectStore;
 
-export interface Entry {
+export interface EnterOptions {
   readonly breakage?: Breakage | undefined;
-  /** How object names and sessions are drawn, where not as they should be. */
+  /** Makes the ids of objects and sessions, for a variant that makes wrong ones. */
   readonly randomId?: (() => string) | undefined;
   /** How far its clock is ahead of the storage's. */
   readonly skewMs?: number;
 }
 
-/** Smaller than they are, so that little is needed to reach them. */
+/** Limits smaller than the real ones, so that a small scenario reaches them. */
 interface Limits {
-  /** What a page of a listing holds. */
+  /** Keys in one page of a listing. */
   readonly pageKeys?: number | undefined;
   readonly tagsADelete?: TagsADelete | undefined;
 }
 
 /**
- * One bucket and several actors, each an isolate of its own that runs the real code. Every storage operation waits to
- * be chosen, so that whoever holds the world decides their order.
+ * One bucket and several actors. Each actor is a separate isolate that runs the real code. Every storage operation waits until
+ * it is chosen, so the test decides their order.
  */
 export class World {
   #nowMs = 0;
@@ -75,7 +75,8 @@ export class World {
   readonly store = new MemoryStore(() => new Date(this.#nowMs));
   readonly #actors: { services: Services; history: string[]; state: 'active' | 'done' | 'failed' | 'crashed' }[] = [];
   #parked: Parked[] = [];
-  #isOpen = true;
+  /** Until `start` operations run at once. */
+  #runsAtOnce = true;
   /** Jobs of WebCrypto that are under way, in threads of their own. */
   #cryptoJobs = 0;
   #isDisturbed = false;
@@ -88,13 +89,13 @@ export class World {
     this.#tagsADelete = tagsADelete;
   }
 
-  /** Lets the bucket say of itself what the first push ever would have found out. */
+  /** Writes the bucket's record, which the first push to a bucket would write. */
   async prepare(): Promise<void> {
     await this.store.put(SYSTEM_KEY, await (bucketRecord ??= recordOfNewBucket()));
   }
 
-  /** Makes an actor, its isolate warm: it has read what the bucket says of itself. */
-  async enter({ breakage = (store) => store, randomId, skewMs = 0 }: Entry = {}): Promise<Isolate> {
+  /** Adds an actor. Its isolate is warm: it has read the bucket's record. */
+  async enter({ breakage = (store) => store, randomId, skewMs = 0 }: EnterOptions = {}): Promise<Isolate> {
     const actor = this.#actors.length;
     let ids = 0;
     const nowMs = () => this.#nowMs + skewMs;
@@ -109,7 +110,7 @@ export class World {
         store: breakage(this.#viewOf(actor)),
         storeName: STORE_NAME,
         presign: undefined,
-        pool: new BufferPool(MAX_BUFFERED_BYTES),
+        pool: new BufferPool({ limitBytes: MAX_BUFFERED_BYTES, clock: () => new Date() }),
         clock: () => new Date(nowMs()),
         wait: async () => undefined,
         random: () => 0,
@@ -127,7 +128,8 @@ export class World {
     const pass = (ms: number) => this.#park(actor, 'time passes', async () => void (this.#nowMs += ms), { passes: true });
     const seal = {
       seal: (state: UploadState) => this.#awaited(services.seal.seal(state)),
-      unseal: (sealed: string, name: RepositoryName, session: string) => this.#awaited(services.seal.unseal(sealed, name, session)),
+      unseal: (sealed: string, name: RepositoryName, session: string) =>
+        this.#awaited(services.seal.unseal(sealed, name, session)),
     };
     return { ...services, seal, nowMs, collect, rest, pass, loseBytes: (digest) => this.#loseBytes(digest) };
   }
@@ -137,9 +139,9 @@ export class World {
     await this.store.delete(objects.map(({ key }) => key));
   }
 
-  /** From here on nothing happens to the storage unless it is chosen. */
+  /** Starts the actors. From now on a storage operation runs only when it is chosen. */
   async start(runs: readonly (() => Promise<unknown>)[]): Promise<void> {
-    this.#isOpen = false;
+    this.#runsAtOnce = false;
     runs.forEach((run, actor) => {
       const { history } = this.#actors[actor]!;
       const end = (state: 'done' | 'failed', result: string) => {
@@ -155,13 +157,13 @@ export class World {
     await this.#settled();
   }
 
-  /** The operations that could be next, as `actor: what`. */
+  /** The operations that can run next, as `actor: operation`. */
   get choices(): readonly string[] {
-    return this.#open.map(({ actor, label }) => `${actor}: ${label}`);
+    return this.#eligible.map(({ actor, label }) => `${actor}: ${label}`);
   }
 
-  /** Time passes only while nobody is in the middle of a request. */
-  get #open(): readonly Parked[] {
+  /** Time passes only while no request is under way. */
+  get #eligible(): readonly Parked[] {
     const mayPass = this.#parked.every(({ isIdle, passes }) => isIdle || passes);
     return this.#parked.filter(({ passes }) => mayPass || !passes);
   }
@@ -170,14 +172,14 @@ export class World {
     return this.#actors[actor]!.state;
   }
 
-  /** Whether anything has gone otherwise than it should. */
+  /** Whether any operation failed, lost its answer, or crashed its actor. */
   get isDisturbed(): boolean {
     return this.#isDisturbed;
   }
 
   async choose(index: number, fate: Fate = 'run'): Promise<void> {
     this.#isDisturbed ||= fate !== 'run';
-    const chosen = this.#open[index]!;
+    const chosen = this.#eligible[index]!;
     this.#parked.splice(this.#parked.indexOf(chosen), 1);
     const { actor, label, run, resolve, reject } = chosen;
     const { history } = this.#actors[actor]!;
@@ -200,13 +202,13 @@ export class World {
     await this.#settled();
   }
 
-  /** Equal where everything that can follow is equal: what is stored, what each actor has seen, and what it waits for. */
+  /** The state of the world: stored objects, what each actor has seen, and what it waits for. Equal states have equal futures. */
   get fingerprint(): string {
     const stored = [...this.store.objects()]
-      .filter(({ key }) => key !== SYSTEM_KEY) // Holds a secret drawn at random, and never changes.
+      .filter(({ key }) => key !== SYSTEM_KEY) // It has a random secret, and never changes.
       .map(({ key, etag, lastModified, bytes }) => `${key} ${etag} ${lastModified.getTime()} ${contentOf(bytes)}`)
       .sort();
-    // What was asked side by side may be answered in any order: to the actor it is the same.
+    // Concurrent operations of one actor may be answered in any order: it makes no difference to the actor.
     const actors = this.#actors.map(({ state, history }) => [state, ...history.toSorted()]);
     return digestOfText(JSON.stringify([this.#nowMs, stored, actors, [...this.choices].sort()]));
   }
@@ -236,15 +238,15 @@ export class World {
   }
 
   #park<R>(actor: number, label: string, run: () => Promise<R>, { isIdle = false, passes = false } = {}): Promise<R> {
-    if (this.#isOpen) return run();
+    if (this.#runsAtOnce) return run();
     return new Promise<R>((resolve, reject) => {
       this.#parked.push({ actor, label, run, resolve: resolve as (result: unknown) => void, reject, isIdle, passes });
     });
   }
 
-  /** Everybody has stopped: collection runs on by itself, again and again, until grace has passed for everything. */
+  /** When all actors have stopped: runs collection until the grace period has passed for everything. */
   async collectAll(): Promise<void> {
-    this.#isOpen = true;
+    this.#runsAtOnce = true;
     const collector = await this.enter();
     for (let run = 0; run < 6; run += 1) {
       await collector.pass(GRACE_MS * 1.1);
@@ -253,24 +255,25 @@ export class World {
   }
 }
 
-/** The same for every world: a probe takes longer than most worlds live. */
+/** The same for every world: a probe takes longer than most runs. */
 let bucketRecord: Promise<Uint8Array> | undefined;
 
 async function recordOfNewBucket(): Promise<Uint8Array> {
   const store = new MemoryStore();
-  await new BucketInfo(store, STORE_NAME, {
-    clock: () => new Date(0),
-    wait: async () => undefined,
-    random: () => 0,
+  await new BucketInfo({
+    store,
+    storeName: STORE_NAME,
+    pace: { clock: () => new Date(0), wait: async () => undefined, random: () => 0 },
+    randomId: () => 'probe',
   }).capabilities();
   return readAll((await store.get(SYSTEM_KEY))!.body);
 }
 
 export const GRACE_MS = 24 * 3_600_000;
-/** Small: chunks of any blob here fill parts. */
+/** Small, so that the chunks of any blob here fill parts. */
 export const PART_BYTES = 8;
 
-/** What the storage says: it refuses parts of an upload that is over. */
+/** The storage may refuse an operation, such as a part of an upload that has ended. */
 async function outcomeOf(run: () => Promise<unknown>): Promise<{ result: unknown } | { refusal: unknown }> {
   try {
     return { result: await run() };
@@ -279,7 +282,7 @@ async function outcomeOf(run: () => Promise<unknown>): Promise<{ result: unknown
   }
 }
 
-/** What an actor learns from an answer; of an object that is its version, for its key stands in the operation. */
+/** What an actor learns from an answer: of an object its version, since the operation has its key. */
 function summary(result: unknown): string {
   if (typeof result !== 'object' || result === null) return String(result);
   const { body: _, lastModified: __, ...rest } = result as Record<string, unknown>;

@@ -1,10 +1,10 @@
-/** Bodies that fuzzed requests carry, few enough that they often fit together. */
+/** Bodies of fuzzed requests. They are few, so that they often fit together. */
 import { bytesOf, digestOf, imageManifest, OCI_IMAGE, OCI_INDEX } from '../support/api-client.ts';
 
 export interface Body {
   readonly bytes: Uint8Array;
   readonly digests: Readonly<Record<'sha256' | 'sha512', string>>;
-  /** Where it is a manifest: its media type, and what it names. */
+  /** Of a manifest: its media type, and the digests that it references. */
   readonly manifest?: { readonly mediaType: string; readonly names: readonly string[] };
 }
 

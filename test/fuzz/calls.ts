@@ -1,4 +1,4 @@
-/** Requests of every kind, right ones and others. */
+/** Requests of every kind, valid and invalid. */
 import fc from 'fast-check';
 import { BODIES, type Body, CONFIG, IMAGE, INDEX, LAYER } from './bodies.ts';
 import type { Call } from './registry-model.ts';
@@ -9,10 +9,10 @@ type Text = fc.Arbitrary<string>;
 const known = (...texts: string[]) => fc.constantFrom(...texts);
 const mostly = (right: Text, others: Text) => fc.oneof({ arbitrary: right, weight: 3 }, { arbitrary: others, weight: 1 });
 
-/** Few names, so that a request finds what another has put there. */
+/** Few names, so that a request finds what another request has stored. */
 const name = mostly(known('a', 'a', 'a/b', 'a-svc'), anyName);
 const digests = known(...BODIES.flatMap((body) => Object.values(body.digests)));
-/** Of what is there at first. */
+/** Of the content that is there at first. */
 const present = known(...[CONFIG, LAYER, LAYER, IMAGE].map((body) => body.digests.sha256));
 const blobDigest = mostly(fc.oneof(present, present, digests), anyDigest);
 const reference = mostly(fc.oneof(known('latest', 'v1'), present, digests), anyReference);
@@ -22,7 +22,7 @@ function escaped(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
 
-/** How a client may write a text into a path: as it is, or with more or fewer characters escaped. */
+/** Ways in which a client may write a text into a path: unchanged, or with more or fewer characters escaped. */
 const ENCODERS: readonly ((text: string) => string)[] = [
   encodeURI,
   encodeURIComponent,
@@ -45,7 +45,7 @@ const parameter = fc.oneof(
   fc.tuple(known('mount', 'from', 'digest', 'digest-algorithm', 'tag', 'n', 'last', 'artifactType'), fc.constant('')),
   fc.tuple(wildText, wildText),
 );
-/** A parameter may come twice. */
+/** A parameter may occur twice. */
 const parameters = fc
   .array(parameter, { minLength: 1, maxLength: 3 })
   .map((all) => all.map((pair) => pair.map(escaped).join('=')).join('&'));
@@ -63,13 +63,13 @@ interface Target {
 
 const OTHER_METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'LOCK', 'x'];
 
-/** Mostly by one of the methods that are meant. */
+/** Mostly one of the intended methods. */
 function to(weight: number, methods: readonly string[], path: Text, query: Text): fc.WeightedArbitrary<Target> {
   const method = fc.oneof({ arbitrary: known(...methods), weight: 9 }, { arbitrary: known(...OTHER_METHODS), weight: 1 });
   return { arbitrary: fc.record({ method, path, query, body }), weight };
 }
 
-/** By the digest that the body has, which no chance would find. */
+/** By the body's digest, which a random digest would never match. */
 function byItsDigest(weight: number, of: (name: string, digest: string) => Omit<Target, 'body'>): fc.WeightedArbitrary<Target> {
   const all = fc.tuple(encoded(name), body, fc.constantFrom('sha256' as const, 'sha512' as const));
   return { arbitrary: all.map(([n, body, algorithm]) => ({ ...of(n, body.digests[algorithm]), body })), weight };
@@ -154,7 +154,7 @@ const headers = fc
 export const call: fc.Arbitrary<Call> = fc.tuple(target, headers).map(([target, headers]) => callTo(target, headers));
 
 const tagOrDigest = known('latest', 'v1', IMAGE.digests.sha256);
-/** Nothing is wrong with these, and they meet: each finds what others have left. */
+/** Valid requests that share names: each finds what the others have left. */
 export const rightCall: fc.Arbitrary<Call> = fc
   .oneof(
     fc.record({
@@ -173,14 +173,14 @@ export const rightCall: fc.Arbitrary<Call> = fc
   .map((target) => callTo({ ...target, query: '' }, {}));
 
 function callTo({ method, path, query, body }: Target, headers: Record<string, string>): Call {
-  // As any client does it: without a fragment, and with dots and so on resolved.
+  // As every client does: without a fragment, and with dot segments resolved.
   const url = new URL(`http://registry.test${`${path}${query === '' ? '' : `?${query}`}`.replaceAll('#', '%23')}`);
-  // So that what has failed can be read.
+  // So that a failure can be read.
   const told = () => `${method} ${url.pathname}${url.search} ${JSON.stringify(headers)} with body ${BODIES.indexOf(body)}`;
   return Object.assign({ method, url, headers, body }, { [fc.toStringMethod]: told });
 }
 
-/** Calls that put something there to be found. */
+/** Calls that store something for later calls to find. */
 export const PREPARATION: readonly Call[] = [
   ...[CONFIG, LAYER].map((body) => ({
     method: 'POST',

@@ -1,11 +1,11 @@
 import { isDigest } from './spec.ts';
 
-/** What is to be told of a manifest that is right: https://github.com/opencontainers/image-spec/blob/main/manifest.md */
+/** What the registry must read from a valid manifest: https://github.com/opencontainers/image-spec/blob/main/manifest.md */
 export interface Reading {
   readonly mediaType: string;
   /** Digests that must be in the repository. */
   readonly names: readonly string[];
-  /** Of layers with `urls`, which need not be. */
+  /** Of layers with `urls`, which need not be in the repository. */
   readonly foreign: readonly string[];
   readonly subject: string | undefined;
   readonly artifactType: string | undefined;
@@ -17,7 +17,7 @@ const INDEXES = ['application/vnd.oci.image.index.v1+json', 'application/vnd.doc
 const MAX_NAMES = 900;
 const MAX_VALUES = 50_000;
 
-/** Reads a manifest as the image specification has it; undefined where it is wrong, or of a type that is not stored here. */
+/** Reads a manifest by the image specification. Undefined for an invalid one, or one of a type that this registry does not store. */
 export function readManifest(bytes: Uint8Array, contentType: string | undefined): Reading | undefined {
   const json = parse(bytes);
   if (!isObject(json) || json['schemaVersion'] !== 2 || valuesIn(bytes) > MAX_VALUES) return undefined;
@@ -35,8 +35,9 @@ export function readManifest(bytes: Uint8Array, contentType: string | undefined)
     const required = new Set(all.filter(({ urls }, index) => index === 0 || !urls?.length).map(({ digest }) => digest));
     const digests = new Set(all.map(({ digest }) => digest));
     if (digests.size > MAX_NAMES) return undefined;
-    const [names, foreign] = [digests.intersection(required), digests.difference(required)];
-    return { ...told, names: [...names], foreign: [...foreign], artifactType: artifactType || config.mediaType };
+    // Not intersection(): its order depends on the sizes of the two sets.
+    const [names, foreign] = [[...digests].filter((digest) => required.has(digest)), [...digests.difference(required)]];
+    return { ...told, names, foreign, artifactType: artifactType || config.mediaType };
   }
   if (!INDEXES.includes(mediaType) || !isAbsent(config) || !isAbsent(layers)) return undefined;
   if (manifests === undefined || !isListOrAbsent(manifests)) return undefined;
@@ -97,7 +98,7 @@ const MAX_DEPTH = 10_000;
 /** JSON as it is written. */
 type Written = string | { readonly entries: readonly (readonly [name: string, value: Written])[] } | readonly Written[];
 
-/** Whether clients in Go read the same: each field of the specification at most once and so spelled, and integers as such. */
+/** Whether clients in Go read the same: each field of the specification occurs at most once, in its exact spelling, and integers are integers. */
 function isPlain(text: string): boolean {
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g)!;
   let [depth, deepest] = [0, 0];
@@ -129,7 +130,7 @@ function isPlainAs(kind: Kind, value: Written): boolean {
   if (typeof value === 'string') return true;
   if ('length' in value) return value.every((each) => isPlainAs(kind, each));
   return OBJECTS[kind].every((field) => {
-    // Simple case folding, as Go's.
+    // Simple case folding, as in Go.
     const same = new RegExp(`^${field.replace('.', '\\.')}$`, 'iu');
     const found = value.entries.filter(([name]) => same.test(name));
     if (found.length > 1 || found.some(([name]) => name !== field)) return false;
@@ -141,7 +142,7 @@ function isPlainAs(kind: Kind, value: Written): boolean {
   });
 }
 
-/** As written, so that a name given twice counts twice. */
+/** As written, so that a name that occurs twice counts twice. */
 function valuesIn(bytes: Uint8Array): number {
   const outside = new TextDecoder().decode(bytes).replace(/"(?:[^"\\]|\\.)*"/g, '');
   return outside.replace(/[^,[{]/g, '').length;

@@ -28,7 +28,7 @@ function expectedAnswer({ bytes }: WrittenManifest, reading: Reading | undefined
 
 const plainType = (contentType: string | undefined) => contentType?.split(';')[0]?.toLowerCase();
 
-test('whatever is pushed as a manifest is refused, or kept to the byte and told of', { timeout: FUZZ_TIMEOUT_MS }, async () => {
+test('a manifest is refused, or stored byte for byte and described correctly', { timeout: FUZZ_TIMEOUT_MS }, async () => {
   const seen = new Set<string>();
   await fc.assert(
     fc.asyncProperty(writtenManifest, async (written) => {
@@ -78,7 +78,7 @@ async function referrersOf(client: ApiClient, subject: string): Promise<unknown>
   return (await (await client.get(`/v2/a/referrers/${subject}`)).json<{ manifests: unknown }>()).manifests;
 }
 
-test('what is read of a manifest is what the image specification says', { timeout: FUZZ_TIMEOUT_MS }, () => {
+test('reads from a manifest what the image specification says', { timeout: FUZZ_TIMEOUT_MS }, () => {
   fc.assert(
     fc.property(writtenManifest, ({ bytes, contentType }) => {
       const type = plainType(contentType);

@@ -1,6 +1,6 @@
 import { Failure } from '../../src/domain/failure.ts';
 
-/** What a parser makes of its input, or the kind of failure that it throws. Anything else that it throws is a defect. */
+/** A parser's result, or the kind of the Failure that it throws. Any other error is a defect. */
 export function outcome<T>(parse: () => T): T | string {
   try {
     return parse();

@@ -25,7 +25,7 @@ async function pagesFrom(client: ApiClient, path: string): Promise<{ listed: Lis
   return pages;
 }
 
-/** Full pages but for the last, and all of them together what there is, in its order. */
+/** All pages but the last are full. Together they have all items, in their order. */
 function expectPages(pages: readonly (readonly string[])[], names: readonly string[], n: number): void {
   expect(pages.flat()).toEqual([...names].sort());
   for (const page of pages.slice(0, -1)) expect(page).toHaveLength(n);
@@ -41,7 +41,7 @@ async function push(client: ApiClient, name: string, tags: readonly string[]): P
   expect((await client.putManifest(name, `${DIGEST}?${query}`, MANIFEST)).status).toBe(201);
 }
 
-test('following Link through tags gives each once, whatever was deleted between them', { timeout: FUZZ_TIMEOUT_MS }, async () => {
+test('following Link through tags gives each tag once, also among deleted ones', { timeout: FUZZ_TIMEOUT_MS }, async () => {
   const tags = fc.uniqueArray(rightTag, { maxLength: 40, size: 'max' });
   await fc.assert(
     fc.asyncProperty(tags, fc.infiniteStream(fc.boolean()), fc.integer({ min: 1, max: 12 }), async (tags, isDeleted, n) => {
@@ -61,7 +61,7 @@ test('following Link through tags gives each once, whatever was deleted between 
   );
 });
 
-test('following Link through repositories gives each once', { timeout: FUZZ_TIMEOUT_MS }, async () => {
+test('following Link through repositories gives each repository once', { timeout: FUZZ_TIMEOUT_MS }, async () => {
   const names = fc.uniqueArray(rightName, { maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(names, fc.integer({ min: 1, max: 5 }), async (names, n) => {
@@ -80,7 +80,7 @@ test('following Link through repositories gives each once', { timeout: FUZZ_TIME
 
 const MIB = 1024 * 1024;
 
-test('following Link through referrers gives each once, in pages of 4 MiB', { timeout: FUZZ_TIMEOUT_MS }, async () => {
+test('following Link through referrers gives each referrer once, in pages of 4 MiB', { timeout: FUZZ_TIMEOUT_MS }, async () => {
   const size = fc.constantFrom(0, 10, 900, 100_000, MIB, 2 * MIB - 300, Math.floor(3.9 * MIB));
   const referrer = fc.record({ size, artifactType: fc.constantFrom('a/x', 'a/y') });
   await fc.assert(

@@ -16,8 +16,8 @@ import { anyDigest, anyName, anyReference, anyTag, mixed } from './texts.ts';
 
 const RUNS = 3000;
 
-describe('exactly what the specification allows is', () => {
-  test('a repository name, but for the longest', () => {
+describe('accepts exactly what the specification allows:', () => {
+  test('repository names, except for the longest', () => {
     fc.assert(
       fc.property(anyName, (text) => {
         expect(findRepositoryName(text)).toBe(isName(text) ? text : undefined);
@@ -27,7 +27,7 @@ describe('exactly what the specification allows is', () => {
     );
   });
 
-  test('a tag', () => {
+  test('tags', () => {
     fc.assert(
       fc.property(anyTag, (text) => {
         expect(findTag(text)).toBe(isTag(text) ? text : undefined);
@@ -37,7 +37,7 @@ describe('exactly what the specification allows is', () => {
     );
   });
 
-  test('a digest, of two algorithms, whose parts make it up again', () => {
+  test('digests of two algorithms; their parts make the same digest again', () => {
     fc.assert(
       fc.property(anyDigest, (text) => {
         const digest = findDigest(text);
@@ -49,7 +49,7 @@ describe('exactly what the specification allows is', () => {
     );
   });
 
-  test('an algorithm', () => {
+  test('algorithms', () => {
     fc.assert(
       fc.property(mixed(fc.constantFrom('sha256', 'sha512')), (text) => {
         expect(outcome(() => parseAlgorithm(text))).toBe(['sha256', 'sha512'].includes(text) ? text : 'digest-invalid');
@@ -59,7 +59,7 @@ describe('exactly what the specification allows is', () => {
   });
 });
 
-test('a reference is a digest or a tag, never both, and a text with a colon never a tag', () => {
+test('a reference is a digest or a tag, never both; a text with a colon is never a tag', () => {
   fc.assert(
     fc.property(anyReference, (text) => {
       const wrong = text.includes(':') ? 'digest-invalid' : undefined;

@@ -25,7 +25,7 @@ test.each([
   },
 );
 
-test('a page that ends at such a key goes on from there', () => {
+test('the next page continues behind such a key', () => {
   fc.assert(
     fc.property(rightName, wildText, (name, text) => {
       const position = namePosition(text);

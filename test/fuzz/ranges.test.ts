@@ -19,7 +19,7 @@ const rangeHeader = fc.oneof(
 );
 
 describe('Range', () => {
-  test('is what RFC 9110 says, with numbers of any size; several ranges, or a malformed one, is the whole', () => {
+  test('follows RFC 9110 for numbers of any size; several ranges, or a malformed one, give the whole blob', () => {
     fc.assert(
       fc.property(rangeHeader, size, (header, bytes) => {
         const part = partOf(header.trim(), bytes);
@@ -30,7 +30,7 @@ describe('Range', () => {
     );
   });
 
-  test('gives a part that lies within the blob and is not empty', () => {
+  test('gives a part of the blob that is not empty', () => {
     fc.assert(
       fc.property(rangeHeader, size, (header, bytes) => {
         const range = outcome(() => parseRange(header, bytes));
@@ -52,7 +52,7 @@ describe('Content-Range', () => {
   );
   const stateOf = (offset: number) => ({ stage: 'stored', size: offset }) as UploadState;
 
-  /** By the specification: out of order unless it starts where the session stands, wrong unless it is as long as the body. */
+  /** By the specification: out of order unless it starts at the session's offset, invalid unless it is as long as the body. */
   const expected = (text: string, offset: number, length: number | undefined): string | undefined => {
     const match = /^([0-9]+)-([0-9]+)$/.exec(text.trim());
     if (match === null || isBackward(match[1]!, match[2]!)) return 'upload-invalid';
@@ -61,7 +61,7 @@ describe('Content-Range', () => {
     return length === undefined || BigInt(length) === last - first + 1n ? undefined : 'size-mismatch';
   };
 
-  test('is refused exactly where it is none, is out of order, or contradicts Content-Length', () => {
+  test('is refused exactly if it is malformed, out of order, or contradicts Content-Length', () => {
     const length = fc.option(fc.nat(40), { nil: undefined });
     fc.assert(
       fc.property(header, fc.nat(40), length, (text, offset, bytes) => {
@@ -72,7 +72,7 @@ describe('Content-Range', () => {
     );
   });
 
-  test('that goes on where the session stands, as long as the body, is always right', () => {
+  test("is accepted if it starts at the session's offset and is as long as the body", () => {
     fc.assert(
       fc.property(fc.nat(2 ** 45), fc.integer({ min: 1, max: 2 ** 45 }), (offset, length) => {
         const range = parseContentRange(`${offset}-${offset + length - 1}`);

@@ -8,9 +8,9 @@ export interface Call {
   readonly body: Body;
 }
 
-/** What the answer must be: one of these, and, where it is a success, what else is true of it. */
+/** The possible answers, and what else must be true of a success. */
 export interface Expected {
-  /** Statuses, refusals with their error codes: `200`, `404 BLOB_UNKNOWN`. */
+  /** Statuses; refusals have their error codes: `200`, `404 BLOB_UNKNOWN`. */
   readonly answers: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly bytes?: Uint8Array;
@@ -27,15 +27,15 @@ class Repository {
   readonly blobs = new Map<string, Uint8Array>();
   readonly manifests = new Map<string, Manifest>();
   readonly tags = new Map<string, Manifest>();
-  /** Once it has had a manifest; from then on it is in the catalog. */
+  /** True once it has had a manifest; from then on it is in the catalog. */
   isListed = false;
 }
 
 const PAGE = 1000;
 
 /**
- * A registry of three maps, which is what the specification describes: what each request must be answered, one at a time.
- * Upload sessions have a model of their own.
+ * A model of the registry: three maps, as the specification describes it. It gives the answer to one request after the other.
+ * Upload sessions have another model.
  */
 export class RegistryModel {
   readonly #repositories = new Map<string, Repository>();
@@ -45,7 +45,7 @@ export class RegistryModel {
     this.#redirectsBlobs = redirectsBlobs;
   }
 
-  /** The answer to a call; a successful one is done. */
+  /** The answer to a call. A successful call changes the model. */
   answer(call: Call): Expected {
     const path = call.url.pathname.replace(/(?<=.)\/$/, '');
     if (!isDecodable(path)) return { answers: ANY_REFUSAL };
@@ -206,7 +206,7 @@ const ANY_REFUSAL = ['400 NAME_INVALID', '400 DIGEST_INVALID', '404 MANIFEST_UNK
   '404 UNSUPPORTED',
   '405 UNSUPPORTED',
   '404 BLOB_UPLOAD_UNKNOWN',
-  // OPTIONS looks at the path alone.
+  // The answer to OPTIONS depends only on the path.
   '204',
 ]);
 
@@ -230,7 +230,7 @@ function isUnmodified(headers: Readonly<Record<string, string>>, digest: string)
   return condition === '*' || condition.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${digest}"`);
 }
 
-/** How many names a page may have; undefined where the request is wrong. */
+/** How many names a page may have; undefined for an invalid request. */
 function pageOf(url: URL): number | undefined {
   const n = url.searchParams.get('n') || String(PAGE);
   return /^[0-9]+$/.test(n) ? Math.min(Number(n), PAGE) : undefined;

@@ -6,7 +6,7 @@ import { type Call, RegistryModel } from './registry-model.ts';
 import { expectAnswer } from './requests.ts';
 import { FUZZ_TIMEOUT_MS, isFullRun, runs } from './runs.ts';
 
-/** Each on a registry of its own. */
+/** Runs each sequence on a new registry. */
 async function expectAnswers(calls: readonly Call[]): Promise<string[]> {
   const subject = { client: memoryRegistry().client, model: new RegistryModel() };
   const answers: string[] = [];
@@ -14,7 +14,7 @@ async function expectAnswers(calls: readonly Call[]): Promise<string[]> {
   return answers;
 }
 
-test('any requests are answered as by three maps, in the words of the specification', { timeout: FUZZ_TIMEOUT_MS }, async () => {
+test('answers any requests as the model does, and as the specification says', { timeout: FUZZ_TIMEOUT_MS }, async () => {
   const seen = new Set<string>();
   await fc.assert(
     fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 8 }), async (calls) => {
@@ -25,7 +25,7 @@ test('any requests are answered as by three maps, in the words of the specificat
   if (isFullRun) expect([...seen]).toEqual(expect.arrayContaining(EVERY_KIND));
 });
 
-test('pushes, pulls and deletes of few things find what the others have left', { timeout: FUZZ_TIMEOUT_MS }, async () => {
+test('pushes, pulls and deletes that share names find what the others have left', { timeout: FUZZ_TIMEOUT_MS }, async () => {
   const calls = fc.array(rightCall, { minLength: 5, maxLength: 25, size: 'max' });
   await fc.assert(
     fc.asyncProperty(calls, async (calls) => void (await expectAnswers(calls))),
@@ -33,7 +33,7 @@ test('pushes, pulls and deletes of few things find what the others have left', {
   );
 });
 
-/** A generator that never comes to these would prove nothing of them. */
+/** The generator must reach all of these, or the test proves nothing about them. */
 // prettier-ignore
 const EVERY_KIND = [
   '200', '201', '202', '204', '206', '304', '416 UNSUPPORTED', '405 UNSUPPORTED', '404 UNSUPPORTED', '400 UNSUPPORTED',

@@ -3,13 +3,13 @@ import { type ApiClient, bodyOf } from '../support/api-client.ts';
 import type { Call, Expected, RegistryModel } from './registry-model.ts';
 import { ERROR_CODES } from './spec.ts';
 
-/** A registry and the model of what it holds. */
+/** A registry and its model. */
 export interface Subject {
   readonly client: ApiClient;
   readonly model: RegistryModel;
 }
 
-/** Sends a call, and holds the answer to the model's. Tells its status, and its code where it is a refusal. */
+/** Sends a call and compares the answer with the model's. @returns the status, with the error code of a refusal */
 export async function expectAnswer({ client, model }: Subject, call: Call): Promise<string> {
   const { method, url, headers, body } = call;
   const expected = model.answer(call);
@@ -28,7 +28,7 @@ export async function expectAnswer({ client, model }: Subject, call: Call): Prom
 function expectHeaders({ status, headers }: Response, expected: Expected): void {
   const { location, ...others } = expected.headers ?? {};
   expect(Object.fromEntries(headers)).toMatchObject({ 'docker-distribution-api-version': 'registry/2.0', ...others });
-  // Its host is whatever a proxy says, but always one.
+  // A proxy decides the host, but there is always one.
   if (location !== undefined) expect(new URL(headers.get('Location')!).pathname).toBe(location);
   if (status === 405) expect(headers.get('Allow')).toMatch(/^[A-Z]+(, [A-Z]+)*$/);
 }

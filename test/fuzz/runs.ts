@@ -1,13 +1,13 @@
 import type { Parameters } from 'fast-check';
 
 /**
- * FUZZ_TIMES=100 for a long look. A failure tells a seed and a path: FUZZ_SEED=… FUZZ_PATH=… and the name of its test
- * (`npm test -- fuzz -t '…'`) show it again.
+ * FUZZ_TIMES=100 for a long search. A failure prints a seed and a path. To repeat it, set FUZZ_SEED=… FUZZ_PATH=… and run its
+ * test (`npm test -- fuzz -t '…'`).
  */
 const { FUZZ_TIMES = '1', FUZZ_SEED, FUZZ_PATH } = process.env;
 const TIMES = Number(FUZZ_TIMES);
 
-/** @param numRuns - in an ordinary run of the tests */
+/** @param numRuns - runs without FUZZ_TIMES */
 export function runs<T>(numRuns: number): Parameters<T> {
   return {
     numRuns: Math.ceil(numRuns * TIMES),
@@ -16,7 +16,7 @@ export function runs<T>(numRuns: number): Parameters<T> {
   };
 }
 
-/** True where a test sees enough cases to tell that its generator makes every kind of them. */
+/** True where a test has enough runs to check that its generator makes every kind of case. */
 export const isFullRun = FUZZ_PATH === undefined && TIMES >= 1;
 
 export const FUZZ_TIMEOUT_MS = 120_000 * Math.max(1, TIMES);

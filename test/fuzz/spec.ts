@@ -1,13 +1,13 @@
 /**
- * The specification once more, in the shortest form that says what the answer to a request is, so that the registry can be
- * held to it whatever comes: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+ * A short second implementation of the specification's rules, so that tests can compare the registry with it for any request:
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md
  */
 
-/** Its expressions for names and tags, letter by letter. */
+/** The specification's regular expressions for names and tags, unchanged. */
 const NAME = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
-/** The two bounds are this registry's: Docker's on the whole, MinIO's on a component. */
+/** This registry has two more limits: Docker's for the whole name, MinIO's for a component. */
 export function isName(text: string): boolean {
   return NAME.test(text) && text.length <= 255 && text.split('/').every((component) => component.length <= 254);
 }
@@ -23,7 +23,7 @@ export function isDigest(text: string): boolean {
   return more.length === 0 && hex?.length === length && /^[0-9a-f]+$/.test(hex ?? '');
 }
 
-/** RFC 9110, section 14: `none` where nothing satisfies it, backward or past the end; undefined where it is to be passed over. */
+/** RFC 9110, section 14: `none` for a range that no byte satisfies, backward or past the end; undefined for one to ignore. */
 export function partOf(header: string, size: number): { offset: number; length: number } | 'none' | undefined {
   const match = /^bytes=([0-9]*)-([0-9]*)$/.exec(header);
   const [first, last] = [match?.[1] ?? '', match?.[2] ?? ''];
@@ -35,7 +35,7 @@ export function partOf(header: string, size: number): { offset: number; length: 
   return start >= whole || end <= start ? 'none' : { offset: Number(start), length: Number(end - start) };
 }
 
-/** Beyond 2^53 only as far as doubles tell: such a range is refused in any case, as backward or as out of order. */
+/** Numbers beyond 2^53 are not exact: such a range is refused in any case, as backward or as out of order. */
 export function isBackward(first: string, last: string): boolean {
   return last !== '' && Number(last) < Number(first);
 }

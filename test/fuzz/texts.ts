@@ -1,11 +1,10 @@
 /**
- * What clients may write where the specification wants a name, a tag, a digest or a number: the right thing, something a
- * single change away from it, and anything at all.
+ * Texts that clients may send as a name, a tag, a digest or a number: valid ones, ones with a single change, and random ones.
  */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 
-/** What parsers stumble over, alone or inside something right. */
+/** Texts that are hard for parsers, alone or within a valid text. */
 // prettier-ignore
 const TROUBLE = [
   '', '/', '//', '.', '..', '/../', '%', '%2F', '%2f', '%2e%2e', '%00', '%ff', '%25', '%zz', '\\', ':', '@', '+', ' ', '\t',
@@ -23,7 +22,7 @@ export const wildText: fc.Arbitrary<string> = fc.oneof(
   long.map(([piece, count]) => piece.repeat(count)),
 );
 
-/** One change away from what is right: a piece taken out, put in, or replaced, or another case. */
+/** A valid text with one change: a piece removed, added or replaced, or another case. */
 export function nearly(right: fc.Arbitrary<string>): fc.Arbitrary<string> {
   return fc.tuple(right, fc.nat(), fc.nat(2), trouble, fc.integer({ min: 0, max: 9 })).map(([text, at, cut, piece, kind]) => {
     if (kind === 0) return text.toUpperCase();
@@ -33,7 +32,7 @@ export function nearly(right: fc.Arbitrary<string>): fc.Arbitrary<string> {
   });
 }
 
-/** Half of it right. */
+/** Half of them are valid. */
 export function mixed(right: fc.Arbitrary<string>): fc.Arbitrary<string> {
   return fc.oneof({ arbitrary: right, weight: 4 }, { arbitrary: nearly(right), weight: 3 }, { arbitrary: wildText, weight: 1 });
 }
@@ -47,7 +46,7 @@ const component = fc
 
 export const rightName: fc.Arbitrary<string> = fc.oneof(
   fc.array(component, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/')),
-  // Names that look like what stands behind a name.
+  // Names that look like the part of a path behind a name.
   fc.constantFrom('v2', 'a/blobs/uploads', 'manifests', 'tags', 'a/tags/list', 'referrers', 'a/manifests/b', 'blobs'),
   fc.constantFrom(127, 253, 254).map((length) => 'n'.repeat(length)),
   fc.constantFrom(126, 127).map((pairs) => `${'a/'.repeat(pairs)}b`),
@@ -86,7 +85,7 @@ export const anyTag = mixed(rightTag);
 export const anyDigest = fc.oneof({ arbitrary: mixed(rightDigest), weight: 4 }, { arbitrary: wrongDigest, weight: 1 });
 export const anyReference = fc.oneof(anyTag, anyDigest);
 
-/** Digits without an end to them, of which some are beyond what a double tells apart. */
+/** Long numbers, some of them beyond what a double represents exactly. */
 export const digits: fc.Arbitrary<string> = fc.oneof(
   { arbitrary: fc.nat(40).map(String), weight: 3 },
   { arbitrary: fc.bigInt({ min: 0n, max: 2n ** 80n }).map(String), weight: 1 },
@@ -128,7 +127,7 @@ const oddNumber = fc.constantFrom(
 
 export const anyNumber = fc.oneof({ arbitrary: digits, weight: 2 }, { arbitrary: oddNumber, weight: 1 });
 
-/** What a header can carry: the wire takes no other bytes. */
+/** The characters that a header can have. */
 export function asHeader(text: string): string {
   return text.replace(/[^\t\x20-\x7e\x80-\xff]/g, '?').trim();
 }

@@ -16,17 +16,17 @@ interface Session {
   good: readonly Place[];
   newest: Place | undefined;
   places: number;
-  /** Whether every step was taken where the session stood. */
+  /** Whether every step began at the session's offset. */
   isLinear: boolean;
   isExpired: boolean;
-  /** The last closing PUT: it can be sent again. */
+  /** The last closing PUT; the client may send it again. */
   closed: { readonly place: Place; readonly bytes: Uint8Array; readonly isDone: boolean } | undefined;
   cancelledAt: Place | undefined;
-  /** Whether a body broke off or was refused: it may leave its upload to the next, which may not need it. */
+  /** Whether a body broke off or was refused: its multipart upload may stay for the next request, which may not need it. */
   mayLeave: boolean;
 }
 
-/** What can be done at a place. */
+/** A step that a client can take at a place. */
 export type Step = { readonly kind: 'status' | 'cancel' } | Sending;
 
 export interface Sending {
@@ -38,7 +38,7 @@ export interface Sending {
   readonly digest: string;
 }
 
-/** The specification of uploads in a few lines: the answer where all is well with the place. */
+/** The specification of uploads in a few lines: the answer at a valid place. */
 function rightAnswer({ bytes }: Place, step: Step): string {
   if (!isSending(step)) return '204';
   const { kind, range, body, form, digest } = step;
@@ -53,10 +53,10 @@ function rightAnswer({ bytes }: Place, step: Step): string {
 const OUT_OF_ORDER = '416 BLOB_UPLOAD_INVALID';
 const WRONG_DIGEST = '400 DIGEST_INVALID';
 const UNKNOWN = '404 BLOB_UPLOAD_UNKNOWN';
-/** The client has gone; nobody reads it. */
+/** The client has left; nobody reads the answer. */
 const GONE = '499';
 
-/** The uploads of a registry: which answers are right, and which blobs they leave. */
+/** A model of the uploads of a registry: which answers are allowed, and which blobs they leave. */
 export class UploadModel {
   readonly #sessions: Session[] = [];
   readonly #blobs = new Map<string, Uint8Array>();
@@ -70,20 +70,20 @@ export class UploadModel {
     return begun;
   }
 
-  /** Every answer that is right. */
+  /** All allowed answers. */
   allowed(place: Place, step: Step): readonly string[] {
     const { isExpired, good, cancelledAt } = place.session;
     const right = rightAnswer(place, step);
     const isBroken = isSending(step) && step.form.startsWith('broken');
     if (isExpired) return isBroken ? [UNKNOWN, GONE] : [UNKNOWN];
-    // What is wrong with the headers is told before the body breaks off.
+    // Invalid headers are refused before the body breaks off.
     if (good.includes(place)) return !isBroken ? [right] : right.startsWith('4') ? [right, GONE] : [GONE];
     if (!isBroken && this.#mustRepeat(place, step)) return ['201'];
     if (cancelledAt === place && !isSending(step)) return [UNKNOWN];
     return [right, UNKNOWN, ...(step.kind === 'finish' ? [WRONG_DIGEST] : []), ...(isBroken ? [GONE] : [])];
   }
 
-  /** A closing PUT once more, for its answer was lost while the blob is there, or for its digest was wrong. */
+  /** A closing PUT that is sent again: its answer was lost and the blob exists, or its digest was wrong. */
   #mustRepeat(place: Place, step: Step): boolean {
     const { closed, repository } = place.session;
     if (step.kind !== 'finish' || closed?.place !== place || rightAnswer(place, step) !== '201') return false;
@@ -91,7 +91,7 @@ export class UploadModel {
     return isSame && (!closed.isDone || this.blob(repository, step.digest) !== undefined);
   }
 
-  /** Takes note of an answer that was allowed; the place that it gives, if any. */
+  /** Notes an allowed answer. @returns the place that it gives, if any */
   learn(place: Place, step: Step, answer: string): Place | undefined {
     const { session } = place;
     if (answer === UNKNOWN) return undefined;
@@ -105,7 +105,7 @@ export class UploadModel {
     }
     const bytes = concatenated(place.bytes, step.body);
     if (answer === '202') {
-      // Nothing came, so nothing has changed; but to a session that has nothing, nothing is a whole blob.
+      // No byte came, so nothing has changed. But for an empty session no bytes are a whole blob.
       if (step.body.length === 0 && place.bytes.length > 0) return place;
       const next = this.#placeOf(session, bytes);
       Object.assign(session, { good: wasGood ? [place, next] : [], closed: undefined });
@@ -113,11 +113,11 @@ export class UploadModel {
     }
     const isDone = answer === '201';
     if (isDone) this.add(session.repository, step.digest, bytes);
-    // Of a session that was closed or went elsewhere, a refusal says nothing: what it would take next is not known.
+    // The session was closed or continued elsewhere. The refusal does not say what it would accept next.
     const isClosed = isDone || (answer === WRONG_DIGEST && wasGood);
     if (isDone || answer === WRONG_DIGEST)
       Object.assign(session, { good: [], closed: isClosed ? { place, bytes, isDone } : undefined });
-    // Bytes have come to this place: what another has sent there is lost.
+    // Bytes were stored at this place: those that another request sent there are lost.
     else {
       const good = !wasGood ? [] : wasNewest ? session.good : [place];
       Object.assign(session, { good, closed: undefined, mayLeave: true });
@@ -131,7 +131,7 @@ export class UploadModel {
     return session.newest;
   }
 
-  /** How many multipart uploads may be open: of a session that went straight on, only its own. */
+  /** How many unfinished multipart uploads may exist: for a session without repeated steps only its own. */
   get mostMultiparts(): number {
     const of = ({ isLinear, good, places, mayLeave }: Session) => (!isLinear ? places : good.length > 0 || mayLeave ? 1 : 0);
     return this.#sessions.reduce((sum, session) => sum + of(session), 0);

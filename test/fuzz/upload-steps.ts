@@ -1,7 +1,7 @@
-/** Calls of the upload API, in any order and with any mistakes. */
+/** Calls of the upload API, in any order and with any errors. */
 import fc from 'fast-check';
 
-/** Which of the places that were given out: so many before the newest. */
+/** Which of the known places, counted back from the newest. */
 type Which = number;
 
 export type Command =
@@ -19,12 +19,12 @@ export interface SendCommand {
   readonly spoil: Spoil;
   readonly body: Body;
   readonly form: Form;
-  /** How far Content-Range is from what is true; undefined for none. */
+  /** The error of Content-Range, in bytes; undefined for no header. */
   readonly range: { readonly first: number; readonly last: number } | undefined;
   readonly digest: 'sha256' | 'sha512' | 'wrong';
 }
 
-/** How a body comes: with its length, or without, whole or not. */
+/** How a body is sent: with or without its length, whole or cut off. */
 export type Form = 'length' | 'stream' | 'pieces' | 'broken' | 'broken with length';
 
 export interface Body {
@@ -33,7 +33,7 @@ export interface Body {
   readonly fill: number;
 }
 
-/** What is wrong with the Location; mostly nothing. */
+/** What is wrong with the Location; mostly it is valid. */
 export type Spoil = 'repository' | 'session' | 'state' | 'no state' | undefined;
 
 const repository = fc.constantFrom('a', 'a', 'a/b');

@@ -11,7 +11,7 @@ const IN_NO_BODY = new Uint8Array([255]);
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const REPOSITORIES = ['a', 'a/b'];
 
-/** A place, and where the registry says that it is. */
+/** A place, and its Location. */
 interface Known {
   readonly place: Place;
   location: string;
@@ -23,7 +23,7 @@ export class UploadWorld {
   readonly #registry;
   readonly #unitBytes: number;
   readonly #known: Known[] = [];
-  /** Whatever somebody has tried to make a blob of, by its digest. */
+  /** All contents that a client tried to store, by digest. */
   readonly #contents = new Map<string, Uint8Array>();
   /** Each kind of answer to each kind of step. */
   readonly seen = new Set<string>();
@@ -46,7 +46,7 @@ export class UploadWorld {
     await (command.spoil === undefined ? this.#step(known, step) : this.#spoiledStep(known, step, command.spoil));
   }
 
-  /** What there is in the end: exactly the blobs that were acknowledged, and of uploads nothing that is not a session's own. */
+  /** Checks the end: exactly the acknowledged blobs exist, and each multipart upload belongs to a session. */
   async expectClean(): Promise<void> {
     const { store, pool, registry } = this.#registry;
     await this.#expectBlobs();
@@ -144,9 +144,9 @@ export class UploadWorld {
     return {
       kind,
       body: bytes,
-      // Nothing can't break off.
+      // An empty body can't break off.
       form: bytes.length === 0 && form.startsWith('broken') ? 'stream' : form,
-      // One that ends before it begins is no range at all; what is answered then is told elsewhere.
+      // A range that ends before it begins is malformed; other tests check its answer.
       range: range === undefined || first < 0 || last < first ? undefined : { first, last },
       digest: this.#digestFor(concatenated(place.bytes, bytes), digest),
     };
@@ -158,7 +158,7 @@ export class UploadWorld {
     return kind === 'wrong' ? digestOf(concatenated(bytes, IN_NO_BODY)) : digest;
   }
 
-  /** Few contents, so that the same comes again. */
+  /** Few contents, so that the same content is sent again. */
   #bytesOf({ size, fill }: Body): Uint8Array {
     return Uint8Array.from({ length: size * this.#unitBytes }, (_, index) => (fill + index) % 251);
   }
@@ -176,7 +176,7 @@ function requestOf({ body, form, range }: Sending): RequestOptions {
   return form === 'pieces' ? { body: streamOf(...pieces), headers } : { ...brokenOff(body.subarray(0, half)), headers };
 }
 
-/** A client that goes away in the middle of its body. */
+/** The body of a client that leaves in the middle. */
 function brokenOff(sent: Uint8Array): RequestOptions {
   const client = new AbortController();
   const body: ReadableStream<Uint8Array> = new ReadableStream({

@@ -4,10 +4,10 @@ import { FUZZ_TIMEOUT_MS, isFullRun, runs } from './runs.ts';
 import { commands } from './upload-steps.ts';
 import { UploadWorld } from './upload-world.ts';
 
-/** Of which eight make a part. A part beyond the 64 KiB that are read before a buffer is taken is tried now and then. */
+/** Bytes in a unit; eight units make a part. Some runs have a part larger than the 64 KiB that are read before a buffer is acquired. */
 const unitBytes = fc.oneof({ arbitrary: fc.constant(1), weight: 15 }, { arbitrary: fc.constant(10_000), weight: 1 });
 
-test('any calls in any order end in the blob or in a clean refusal', { timeout: FUZZ_TIMEOUT_MS }, async () => {
+test('any calls in any order end with the blob or a clean refusal', { timeout: FUZZ_TIMEOUT_MS }, async () => {
   const seen = new Set<string>();
   await fc.assert(
     fc.asyncProperty(unitBytes, commands, async (unitBytes, commands) => {
@@ -21,7 +21,7 @@ test('any calls in any order end in the blob or in a clean refusal', { timeout: 
   if (isFullRun) expect([...seen]).toEqual(expect.arrayContaining(EVERY_KIND));
 });
 
-/** A generator that never comes to these would prove nothing of them. */
+/** The generator must reach all of these, or the test proves nothing about them. */
 // prettier-ignore
 const EVERY_KIND = [
   'status 204', 'status 404 BLOB_UPLOAD_UNKNOWN', 'cancel 204', 'cancel 404 BLOB_UPLOAD_UNKNOWN',

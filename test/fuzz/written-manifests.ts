@@ -1,4 +1,4 @@
-/** Manifests as clients write them, and as nobody should. */
+/** Manifests as clients write them, and invalid ones. */
 import fc from 'fast-check';
 import { bytesOf, digestOf } from '../support/api-client.ts';
 import { CONFIG, IMAGE, LAYER } from './bodies.ts';
@@ -7,7 +7,7 @@ import { rightDigest } from './texts.ts';
 export interface WrittenManifest {
   readonly bytes: Uint8Array;
   readonly contentType: string | undefined;
-  /** Whether no header tells how long it is. */
+  /** Whether no header has its length. */
   readonly isStreamed: boolean;
 }
 
@@ -48,7 +48,7 @@ const common = {
 
 type Fields = Record<string, fc.Arbitrary<unknown>>;
 
-/** Of one of these types, whether its own field says so or only the Content-Type. */
+/** A manifest of one of these types; its own field says so, or only the Content-Type. */
 function manifest(types: readonly string[], required: Fields, optional: Fields) {
   const fields: Fields = { mediaType: fc.constantFrom(...types), ...required, ...common, ...optional };
   const json = fc.record(fields, { requiredKeys: Object.keys(required) }).map((each): Json => ({ schemaVersion: 2, ...each }));
@@ -80,7 +80,7 @@ const rightManifest = fc.oneof(
   ),
 );
 
-/** A change of one place in the JSON. */
+/** A change at one place in the JSON. */
 type Change = (json: Json) => void;
 
 /** Every place in the JSON, the outermost first. */
@@ -133,14 +133,14 @@ const change: fc.Arbitrary<Change> = fc
     else if (kind === 1) parent[key] = value;
     else if (kind === 2) parent[key] = [parent[key], parent[key]];
     else if (kind === 3 && Array.isArray(parent[key])) parent[key] = Array.from({ length: 500 }, () => parent[key]).flat();
-    // Not by assignment, to which __proto__ is no field like others.
+    // Not by assignment: that treats __proto__ in a special way.
     else Object.defineProperty(parent, field, { value, enumerable: true, configurable: true, writable: true });
   });
 
 const MAX_BYTES = 4 * 1024 * 1024;
 const padded = (text: string, size: number) => text + ' '.repeat(Math.max(0, size - bytesOf(text).length));
 
-/** Ways to write the same JSON, and ways that leave none. */
+/** Ways to write the same JSON, and ways that make it invalid. */
 const WRITERS: readonly ((text: string) => string | Uint8Array)[] = [
   (text) => JSON.stringify(JSON.parse(text), undefined, 3),
   (text) => `\n\t ${text} \r\n`,

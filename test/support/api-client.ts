@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** Speaks the registry's API without any client's habits: each call is one request, redirects are not followed. */
+/** A minimal client of the registry's API: each call is one request, and redirects are not followed. */
 export class ApiClient {
   readonly #send: (path: string, init: RequestInit) => Promise<Response>;
 
-  /** @param send - gets a path with its query, and answers as `fetch` does */
+  /** @param send - gets a path with its query, and works like `fetch` */
   constructor(send: (path: string, init: RequestInit) => Promise<Response>) {
     this.#send = send;
   }
@@ -23,7 +23,7 @@ export class ApiClient {
     return this.request('HEAD', path, { headers });
   }
 
-  /** Begins an upload; its location, with a query. */
+  /** Begins an upload. Returns its location, with a query. */
   async begin(name: string, query = ''): Promise<string> {
     return locationOf(await this.request('POST', `/v2/${name}/blobs/uploads/${query}`));
   }
@@ -32,7 +32,7 @@ export class ApiClient {
     return this.request('PATCH', location, { body, headers: { ...OCTET_STREAM, ...headers } });
   }
 
-  /** One chunk, with its place. */
+  /** Sends one chunk, with its range. */
   async chunk(location: string, body: Uint8Array, start: number): Promise<Response> {
     return this.patch(location, body, { 'Content-Range': `${start}-${start + body.length - 1}` });
   }
@@ -41,7 +41,7 @@ export class ApiClient {
     return this.request('PUT', `${location}&digest=${digest}`, { body, headers: { ...OCTET_STREAM, ...headers } });
   }
 
-  /** Pushes a blob in the plainest way; its digest. */
+  /** Pushes a blob in one PUT. Returns its digest. */
   async push(name: string, content: Uint8Array): Promise<string> {
     const digest = digestOf(content);
     const response = await this.finish(await this.begin(name), digest, content);
@@ -49,7 +49,7 @@ export class ApiClient {
     return digest;
   }
 
-  /** A blob's bytes, from wherever a redirect leads. */
+  /** GETs a blob, and follows a redirect. */
   async pull(name: string, digest: string, headers: Record<string, string> = {}): Promise<Response> {
     const response = await this.get(`/v2/${name}/blobs/${digest}`, headers);
     return response.status === 307 ? fetch(response.headers.get('Location')!, { headers }) : response;
@@ -65,7 +65,7 @@ export class ApiClient {
     return this.request('PUT', `/v2/${name}/manifests/${reference}`, { body: bytesOf(manifest), headers });
   }
 
-  /** Pushes an image of one layer; what its manifest says. */
+  /** Pushes an image of one layer. Returns its manifest and digests. */
   async pushImage(
     name: string,
     tag: string,
@@ -87,7 +87,7 @@ type Body = Uint8Array | ReadableStream<Uint8Array>;
 export interface RequestOptions {
   readonly body?: Body | undefined;
   readonly headers?: Record<string, string> | undefined;
-  /** Aborted when the client goes away. */
+  /** Raised when the client goes away. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -110,13 +110,13 @@ export function imageManifest(
   });
 }
 
-/** The path and query of a `Location`, which is absolute. */
+/** The path and query of an absolute `Location`. */
 export function locationOf(response: Response): string {
   const { pathname, search } = new URL(response.headers.get('Location')!);
   return pathname + search;
 }
 
-/** Where `Link` says that the list goes on. */
+/** The path of the next page, from `Link`. */
 export function nextPage({ headers }: Response): string | undefined {
   const link = headers.get('Link');
   if (link === null) return undefined;
@@ -142,7 +142,7 @@ export function freshName(): string {
   return `test/${randomBytes(6).toString('hex')}`;
 }
 
-/** A body whose length no header tells: chunked transfer encoding. */
+/** A body without Content-Length: it is sent in chunks. */
 export function streamOf(...pieces: readonly Uint8Array[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
     type: 'bytes',

@@ -6,7 +6,7 @@ interface ImageManifest {
   readonly layers: readonly { readonly digest: string }[];
 }
 
-/** Pulls every image that the catalog and the lists of tags tell of, whole. */
+/** Pulls every image of the catalog and of the lists of tags, with all blobs. */
 export async function auditImages(client: ApiClient): Promise<{ images: number }> {
   const { repositories } = await (await client.get('/v2/_catalog')).json<{ repositories: string[] }>();
   let images = 0;

@@ -4,14 +4,14 @@ import { freePort } from './free-port.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Takes connections and never says a word. */
+    /** Accepts connections and never answers. */
     silentEndpoint: string;
-    /** Where nothing listens. */
+    /** Nothing listens here. */
     deadEndpoint: string;
   }
 }
 
-/** Storage as it is on a bad day. */
+/** Starts endpoints of storages that are down. */
 export async function startBadEndpoints(): Promise<{ silentEndpoint: string; deadEndpoint: string; stop: () => Promise<void> }> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

@@ -7,7 +7,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 
-/** An S3 server that tests may use, with a bucket where it must be that one. */
+/** An S3 server that tests may use. `bucket` is set where tests must use that bucket. */
 export interface S3Settings {
   readonly endpoint: string;
   readonly region: string;
@@ -19,13 +19,13 @@ export interface S3Settings {
 export interface TestBucket {
   readonly bucket: string;
   readonly empty: () => Promise<void>;
-  /** Empties the bucket and, where it was made for the test, deletes it. */
+  /** Empties the bucket, and deletes it where it was created for the test. */
   readonly remove: () => Promise<void>;
 }
 
 /**
- * A bucket for one suite: a fresh one, or the environment's, of which everything below `prefix` is the suite's; without a
- * prefix nothing is deleted there.
+ * A bucket for one suite: a new one, or the environment's. In the environment's bucket, the suite may delete everything below
+ * `prefix`, and nothing without a prefix.
  */
 export async function openBucket(s3: S3Settings, prefix = ''): Promise<TestBucket> {
   const client = s3Client(s3);

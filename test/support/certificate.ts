@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { run } from './programs.ts';
 
 export interface Certificate {
-  /** Paths of PEM files; the certificate is its own authority. */
+  /** Paths of PEM files. The certificate is self-signed. */
   readonly certificate: string;
   readonly key: string;
 }
 
-/** Makes a certificate by openssl for a day. @param address - the one by which the server is reached */
+/**
+ * Creates a certificate with openssl, valid for a day.
+ * @param address - of the server
+ */
 export async function makeCertificate(folder: string, address: string): Promise<Certificate> {
   await mkdir(folder, { recursive: true });
   const [certificate, key] = [join(folder, 'registry.crt'), join(folder, 'registry.key')];

@@ -1,16 +1,16 @@
-/** X.509 certificates (RFC 5280), good ones and others, by as much of DER (X.690) as they take. */
+/** Creates X.509 certificates (RFC 5280), valid and invalid ones, with the parts of DER (X.690) that they need. */
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 export interface Certified {
   readonly name: string;
   readonly privateKey: KeyObject;
   readonly pem: string;
-  /** As `x5c` has it. */
+  /** In the form of `x5c`. */
   readonly base64: string;
 }
 
 export interface CertificateOptions {
-  /** Undefined: it signs itself. */
+  /** Undefined: it is self-signed. */
   readonly issuer?: Pick<Certified, 'name' | 'privateKey'>;
   readonly isAuthority?: boolean;
   readonly privateKey?: KeyObject;
@@ -42,7 +42,7 @@ export const rsaKey = (modulusLength = 2048) => generateKeyPairSync('rsa', { mod
 
 function element(tag: number, ...content: Buffer[]): Buffer {
   const bytes = Buffer.concat(content);
-  // workerd takes no length that is written longer than need be.
+  // workerd accepts only the shortest form of a length.
   const size = bytes.length < 128 ? [] : bytes.length < 256 ? [0x81] : [0x82, bytes.length >> 8];
   const length = [...size, bytes.length & 255];
   return Buffer.concat([Buffer.from([tag, ...length]), bytes]);
@@ -52,7 +52,7 @@ const sequence = (...content: Buffer[]) => element(0x30, ...content);
 const object = (hex: string) => element(0x06, Buffer.from(hex, 'hex'));
 const bits = (content: Buffer) => element(0x03, Buffer.from([0]), content);
 const octets = (content: Buffer) => element(0x04, content);
-/** UTCTime, good up to 2049. */
+/** UTCTime, for years up to 2049. */
 const time = (date: Date) =>
   element(
     0x17,
@@ -70,5 +70,5 @@ const TRUE = element(0x01, Buffer.from([255]));
 const VERSION_3 = element(0xa0, element(0x02, Buffer.from([2])));
 const RSA_WITH_SHA256 = object('2a864886f70d01010b');
 const ECDSA_WITH_SHA256 = object('2a8648ce3d040302');
-/** basicConstraints, critical: CA. */
+/** The critical extension basicConstraints, for an authority. */
 const AUTHORITY = sequence(object('551d13'), TRUE, octets(sequence(TRUE)));

@@ -8,35 +8,35 @@ import { temporaryFolder } from './temporary-folder.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** Whose requests the suite's tests make: a row each in docs/clients.md. */
+    /** The clients of the suite: each has a row in docs/clients.md. */
     client?: { readonly name: string; readonly version: string | undefined };
   }
 }
 
-/** Long enough for a machine that has much else to do. */
+/** Long enough for a busy machine. */
 const TIMEOUT_MS = 240_000;
 
-/** A program that people push and pull with. */
+/** A program that pushes and pulls images. */
 export interface Client {
   readonly name: string;
   readonly missing: Missing;
-  /** It is missing where nobody asked for it: a run that requires everything does without. */
+  /** It may be missing even where a run requires everything. */
   readonly isOptional?: boolean;
-  /** The path of the program; asked for only where it isn't missing. */
+  /** The path of the program. Only called where it isn't missing. */
   readonly path: () => string;
   readonly version: () => string;
 }
 
-/** Runs the client, at home in the suite's folder; what it printed. */
+/** Runs the client, with the suite's folder as its home. Returns its output. */
 export type RunClient = (args: readonly string[], options?: Pick<RunOptions, 'env' | 'input'>) => Promise<string>;
 
-/** The suite of one client; each test is named by what the client does in it. */
+/** The suite of one client. The name of each test is an action of the client. */
 export function describeClient(client: Client, tests: (run: RunClient, folder: (...path: string[]) => string) => void): void {
   const { name, missing, path, isOptional = false } = client;
   const version = missing === undefined ? client.version() : undefined;
   const suite = () => {
     const folder = temporaryFolder();
-    // A home of its own, so that nobody's settings and credentials take part.
+    // Its own home, without a user's settings and credentials.
     const env = () => ({ PATH: process.env['PATH'], HOME: folder() });
     tests((args, options) => run(path(), args, { cwd: folder(), ...options, env: { ...env(), ...options?.env } }), folder);
   };
@@ -44,21 +44,21 @@ export function describeClient(client: Client, tests: (run: RunClient, folder: (
 }
 
 /**
- * Tests that send a client's requests without having it.
+ * Tests that send the requests of a client without the program.
  *
- * @param version - of the sources that tell which requests these are
+ * @param version - of the client's sources, from which the requests were taken
  */
 export function describeReplay(name: string, version: string, tests: () => void): void {
   describe(name, { meta: { client: { name: `${name}, replayed`, version } } }, tests);
 }
 
-/** @param debianPackage - that brings the program */
+/** @param debianPackage - with the program */
 export function debianClient(name: string, debianPackage = name): Client {
   const path = () => findProgram(name) as string;
   return { name, missing: missingProgram(name, debianPackage), path, version: () => toldVersion(path()) };
 }
 
-/** A client that works as root: a daemon, which the suite has to start, or one that unpacks images with everybody's files. */
+/** A client that needs root: a daemon that the suite starts, or a program that unpacks images with files of other users. */
 export function rootClient(name: string, program = name, debianPackage = program): Client {
   return { ...debianClient(program, debianPackage), name, missing: missingDaemon(program, debianPackage) };
 }
@@ -66,8 +66,8 @@ export function rootClient(name: string, program = name, debianPackage = program
 /**
  * A daemon that takes minutes to build.
  *
- * @param script - that builds it
- * @param askedBy - the variable that makes its absence a failure where everything is required
+ * @param script - builds it
+ * @param askedBy - with this variable, a run that requires everything fails without it
  */
 export function builtClient(name: string, program: string, script: string, askedBy: string): Client {
   const path = findGoProgram(program);
@@ -77,7 +77,7 @@ export function builtClient(name: string, program: string, script: string, asked
   return { name, missing, isOptional, path: () => path as string, version: () => toldVersion(path as string) };
 }
 
-/** @param module - with the package that is the program, as `go install` takes it */
+/** @param module - the module and package of the program, as for `go install` */
 export function goClient(name: string, module: string): Client {
   const path = () => findGoProgram(name) as string;
   return { name, missing: missingGoProgram(name, module), path, version: () => builtVersion(path()) };
@@ -87,7 +87,7 @@ const VERSION = /\bv?(\d+\.\d+\.\d+)/;
 
 const toldVersion = (path: string) => versionIn(execFileSync(path, ['--version'], { encoding: 'utf8', timeout: 30_000 }));
 
-/** Of a Go program's main module, which not every program tells itself. */
+/** The version of a Go program's main module: not every program prints its version. */
 function builtVersion(path: string): string {
   const go = findProgram('go', ['/usr/local/go/bin']);
   if (go === undefined) return 'unknown';

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from './programs.ts';
 
-/** What one run of the official suite came to: https://github.com/opencontainers/distribution-spec/tree/main/conformance */
+/** The result of one run of the official suite: https://github.com/opencontainers/distribution-spec/tree/main/conformance */
 export interface ConformanceResult {
-  /** By the suite's own count. What its settings disabled counts as skipped. */
+  /** As the suite counts. Tests that its settings disabled count as skipped. */
   readonly totals: ConformanceTotals;
-  /** Ids of tests that were skipped or disabled; one that runs for several manifests stands here once. */
+  /** Ids of skipped or disabled tests, each once, even if a test runs for several manifests. */
   readonly skipped: readonly string[];
-  /** Each with what was wrong. */
+  /** Each with its error. */
   readonly failed: readonly string[];
 }
 
@@ -19,9 +19,9 @@ export interface ConformanceTotals {
 }
 
 /**
- * Runs the suite in `folder`, which is to be empty, and leaves its reports there.
+ * Runs the suite in `folder`, which must be empty. Its reports stay there.
  *
- * @param settings - by the names the suite documents
+ * @param settings - with the names that the suite documents
  */
 export async function runConformance(
   program: string,
@@ -30,7 +30,7 @@ export async function runConformance(
 ): Promise<ConformanceResult> {
   const env = { HOME: folder, OCI_RESULTS_DIR: folder, ...settings };
   const ended = await run(program, [], { cwd: folder, env, timeoutSeconds: 300 }).catch((error: unknown) => error);
-  // Its exit code is 1 where a test failed, and 0 where it understood its settings so little that none ran.
+  // Its exit code is 1 where a test failed. It is 0 even where no test ran because of wrong settings.
   const report = await readFile(join(folder, 'junit.xml'), 'utf8').catch((error: unknown) => {
     throw new Error(`the conformance suite left no results: ${String(ended)}`, { cause: error });
   });

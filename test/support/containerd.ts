@@ -4,14 +4,14 @@ import { startInBackground } from './background.ts';
 import { findProgram, run } from './programs.ts';
 
 export interface Containerd {
-  /** Of its socket. */
+  /** The address of its socket. */
   readonly address: string;
-  /** Runs `ctr ...` against this containerd and returns what it printed. */
+  /** Runs `ctr ...` against this containerd and returns its output. */
   readonly ctr: (...args: string[]) => Promise<string>;
   readonly stop: () => Promise<void>;
 }
 
-/** Starts containerd as root with everything it keeps below `folder`. */
+/** Starts containerd as root, with all its files below `folder`. */
 export async function startContainerd(folder: string): Promise<Containerd> {
   await mkdir(folder, { recursive: true });
   const address = join(folder, 'containerd.sock');

@@ -4,16 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pass, type Passage } from './passing.ts';
 
-/** One request as it passed; the byte counts grow while it does. */
+/** One request. Its byte counts grow while it passes. */
 export interface CountedRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   requestBytes: number;
   responseBytes: number;
-  /** Absent until the storage has answered, and for good where it never does. */
+  /** Undefined until the storage has answered. */
   status: number | undefined;
-  /** By `performance.now()`. */
+  /** From `performance.now()`. */
   readonly startMs: number;
   /** When the answer began. */
   endMs: number;
@@ -24,25 +24,25 @@ export interface CountingProxy {
   /** In the order of arrival. */
   readonly requests: readonly CountedRequest[];
   readonly reset: () => void;
-  /** Makes each request take longer by this much before the storage hears of it. */
+  /** Delays each request before it is passed to the storage. */
   readonly delayBy: (ms: number) => void;
-  /** Resolves when no request is under way, nor has been for a moment. */
+  /** Resolves when no request has been under way for a moment. */
   readonly idle: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
-/** What follows from an answer is asked for well within this. */
+/** After an answer, a client sends its next request well within this time. */
 const QUIET_TURNS = 2;
 const QUIET_TURN_MS = 10;
 
 export interface CountingProxyOptions {
-  /** What becomes of each request; by default nothing is changed. */
+  /** Handles each request. The default passes it on unchanged. */
   readonly handle?: (passage: Passage, counted: CountedRequest) => void;
-  /** By which it is reached. */
+  /** The host name of its endpoint. */
   readonly hostname?: string;
 }
 
-/** A loopback proxy before a plain-HTTP S3 server that counts what passes. */
+/** A loopback proxy in front of an S3 server without TLS, which records requests. */
 export async function startCountingProxy(
   upstream: string,
   { handle = pass, hostname = '127.0.0.1' }: CountingProxyOptions = {},
@@ -105,7 +105,7 @@ function watchOf(counted: CountedRequest): Passage['watch'] {
   };
 }
 
-/** How many of the requests followed each other: the longest row in which each began after the one before was answered. */
+/** The length of the longest chain of requests in which each began after the answer to the one before. */
 export function roundsOf(requests: readonly CountedRequest[]): number {
   let rounds = 0;
   let answeredMs = -Infinity;

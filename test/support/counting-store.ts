@@ -1,7 +1,7 @@
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { interceptedStore } from './intercepted-store.ts';
 
-/** A store that counts its operations as the bucket would: each call is one request. */
+/** A store that counts its operations like a bucket: each call is one request. */
 export function countingStore(store: ObjectStore): { store: ObjectStore; take: () => string[] } {
   let operations: string[] = [];
   return {

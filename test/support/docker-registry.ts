@@ -5,14 +5,14 @@ import { startInBackground } from './background.ts';
 import type { S3Settings } from './buckets.ts';
 import { freePort } from './free-port.ts';
 
-/** registry:2, the registry most people have at home. */
+/** A running registry:2. */
 export interface DockerRegistry {
   readonly url: string;
   readonly stop: () => Promise<void>;
 }
 
 export interface DockerRegistryOptions {
-  /** Instead of a temporary folder. */
+  /** Undefined: a temporary folder. */
   readonly s3?: S3Settings & { readonly bucket: string; readonly rootDirectory: string };
   /** The text of an htpasswd file. */
   readonly htpasswd?: string;
@@ -29,7 +29,7 @@ export async function startDockerRegistry(binary: string, options: DockerRegistr
     await writeFile(join(folder, 'htpasswd'), options.htpasswd ?? '');
     const url = `http://127.0.0.1:${port}`;
     const server = await startInBackground(binary, ['serve', join(folder, 'config.yml')], {
-      // Nothing of the shell's: each setting may come from there too, and an AWS_CA_BUNDLE makes its S3 driver panic.
+      // Without the variables of the shell: they could be settings, and its S3 driver panics where AWS_CA_BUNDLE is set.
       env: { HOME: folder },
       ready: async () => (await fetch(`${url}/v2/`, { signal: AbortSignal.timeout(2000) })).status < 500,
       readyWithinSeconds: 30,
@@ -45,7 +45,7 @@ export async function startDockerRegistry(binary: string, options: DockerRegistr
   }
 }
 
-/** Debian's own settings, but for where it keeps things and who its users are. */
+/** Debian's default settings, except for its folder and its users. */
 function configOf(folder: string, port: number, { s3, htpasswd, realm }: DockerRegistryOptions): object {
   return {
     version: '0.1',

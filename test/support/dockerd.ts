@@ -6,18 +6,18 @@ import { startContainerd } from './containerd.ts';
 import { findGoProgram } from './go-programs.ts';
 import { findProgram, run } from './programs.ts';
 
-/** One of the Docker engines that the suites run with. */
+/** One of the Docker engines of the suites. */
 export interface DockerEngine {
   readonly client: Client;
-  /** The path of the `docker` that comes with it. */
+  /** The path of its `docker`. */
   readonly cli: () => string;
-  /** The one that copies files, and so needs nothing of the machine. */
+  /** It copies files, and so has no requirements on the machine. */
   readonly storageDriver: string;
-  /** What it keeps images in: since Docker 29 what was pushed and pulled is kept as it is, indexes included. */
+  /** Its image store. Since Docker 29 it stores images unchanged, including indexes. */
   readonly imageStore: 'docker' | 'containerd';
 }
 
-/** Debian's engine, or what the machine has for it. */
+/** Debian's engine, or another one that is installed. */
 export const debianDocker: DockerEngine = {
   client: rootClient('Docker engine', 'dockerd', 'docker.io'),
   cli: () => findProgram('docker') as string,
@@ -25,7 +25,7 @@ export const debianDocker: DockerEngine = {
   imageStore: 'docker',
 };
 
-/** Today's. */
+/** The current major version. */
 const docker29: DockerEngine = {
   client: builtClient('Docker engine 29', 'dockerd-29', '.ci/docker29', 'BERTH_TEST_DOCKER29'),
   cli: () => findGoProgram('docker-29') as string,
@@ -35,22 +35,22 @@ const docker29: DockerEngine = {
 
 export const dockerEngines: readonly DockerEngine[] = [debianDocker, docker29];
 
-/** A Docker engine of the suite's own, which shares nothing with one that may run on the machine. */
+/** A Docker engine for one suite. It shares nothing with another one on the machine. */
 export interface Docker {
-  /** Runs `docker ...` against this engine and returns what it printed. */
+  /** Runs `docker ...` against this engine and returns its output. */
   readonly docker: (...args: string[]) => Promise<string>;
-  /** The same, broken off when the signal is raised; rejects then. */
+  /** The same. It is ended, and rejects, when the signal is raised. */
   readonly dockerUntil: (signal: AbortSignal, ...args: string[]) => Promise<string>;
-  /** Forgets every image: what is pulled next comes from the registry, to the last layer. */
+  /** Deletes every image, so that the next pull gets every layer from the registry. */
   readonly removeImages: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 /**
- * Starts dockerd as root with everything it keeps below `folder`; it touches no network settings of the machine. It has a
- * containerd of its own: left to itself it would use the machine's, images included, where one runs.
+ * Starts dockerd as root, with all its files below `folder`. It doesn't change network settings of the machine. It has its own
+ * containerd: otherwise it would use one that runs on the machine, and its images.
  *
- * @param authority - a certificate that the engine trusts, in a file; its own list is `/etc/docker/certs.d`, which is the machine's
+ * @param authority - the file of a certificate that the engine trusts; its usual list, `/etc/docker/certs.d`, belongs to the machine
  */
 export async function startDockerd(engine: DockerEngine, folder: string, authority?: string): Promise<Docker> {
   await mkdir(folder, { recursive: true });
@@ -62,9 +62,9 @@ export async function startDockerd(engine: DockerEngine, folder: string, authori
     HOME: folder,
     DOCKER_HOST: host,
     DOCKER_CONFIG: folder,
-    // The builder inside the engine: buildx is a program of its own, which Debian's docker.io doesn't bring.
+    // The builder of the engine: buildx is a separate program that Debian's docker.io doesn't contain.
     DOCKER_BUILDKIT: '0',
-    // Go's list of authorities.
+    // Go reads its list of authorities from it.
     ...(authority !== undefined && { SSL_CERT_FILE: authority }),
   };
   const docker = (...args: string[]) => run(engine.cli(), args, { env, timeoutSeconds: 240 });

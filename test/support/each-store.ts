@@ -3,26 +3,26 @@ import { describeUnless, missingS3 } from './needs.ts';
 import { openS3Place, type S3Place } from './s3-place.ts';
 import { type Server, startServer } from './server.ts';
 
-/** A running registry, as clients see it. */
+/** A running registry for the tests of a client. */
 export interface Registry {
-  /** What stands before the repository in an image's name: `localhost:8787`. */
+  /** The part of an image's name before the repository: `localhost:8787`. */
   readonly host: string;
   readonly url: string;
-  /** What it has printed, its access log included. */
+  /** Its output, including the access log. */
   readonly output: () => string;
-  /** npm's; all else descends from it. */
+  /** The pid of npm; its other processes descend from it. */
   readonly pid: number;
-  /** Of the process that runs the worker. */
+  /** The pid of the process that runs the worker. */
   readonly workerPid: () => number;
-  /** Where it keeps everything; absent with the embedded store. */
+  /** Its part of the bucket; undefined with the embedded store. */
   readonly place: S3Place | undefined;
-  /** The same as `place.traffic`; with the embedded store all bytes pass through the app. */
+  /** Same as `place.traffic`. With the embedded store, all bytes pass through the app. */
   readonly traffic: S3Place['traffic'];
 }
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** What the registry under test keeps its objects in. */
+    /** The store of the registry under test. */
     store?: Store;
   }
 }
@@ -32,7 +32,7 @@ type Store = 'embedded' | 's3';
 /** Settings that differ from the defaults. */
 type Settings = Readonly<Record<string, string>>;
 
-/** The same tests on each store, each on a registry of their own, started as `npm start` does. */
+/** Runs the same tests on each store, with one registry for each, started by `npm start`. */
 export function describeOnEachStore(
   name: string,
   tests: (registry: () => Registry, store: Store) => void,
@@ -62,7 +62,7 @@ function registryOf(start: () => Promise<Started>): () => Registry {
     started = await start();
   }, START_WITHIN_MS);
   afterAll(async () => await started?.stop(), START_WITHIN_MS);
-  // A client says little of why the registry refused it.
+  // The client's own message rarely says why the registry refused a request.
   beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(tellingLines(started?.output() ?? ''))));
   return () => {
     if (started === undefined) throw new Error('the registry is there only once the tests run');
@@ -90,7 +90,7 @@ function seenFromOutside(server: Server, hostname: string): Omit<Registry, 'traf
   return { host, url: `http://${host}`, output: () => server.output(), pid: server.pid, workerPid: () => server.workerdPid() };
 }
 
-/** The end of the output, and before it what went wrong earlier. */
+/** Earlier errors in the output, and its end. */
 function tellingLines(output: string): string {
   const lines = output.trimEnd().split('\n');
   const troubles = lines.slice(0, -30).filter((line) => /"level":"(?:warn|error)"/.test(line));

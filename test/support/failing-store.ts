@@ -1,10 +1,10 @@
 import { type ObjectStore, StoreError, type StoreErrorKind } from '../../src/storage/object-store.ts';
 import { interceptedStore } from './intercepted-store.ts';
 
-/** How one operation goes wrong: before anything happened, or with the answer lost after it did. */
+/** How one operation fails: before it happens, or with a lost answer after it. */
 export type Fault = { readonly kind: StoreErrorKind; readonly when: 'before' | 'after' };
 
-/** A store whose calls fail when `plan`, asked with the number of each call from 1 on, says so. */
+/** A store whose calls fail as planned. `plan` gets the number of each call, beginning with 1. */
 export function failingStore(store: ObjectStore, plan: (call: number) => Fault | undefined): ObjectStore {
   let calls = 0;
   return interceptedStore(store, async (name, _, run) => {
@@ -17,7 +17,7 @@ export function failingStore(store: ObjectStore, plan: (call: number) => Fault |
   });
 }
 
-/** A store on which one call, the `failing`th, goes wrong, unless the test has said before that it is over. */
+/** A store on which only the call with the number `failing` fails, and none after the test has ended it. */
 export function failOnce(store: ObjectStore, failing: number, fault: Fault) {
   let reached = false;
   let isOver = false;

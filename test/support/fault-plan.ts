@@ -1,25 +1,25 @@
 /**
- * What can become of a request to the storage:
- * - refuse: 503 SlowDown, as S3 says it, and the storage hears nothing of it
- * - be down: 503, as a gateway before a storage that is down says it
- * - cut: both connections end in the middle of the body, the request's or, where that has none, the answer's
- * - lose: the storage does what is asked, and the connection ends without an answer
- * - stall: the same, but the connection stays, and nothing comes
- * - hold back: it goes on only when another one has been answered, should there be one soon
+ * Faults of a request to the storage:
+ * - refuse: 503 SlowDown, as from S3; the storage does not get the request
+ * - be down: 503, as from a gateway in front of a storage that is down
+ * - cut: both connections end in the middle of the request's body, or of the answer's where the request has none
+ * - lose: the storage does its work, and the connection ends without an answer
+ * - stall: the same, but the connection stays open without an answer
+ * - hold back: the request is passed on only after the answer to another one, if another one comes soon
  */
 export type Fault = 'refuse' | 'be down' | 'cut' | 'lose' | 'stall' | 'hold back';
 
 export type FaultPlan = { readonly fault: Fault } & (NthCall | AnyTry);
 
 interface NthCall {
-  /** From 1 on; all tries of a call count as one. */
+  /** The first call is 1. All tries of a call count as one. */
   readonly at: number;
-  /** Its first try; all its tries; or that call and every one after it. */
+  /** The first try of the call; all its tries; or all tries of this and every later call. */
   readonly extent: 'try' | 'call' | 'onwards';
 }
 
 interface AnyTry {
-  /** Asked of each try. */
+  /** Whether a try fails. */
   readonly where: (request: SeenRequest) => boolean;
 }
 
@@ -29,7 +29,7 @@ export interface SeenRequest {
   readonly query: URLSearchParams;
 }
 
-/** Follows the requests of one client of the storage, and says which of them go wrong. */
+/** Counts the requests of one client of the storage, and decides which of them fail. */
 export class FaultCourse {
   readonly #plan: FaultPlan;
   readonly #calls: string[] = [];

@@ -8,17 +8,17 @@ export interface OpenedMultipart {
   readonly multipartId: string;
 }
 
-/** A proxy before the storage, in which requests go wrong as planned. Without a plan it changes nothing. */
+/** A proxy in front of the storage, whose requests fail as planned. Without a plan it changes nothing. */
 export interface FaultyProxy extends CountingProxy {
-  /** From here on calls are counted, and go wrong. */
+  /** Starts counting calls, and lets them fail as planned. */
   readonly arm: (plan: FaultPlan) => void;
-  /** All goes well again. Tells whether the planned call has come. */
+  /** Ends the plan. Returns whether the planned call has come. */
   readonly disarm: () => boolean;
-  /** The multipart uploads that were begun since the reset, and of which the client was told. */
+  /** The multipart uploads that were begun since the reset, and whose answers reached the client. */
   readonly multiparts: readonly OpenedMultipart[];
 }
 
-/** @param holdBackMs - how long a call is held back where no other is answered: long for one made side by side, short for a test */
+/** @param holdBackMs - how long a call is held back where no other is answered: long for concurrent calls, short for a test */
 export async function startFaultyProxy(upstream: string, holdBackMs = 200): Promise<FaultyProxy> {
   const multiparts: OpenedMultipart[] = [];
   const held = new Set<() => void>();
@@ -84,7 +84,7 @@ function cutRequest(passage: Passage): void {
     passage.watch.sent(chunk);
     sending.write(chunk.subarray(0, left));
     left -= chunk.length;
-    // Its end, not a sudden one: what was written is to arrive.
+    // Closed regularly, so that the data written so far arrives.
     if (left <= 0) sending.socket?.end(() => outgoing.destroy());
   });
 }
@@ -110,7 +110,7 @@ function withWholeAnswer(passage: Passage, then: (answer: IncomingMessage, body:
   passBody(passage, sending);
 }
 
-/** Remembers the multipart upload that the answer tells of, once that has gone out. */
+/** Records the multipart upload of an answer, once the answer was sent. */
 function noting(passage: Passage, { path }: CountedRequest, multiparts: OpenedMultipart[]): Passage {
   const { outgoing, watch } = passage;
   const key = decodeURIComponent(path).split('/').slice(2).join('/');

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { findProgram } from './programs.ts';
 
-/** The path of a program on PATH or where `go install` puts them, which is on few people's PATH. */
+/** The path of a program: on PATH, or in the folder of `go install`, which is rarely on PATH. */
 export function findGoProgram(name: string): string | undefined {
   return findProgram(name, goFolders());
 }

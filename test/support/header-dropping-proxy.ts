@@ -8,7 +8,7 @@ export interface HeaderDroppingProxy {
   readonly stop: () => Promise<void>;
 }
 
-/** A proxy before a registry whose clients don't get to see one of its answers' headers; all else passes as it is. */
+/** A proxy in front of a registry that removes one header of every answer, and changes nothing else. */
 export async function startHeaderDroppingProxy(upstream: string, header: string): Promise<HeaderDroppingProxy> {
   const { hostname, port } = new URL(upstream);
   const server = createServer((incoming, outgoing) => {

@@ -1,9 +1,9 @@
-/** JSON of 4 MiB that costs its reader far more than its length: wrong in each element, or right and huge. */
+/** Manifests of 4 MiB that are expensive to read: with an error in each element, or valid and huge. */
 import { bytesOf, digestOf, OCI_IMAGE, OCI_INDEX } from './api-client.ts';
 
 export interface HostileManifest {
   readonly name: string;
-  /** Empty for none. */
+  /** Empty where there is none. */
   readonly contentType: string;
   readonly bytes: Uint8Array;
 }
@@ -17,13 +17,13 @@ const IMAGE = `${INDEX}"config":${DESCRIPTOR},`;
 const SUBJECT = `"subject":${DESCRIPTOR},`;
 const layerOf = (digest: string, more = '') => `{"mediaType":"x","digest":"${digest}","size":2${more}}`;
 const otherDigest = (n: number) => `sha256:${n.toString(16).padStart(64, '0')}`;
-/** Rounded by the slowest of the ways there are. */
+/** A number that is rounded in the slowest way. */
 const HARD_NUMBER = `2.2250738585072011${'1'.repeat(750)}e-308`;
 
-/** The beginning, an element that is written again and again, the end. */
+/** The beginning, an element that is repeated, and the end. */
 type Repeated = readonly [start: string, element: string | ((n: number) => string), end: string, separator?: ',' | ''];
 
-/** @param key - another for each number, all of one length */
+/** @param key - returns a different key for each number, all of one length */
 const images = (key: (n: number) => string): Record<string, Repeated> => ({
   'layers of {}': [`${IMAGE}"layers":[`, '{}', ']}'],
   'layers of null': [`${IMAGE}"layers":[`, 'null', ']}'],
@@ -82,15 +82,15 @@ const indexes = (key: (n: number) => string): Record<string, Repeated> => ({
   'annotations of a referring index': [`${INDEX}"manifests":[],${SUBJECT}"annotations":{`, (n) => `"${key(n)}":""`, '}}'],
 });
 
-/** What is too deep to be written as the elements of one list. */
+/** JSON that is nested too deeply for a list of repeated elements. */
 const nested = (start: string, open: string, close: string, end: string, maxValues: number): Uint8Array => {
   const depth = Math.min(maxValues, Math.floor((MAX_BYTES - start.length - end.length - 1) / (open.length + close.length)));
   return bytesOf(`${start}${open.repeat(depth)}1${close.repeat(depth)}${end}`);
 };
 
-/** @param maxValues - what the commas and brackets of each may come to */
+/** @param maxValues - the most commas and brackets of each manifest */
 export function* hostileManifests(maxValues = Infinity): Generator<HostileManifest> {
-  // So that as many fill the 4 MiB.
+  // With fewer values, longer keys fill the 4 MiB.
   const keyLength = maxValues === Infinity ? 5 : 75;
   const key = (n: number) => n.toString(36).padStart(keyLength, '0');
   const kinds = [
@@ -109,7 +109,7 @@ export function* hostileManifests(maxValues = Infinity): Generator<HostileManife
   );
 }
 
-/** As many elements as fit. */
+/** Repeats the element as often as it fits. */
 function filled([start, element, end, separator = ',']: Repeated, maxValues: number): Uint8Array {
   const elements: string[] = [];
   let length = start.length + end.length;

@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import type { ApiClient } from './api-client.ts';
 import { run } from './programs.ts';
 
-/** Images made here, without a network: an OCI layout for skopeo and ctr, a build context for Docker. */
+/** Creates images without a network: an OCI layout for skopeo and ctr, a build context for Docker. */
 
 export const MIB = 1024 * 1024;
 
@@ -34,18 +34,18 @@ interface Image {
 
 export interface Layout {
   readonly folder: string;
-  /** Digests of the layers, gzipped as stored, of all platforms. */
+  /** Digests of the gzipped layers of all platforms. */
   readonly layers: readonly string[];
-  /** Of what `latest` names: the manifest, or the index where there are several platforms. */
+  /** The digest of the tag `latest`: of the manifest, or of the index where there are several platforms. */
   readonly digest: string;
 }
 
 interface LayoutOptions {
-  /** Whether the index has an attestation of each image beside it, as BuildKit writes them. */
+  /** Whether the index also has an attestation for each image, as from BuildKit. */
   readonly attested?: boolean;
 }
 
-/** Writes an OCI layout whose tag `latest` is an image of one small and one larger layer, or an index of such images. */
+/** Writes an OCI layout. Its tag `latest` is an image of one small and one larger layer, or an index of such images. */
 export async function makeLayout(
   folder: string,
   platforms: readonly string[] = ['amd64'],
@@ -113,7 +113,7 @@ async function writeBlob(folder: string, mediaType: string, bytes: Buffer): Prom
   return { mediaType, digest, size: bytes.length };
 }
 
-/** Pushes all of a layout, and tags it as `latest`. */
+/** Pushes everything in a layout, and tags it as `latest`. */
 export async function putLayout(client: ApiClient, name: string, { folder, digest }: Layout): Promise<void> {
   const read = (blob: string) => readFile(join(folder, 'blobs', blob.replace(':', '/')));
   const put = async (manifestDigest: string, reference: string) => {
@@ -126,7 +126,7 @@ export async function putLayout(client: ApiClient, name: string, { folder, diges
   await put(digest, 'latest');
 }
 
-/** Holds that another layout has every blob of this one, byte for byte. */
+/** Expects that another layout has every blob of this one, byte for byte. */
 export async function expectSameBlobs({ folder }: Layout, other: string): Promise<void> {
   for (const hex of await readdir(join(folder, 'blobs/sha256'))) {
     const blobs = [folder, other].map((each) => readFile(join(each, 'blobs/sha256', hex)));
@@ -139,7 +139,7 @@ export function sha256(bytes: Buffer): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
-/** Fills a folder that `docker build` makes an image of three layers from; the last is too random to compress. */
+/** Fills a folder for `docker build`: an image of three layers, the last one random, so that it doesn't compress. */
 export async function makeBuildContext(folder: string, largeBytes: number): Promise<void> {
   await mkdir(folder);
   const file = await open(join(folder, 'large.bin'), 'w');
@@ -150,7 +150,7 @@ export async function makeBuildContext(folder: string, largeBytes: number): Prom
   await writeFile(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY hello.txt /\nCOPY notes.txt /\nCOPY large.bin /\n');
 }
 
-/** Fills a folder for an image that adds one layer to `base`. */
+/** Fills a folder for `docker build`: an image that adds one layer to `base`. */
 export async function makeChildContext(folder: string, base: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'child.txt'), `child ${randomBytes(8).toString('hex')}\n`);

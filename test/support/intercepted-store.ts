@@ -1,9 +1,9 @@
 import type { MultipartUpload, ObjectStore } from '../../src/storage/object-store.ts';
 
-/** Stands before an operation of the store: does it by `run`, now, later or not at all. */
+/** Called instead of an operation of the store. `run` does the operation: now, later or never. */
 export type Intercept = <R>(name: string, subject: unknown, run: () => Promise<R>) => Promise<R>;
 
-/** A store of which every operation that the storage would hear of goes through `intercept`, those of its multipart uploads too. */
+/** A store whose operations all go through `intercept`, including those of its multipart uploads. */
 export function interceptedStore(store: ObjectStore, intercept: Intercept): ObjectStore {
   const through = <A extends unknown[], R>(name: string, operation: (...args: A) => Promise<R>) => {
     return (...args: A): Promise<R> => intercept(name, args[0], () => operation(...args));

@@ -3,7 +3,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-/** Bodies larger than anybody wants to hold: one random piece, again and again. */
+/** Bodies too large for memory: one random piece, repeated. */
 const PIECE = randomBytes(1024 * 1024);
 
 /** @param bytes - whole MiB */
@@ -14,7 +14,7 @@ export function digestOfPieces(bytes: number): string {
 }
 
 /**
- * Sends a body of so many bytes; resolves with the answer, whose own body is thrown away.
+ * Sends a body of so many bytes. Resolves with the answer, whose body is dropped.
  * @param headers - with the body's Content-Length, or Transfer-Encoding: chunked
  */
 export async function sendPieces(

@@ -24,7 +24,7 @@ export function memoryRegistry(
   const store = new MemoryStore(platform.clock);
   const parsed = parseConfig({ REGISTRY_LOG_ACCESSLOG_DISABLED: 'true', REGISTRY_LOG_LEVEL: 'error', ...settings });
   const config = partBytes === undefined ? parsed : { ...parsed, storage: { ...parsed.storage, partBytes } };
-  const pool = new BufferPool(MAX_BUFFERED_BYTES);
+  const pool = new BufferPool({ limitBytes: MAX_BUFFERED_BYTES, clock: () => new Date() });
   const system = {
     pool,
     clock: () => new Date(),

@@ -2,17 +2,17 @@ import { describe, inject, type TaskMeta } from 'vitest';
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** Why a suite was skipped and how to run it; test/run.ts tells it at the end. */
+    /** Why a suite was skipped and how to run it. test/run.ts prints it at the end. */
     missing?: string;
-    /** A run that requires everything may skip it all the same. */
+    /** A run that requires everything may skip it, too. */
     isOptional?: boolean;
   }
 }
 
-/** What a suite needs and this machine lacks, with what to do about it; undefined where nothing is missing. */
+/** A requirement of a suite that this machine lacks, and what to do about it; undefined where nothing is missing. */
 export type Missing = string | undefined;
 
-/** A suite where everything it needs is there, else a skipped one that says why. Never silently nothing. */
+/** A suite; where something is missing, it is skipped with a message. */
 export function describeUnless(missing: Missing, name: string, tests: () => void, options: SuiteOptions = {}): void {
   if (missing === undefined) describe(name, options, tests);
   else describe.skip(name, { ...options, meta: { ...options.meta, missing } }, tests);
@@ -20,11 +20,11 @@ export function describeUnless(missing: Missing, name: string, tests: () => void
 
 interface SuiteOptions {
   readonly meta?: TaskMeta;
-  /** In milliseconds, for each test. */
+  /** Milliseconds for each test. */
   readonly timeout?: number;
 }
 
-/** For suites on S3: in Node and in workerd alike. */
+/** For suites on S3, in Node and in workerd. */
 export function missingS3(): Missing {
   if (inject('s3') !== undefined) return undefined;
   return MINIO_NOT_FOUND;

@@ -13,22 +13,22 @@ export interface Nginx {
 }
 
 export interface NginxOptions extends Certificate {
-  /** Everything it writes is there; a path without spaces. */
+  /** The folder for all its files; a path without spaces. */
   readonly folder: string;
-  /** Of the registry, on 127.0.0.1. */
+  /** The port of the registry, on 127.0.0.1. */
   readonly upstreamPort: number;
-  /** An htpasswd file; without one, nginx lets everybody through. */
+  /** An htpasswd file. Without one, nginx lets every client pass. */
   readonly users?: string | undefined;
 }
 
-/** Starts nginx with the file of docs/nginx.md, in which nothing but paths and ports is another. */
+/** Starts nginx with the configuration of docs/nginx.md. Only paths and ports are changed. */
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const { folder } = options;
   await mkdir(folder, { recursive: true });
   const port = await freePort();
   const file = join(folder, 'nginx.conf');
   await writeFile(file, configuration(await documented(), port, options));
-  // A worker of root's master is root's too, or it could not read what tests keep in their own folder.
+  // Where the master runs as root, so must its workers: otherwise they can't read the folder of the tests.
   const globals = [`daemon off;`, `pid ${join(folder, 'nginx.pid')};`, ...(process.getuid?.() === 0 ? ['user root;'] : [])];
   const { stop } = await startInBackground(
     findProgram('nginx') as string,
@@ -38,7 +38,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   return { port, stop };
 }
 
-/** The page's indented lines. */
+/** The indented lines of the page. */
 async function documented(): Promise<string> {
   const page = await readFile(join(import.meta.dirname, '../../docs/nginx.md'), 'utf8');
   return page

@@ -1,19 +1,19 @@
-/** How the passwords begin that tests show to servers: what a log tells of them can be found. */
+/** The beginning of every password that tests send to servers, so that it can be found in a log. */
 const TEST_PASSWORD = 'tell-nobody';
 
-/** Any number of passwords that servers may be shown. */
+/** A password that tests may send to servers. */
 export const testPassword = (which: string) => `${TEST_PASSWORD} ${which}`;
 
-/** What no line of a log may hold, whoever's log it is. */
+/** Patterns of secrets, which no line of any log may contain. */
 const GIVEAWAYS: readonly RegExp[] = [
-  /X-Amz-Signature/i, // Of a presigned URL.
-  /eyJ[\w-]{4}/, // Tokens, refresh tokens and sealed states begin so: base64url of `{"`.
+  /X-Amz-Signature/i, // Part of a presigned URL.
+  /eyJ[\w-]{4}/, // The beginning of tokens, refresh tokens and sealed states: base64url of `{"`.
   /\b_state=/,
   /\bAuthorization\b/i,
   /\bBasic (?!realm=)[\w+/=]+/i,
   /\bBearer (?!realm=)[\w.+/=-]+/i,
   new RegExp(TEST_PASSWORD),
-  /\$2[aby]\$\d\d\$/, // A password's bcrypt hash.
+  /\$2[aby]\$\d\d\$/, // A bcrypt hash.
 ];
 
 const SECRET_SETTINGS = /^REGISTRY_(?:STORAGE_S3_(?:ACCESS|SECRET)KEY|HTTP_SECRET)$/;
@@ -27,11 +27,11 @@ export function secretsOf(settings: Readonly<Record<string, string>>): string[] 
 }
 
 /**
- * @param secrets - that are in nobody's log either
- * @throws where a line tells one
+ * @param secrets - further texts that no log may contain
+ * @throws where a line contains a secret
  */
 export function assertNoSecrets(output: string, secrets: readonly string[] = []): void {
-  // In a line of JSON quotes and the like are written otherwise.
+  // In a line of JSON, quotes and some other characters are escaped.
   const forms = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
   const telling = output
     .split('\n')

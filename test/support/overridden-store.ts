@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 
-/** A store of which some methods do something else; the rest are its own. */
+/** A store with some methods replaced. */
 export function overriddenStore(store: ObjectStore, methods: Partial<ObjectStore>): ObjectStore {
   return new Proxy(store, {
     get: (target, name) => {

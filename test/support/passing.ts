@@ -1,25 +1,25 @@
 import { type ClientRequest, request, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 
-/** One request of a proxy's client, on its way. */
+/** One request that passes a proxy. */
 export interface Passage {
-  /** Of the server behind the proxy. */
+  /** The URL of the server behind the proxy. */
   readonly upstream: string;
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly watch: Watch;
 }
 
-/** Is told what passes. */
+/** Gets the data that passes. */
 export interface Watch {
   readonly sent: (chunk: Buffer) => void;
   readonly answered: (status: number) => void;
   readonly received: (chunk: Buffer) => void;
 }
 
-/** Passes a request on and its answer back, both unchanged. */
+/** Passes a request and its answer on, both unchanged. */
 export function pass(passage: Passage): void {
   const { incoming, outgoing } = passage;
-  // Only a storage that asks for a body gets it: one that refuses a conditional write unread and is gone would be missed.
+  // Sends the body only when the storage asks for it. Otherwise a refusal of a conditional write, without reading, could be lost.
   const hasBody = (incoming.headers['content-length'] ?? '0') !== '0' || 'transfer-encoding' in incoming.headers;
   const passAnswer = (answer: IncomingMessage) => {
     beginAnswer(outgoing, answer);
@@ -36,15 +36,15 @@ export function passBody({ incoming, watch }: Passage, sending: ClientRequest): 
   incoming.pipe(sending);
 }
 
-/** Begins the request to the server, without a body so far. Either side going away ends the other: what is half-sent must look so. */
+/** Begins the request to the server, without a body. When one side goes away, the other ends too, so that it sees the break. */
 export function callUpstream(
   { upstream, incoming, outgoing, watch }: Passage,
   onAnswer: (answer: IncomingMessage) => void,
   moreHeaders: IncomingHttpHeaders = {},
 ): ClientRequest {
   const { hostname, port } = new URL(upstream);
-  // The Host header stays the proxy's: it is part of what the client signed. Each request has a connection of its own:
-  // one kept alive may be found closed, and the client's second try would be counted too.
+  // The Host header stays the proxy's, because the client has signed it. Each request has its own connection: a kept one could
+  // be closed meanwhile, and the client's second try would be counted too.
   const headers = { ...withoutConnection(incoming.headers), ...moreHeaders };
   const sending = request({ hostname, port, agent: false, method: incoming.method, path: incoming.url, headers }, (answer) => {
     watch.answered(answer.statusCode!);
@@ -63,7 +63,7 @@ export function beginAnswer(outgoing: ServerResponse, { statusCode, headers }: I
   outgoing.writeHead(statusCode!, withoutConnection(headers));
 }
 
-/** `Connection` is said between neighbours: what the storage does with its connection is not for the client. */
+/** Removes `Connection`, which is about the connection to the storage only. */
 function withoutConnection({ connection: _connection, ...headers }: IncomingHttpHeaders): IncomingHttpHeaders {
   return headers;
 }

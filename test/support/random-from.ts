@@ -1,4 +1,4 @@
-/** mulberry32, a small generator whose whole state is its seed. */
+/** mulberry32, a small random generator: the seed determines all numbers. */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -5,16 +5,16 @@ interface Sent {
   readonly body?: Uint8Array | ReadableStream<Uint8Array>;
 }
 
-/** Sends a client's requests one by one, following what each answer says just as the client does. */
+/** Sends the requests of a client one by one, and follows each answer like the client. */
 export class Replay {
   readonly #registry: () => string;
 
-  /** @param registry - its URL */
+  /** @param registry - the URL of the registry */
   constructor(registry: () => string) {
     this.#registry = registry;
   }
 
-  /** Sends one request and holds that the answer's status is the one that this client goes on from. */
+  /** Sends one request, and expects the status with which the client continues. */
   async expect(status: number, method: string, target: string | URL, { headers = {}, body }: Sent = {}): Promise<Response> {
     const url = new URL(target, this.#registry());
     const response = await fetch(url, { method, redirect: 'manual', headers, ...(body && { body, duplex: 'half' }) });
@@ -23,14 +23,14 @@ export class Replay {
     return response;
   }
 
-  /** Where an answer's `Location`, relative or not, says to go on, with more in its query. */
+  /** The absolute URL of an answer's `Location`, with additions to its query. */
   next(answer: Response, query: Readonly<Record<string, string>> = {}): URL {
     const url = new URL(answer.headers.get('Location') ?? '', answer.url);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     return url;
   }
 
-  /** GETs a blob, with the same headers again wherever a redirect leads, and holds the status of what comes in the end. */
+  /** GETs a blob, follows redirects with the same headers, and expects the status of the last answer. */
   async pull(status: number, path: string, headers: Record<string, string> = {}): Promise<Response> {
     const first = await fetch(new URL(path, this.#registry()), { redirect: 'manual', headers });
     const response = first.status === 307 ? await fetch(this.next(first), { headers }) : first;
@@ -38,7 +38,7 @@ export class Replay {
     return response;
   }
 
-  /** Reads so many bytes, or what there is, and breaks the answer off. */
+  /** Reads at most so many bytes, then cancels the answer. */
   async firstBytes(response: Response, count: number): Promise<Uint8Array> {
     const pieces: Uint8Array[] = [];
     let length = 0;

@@ -4,20 +4,20 @@ import { isOptional } from './totals.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** What a run of the official conformance suite came to. */
+    /** The result of a run of the official conformance suite. */
     conformance?: { readonly run: string; readonly totals: ConformanceTotals };
   }
 }
 
-/** What suites did, as a Markdown table that docs/ keeps. */
+/** The results of suites, as a Markdown table of a page in docs/. */
 export interface ResultTable {
-  /** The page that keeps it, in docs/. */
+  /** The page in docs/ with the table. */
   readonly page: string;
   readonly head: string;
   readonly rows: readonly string[];
 }
 
-/** The tables that the tests of a run fill; none where it had no such tests. */
+/** The tables of a run. Empty where it had no tests for them. */
 export function resultTables(modules: readonly TestModule[]): ResultTable[] {
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
   return [conformanceTable(tests), clientTable(tests)].filter(({ rows }) => rows.length > 0);
@@ -28,7 +28,7 @@ export function markdownOf({ head, rows }: ResultTable): string {
   return [head, `|${'---|'.repeat(columns)}`, ...rows].join('\n');
 }
 
-/** The rows that the page lacks, and those of the same first column that it has and the table hasn't. */
+/** The differences of a table and its page: missing rows, and other rows with the same first column. */
 export function differences({ rows }: ResultTable, page: string): string[] {
   const subjects = new Set(rows.map(firstCell));
   const kept = page.split('\n').filter((line) => line.startsWith('| ') && subjects.has(firstCell(line)));
@@ -61,7 +61,7 @@ function clientTable(tests: readonly TestCase[]): ResultTable {
 
 const clientOf = (test: TestCase) => test.meta().client;
 
-/** Some tests make sense on one store only. */
+/** Some tests run on one store only. */
 function resultOn(store: 'embedded' | 's3', runs: readonly TestCase[]): string {
   return runs.find((test) => test.meta().store === store)?.result().state ?? '–';
 }

@@ -1,10 +1,10 @@
 import type { Pace } from '../../src/storage/pace.ts';
 import { randomFrom } from './random-from.ts';
 
-/** So many turns of the event loop let everything go on that waits for no time to pass. */
+/** After so many turns of the event loop, all work that needs no time is done. */
 const TURNS = 20;
 
-/** Time that passes only while everybody waits for it: it jumps to the moment at which the first goes on. */
+/** A clock that moves only while all work waits for it. It jumps to the end of the first wait. */
 export function simulatedTime(seed = 1): Pace {
   let nowMs = 0;
   let isPassing = false;

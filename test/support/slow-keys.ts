@@ -4,7 +4,7 @@ import { interceptedStore } from './intercepted-store.ts';
 /** R2's limit: https://developers.cloudflare.com/r2/platform/limits/ */
 const A_WRITE_MS = 1000;
 
-/** A store that takes one write a second of each key, and refuses others as busy, whatever their condition. */
+/** A store that accepts one write a second to each key. It refuses others as busy, with any condition. */
 export function withSlowKeys(store: ObjectStore, clock: () => Date): ObjectStore {
   const written = new Map<string, number>();
   return interceptedStore(store, async (name, subject, run) => {

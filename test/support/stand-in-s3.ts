@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { S3Store } from '../../src/storage/s3.ts';
 
-/** The bucket `bucket` of a server that listens on loopback in the place of S3. */
+/** The bucket `bucket` of a server on loopback that replaces S3. */
 export function storeOf(server: Server, timeoutMs: number): S3Store {
   return new S3Store({
     bucket: 'bucket',

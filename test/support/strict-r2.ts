@@ -1,7 +1,7 @@
 /**
- * R2's rules that Miniflare's imitation leaves out: https://developers.cloudflare.com/r2/platform/limits/ and
- * https://developers.cloudflare.com/r2/objects/multipart-objects/#limitations. And what R2 may do any time: a page of a
- * listing holds fewer objects than asked for.
+ * Rules of R2 that Miniflare does not enforce: https://developers.cloudflare.com/r2/platform/limits/ and
+ * https://developers.cloudflare.com/r2/objects/multipart-objects/#limitations. And pages of a
+ * listing have fewer objects than requested, which R2 may do at any time.
  */
 export function strictR2(bucket: R2Bucket): R2Bucket {
   return overlay(bucket, {
@@ -15,7 +15,7 @@ export function strictR2(bucket: R2Bucket): R2Bucket {
   });
 }
 
-/** A bucket that refuses the first writes as R2 does where one key is written more than once a second. */
+/** A bucket that refuses the first writes, as R2 refuses more than one write a second to a key. */
 export function busyR2(bucket: R2Bucket, refusals: number): { bucket: R2Bucket; puts: () => number } {
   let puts = 0;
   const put = async (key: string, value: Uint8Array, options?: R2PutOptions) => {
@@ -26,7 +26,7 @@ export function busyR2(bucket: R2Bucket, refusals: number): { bucket: R2Bucket; 
   return { bucket: overlay(bucket, { put }), puts: () => puts };
 }
 
-/** Sizes by upload and part, for a later request may complete what an earlier one began. */
+/** Sizes by upload and part: a later request may complete an upload that an earlier one began. */
 const partSizes = new Map<string, Map<number, number>>();
 
 function strictUpload(upload: R2MultipartUpload): R2MultipartUpload {
@@ -47,7 +47,7 @@ function strictUpload(upload: R2MultipartUpload): R2MultipartUpload {
   });
 }
 
-/** Some methods replaced, the rest called on the object itself, as native ones must be. */
+/** Replaces some methods. The others are called on the object itself, as native methods must be. */
 function overlay<T extends object>(target: T, methods: Partial<Record<keyof T, unknown>>): T {
   return new Proxy(target, {
     get: (_, name) => {

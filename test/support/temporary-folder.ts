@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 
-/** A folder for one suite, made before it and removed after it. */
+/** A folder for one suite, created before it and removed after it. */
 export function temporaryFolder(): (...path: string[]) => string {
   let folder: string | undefined;
   beforeAll(async () => {

@@ -1,4 +1,4 @@
-/** A token server, as registry:2's `auth: token` knows them: https://distribution.github.io/distribution/spec/auth/token/ */
+/** A token server for `auth: token` of registry:2: https://distribution.github.io/distribution/spec/auth/token/ */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -16,16 +16,16 @@ export interface TokenServerOptions {
 
 export interface TokenServer {
   readonly url: string;
-  /** What it gives as its key set; null: it says that something went wrong, whatever else it says. */
+  /** Its key set; null: it answers with an error status. */
   keys: JSONWebKeySet | null;
-  /** How often it was asked for that. */
+  /** How often the key set was requested. */
   readonly fetches: () => number;
-  /** Logins that it accepted. */
+  /** The accepted logins. */
   readonly logins: () => number;
   close(): Promise<void>;
 }
 
-/** Grants its one user whatever is asked for. */
+/** Grants its only user everything that is requested. */
 export async function startTokenServer(options: TokenServerOptions): Promise<TokenServer> {
   const { user, password, key } = options;
   let [fetches, logins] = [0, 0];

@@ -2,19 +2,19 @@ import type { TestCase, TestModule, TestSuite } from 'vitest/node';
 
 export interface Totals {
   passed: number;
-  /** Tests, files and hooks that failed, and errors nobody awaited. */
+  /** Failed tests, files and hooks, and unhandled errors. */
   failed: number;
-  /** Tests that this run had to have where everything is required. */
+  /** Skipped tests that a run needs where everything is required. */
   skipped: number;
-  /** Tests skipped that no run has to have. */
+  /** Skipped tests that no run needs. */
   optional: number;
-  /** Suites that couldn't run here, and why. */
+  /** Suites that can't run on this machine, and why. */
   readonly missing: { readonly suite: string; readonly why: string }[];
-  /** Tests that were skipped and don't say why. */
+  /** Tests that were skipped without a reason. */
   readonly unexplained: string[];
 }
 
-/** Counts what a run did. A file that failed to load or a hook that threw counts too: its tests show as skipped only. */
+/** Counts the results of a run. A file that failed to load, or a hook that threw, counts as failed: its tests show as skipped only. */
 export function totalsOf(modules: readonly TestModule[], unhandledErrors: number): Totals {
   const totals: Totals = { passed: 0, failed: unhandledErrors, skipped: 0, optional: 0, missing: [], unexplained: [] };
   for (const module of modules) count(module, totals);
@@ -30,7 +30,7 @@ function count(suite: TestModule | TestSuite, totals: Totals): void {
   }
 }
 
-/** Suites and tests inherit what the suite around them is missing: it is told once. */
+/** Suites and tests inherit the missing requirement of the suite around them. It is reported once. */
 function explain(suite: TestSuite, totals: Totals): void {
   const why = suite.meta().missing;
   if (why !== undefined && suite.parent.meta().missing === undefined) totals.missing.push({ suite: suite.fullName, why });
@@ -46,7 +46,7 @@ function countTest(test: TestCase, totals: Totals): void {
   if (test.meta().missing === undefined) totals.unexplained.push(test.fullName);
 }
 
-/** Only what it lacks may be missing: a skipped test of a suite that runs counts as any other. */
+/** Whether a suite lacks an optional requirement. Other skipped tests count as usual. */
 export function isOptional(test: TestCase): boolean {
   const { missing, isOptional = false } = test.meta();
   return isOptional && missing !== undefined;

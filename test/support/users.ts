@@ -3,7 +3,7 @@ import { SignJWT } from 'jose';
 import { KeyRing } from '../../src/domain/key-ring.ts';
 import type { Grant } from '../../src/domain/scope.ts';
 
-/** Lines of an htpasswd file, with the cheapest bcrypt there is. */
+/** Lines of an htpasswd file, with the lowest cost of bcrypt. */
 export function htpasswd(passwords: Readonly<Record<string, string>>): string {
   return Object.entries(passwords)
     .map(([user, password]) => `${user}:${hashSync(password, 4)}`)
@@ -27,7 +27,7 @@ export interface Forgery {
   readonly claims?: object;
 }
 
-/** An access token as the registry would sign it, but for what is forged. */
+/** An access token as from the registry, except for the forged parts. */
 export async function forgeToken(user: string, access: readonly Grant[], forgery: Forgery = {}): Promise<string> {
   const { purpose = 'berth access token', secret = SECRET, audience = 'Berth', issuer = 'berth', claims = {} } = forgery;
   const { id, key } = await new KeyRing({ secrets: async () => [secret], purpose }).first();
@@ -41,7 +41,7 @@ export async function forgeToken(user: string, access: readonly Grant[], forgery
     .sign(key);
 }
 
-/** The same token with other claims, and the signature of the old ones; or, with `none`, without any. */
+/** The token with other claims and the old signature; or, with `none`, without a signature. */
 export function tamper(token: string, change: (claims: Record<string, unknown>) => object, algorithm?: 'none'): string {
   const [header, payload, signature] = token.split('.') as [string, string, string];
   const decode = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { findS3Server, type S3Server, startS3Server } from './s3-server.ts';
 
-/** A second S3 server, of other people than the first: a gateway to a folder. */
+/** A second S3 server with independent code: a gateway to a folder. */
 export const findVersitygw = () => findS3Server('versitygw', 'VERSITYGW_BIN');
 
 export function startVersitygw(binary: string): Promise<S3Server> {

@@ -1,4 +1,4 @@
-/** Which repositories a rule's globs are about, and which users' names can't be made to mean more. */
+/** The globs of rules, the names of users in them, and the order of rules. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { accessRules, AccessRules } from '../../src/domain/access-rules.ts';
@@ -27,34 +27,34 @@ describe('a glob', () => {
     for (const name of others) expect(covers(pattern, name), name).toBe(false);
   });
 
-  test('is what the regular expression of the same meaning is', () => {
+  test('matches the same names as the equivalent regular expression', () => {
     const piece = fc.constantFrom('a', 'b', '/', '*', '**', '-', 'ab');
-    const meant = (pattern: string) =>
+    const expressionOf = (pattern: string) =>
       new RegExp(`^${pattern.replaceAll(/\*\*|\*/g, (stars) => (stars === '*' ? '[^/]*' : '.*'))}$`);
     const name = fc.stringMatching(/^[ab/-]{1,12}$/).filter((text) => findRepositoryName(text) !== undefined);
     fc.assert(
       fc.property(fc.array(piece, { minLength: 1, maxLength: 7 }), name, (pieces, text) => {
         const pattern = pieces.join('');
-        expect(covers(pattern, text)).toBe(meant(pattern).test(text));
+        expect(covers(pattern, text)).toBe(expressionOf(pattern).test(text));
       }),
       { numRuns: 3000 },
     );
   });
 
-  test('of many stars takes no time for a name made to take long', () => {
+  test('with many stars takes no long time for any name', () => {
     const pattern = `${'*a'.repeat(40)}b`;
-    // The regular expression of the same meaning would not end within the life of this machine.
+    // The equivalent regular expression would need many years.
     expect(covers(pattern, 'a'.repeat(250))).toBe(false);
     expect(covers(pattern, `${'a'.repeat(250)}b`)).toBe(true);
   });
 
-  test.each(['{usr}', 'home/{', '{user', 'A', 'a b', ''])('%o is none', (pattern) => {
+  test.each(['{usr}', 'home/{', '{user', 'A', 'a b', ''])('%o is refused', (pattern) => {
     expect(accessRules.safeParse([{ who: '*', repositories: pattern, actions: [] }]).success).toBe(false);
   });
 });
 
 describe('{user}', () => {
-  test("is the user's name to the letter", () => {
+  test("is the user's exact name", () => {
     const homes = 'home/{user}/**';
     expect(covers(homes, 'home/alice/x', 'alice')).toBe(true);
     for (const [user, name] of [
@@ -71,12 +71,12 @@ describe('{user}', () => {
       expect(covers(homes, name, user), user).toBe(false);
   });
 
-  test("of a name with a slash is nothing: what it leads to is another user's", () => {
+  test("matches nothing for a name with a slash, which would lead to another user's repositories", () => {
     expect(covers('home/{user}/**', 'home/alice/private/x', 'alice/private')).toBe(false);
     expect(covers('{user}', 'alice', 'alice/')).toBe(false);
   });
 
-  test('is nothing for whoever has not signed in', () => {
+  test('matches nothing for an anonymous user', () => {
     const made = rules({ who: ['*', 'anonymous'], repositories: ['home/{user}', 'public'], actions: ['pull'] });
     expect(mayPull(made, undefined, 'home/undefined')).toBe(false);
     expect(mayPull(made, undefined, 'public')).toBe(true);
@@ -84,7 +84,7 @@ describe('{user}', () => {
 });
 
 describe('who', () => {
-  test('a user called * or anonymous is one user like others', () => {
+  test('a user with the name * or anonymous is a user like others', () => {
     const made = rules(
       { who: 'anonymous', repositories: 'public', actions: ['pull'] },
       { who: 'admin', actions: ['pull'] },
@@ -95,10 +95,10 @@ describe('who', () => {
     expect(['public', 'private', 'shared'].map((name) => mayPull(made, undefined, name))).toEqual([true, false, false]);
   });
 
-  test('the first rule about the user and the repository decides, if only that nothing is allowed', () => {
+  test('the first rule for the user and the repository decides, even if it allows nothing', () => {
     const made = rules({ who: 'mallory', actions: [] }, { who: '*', actions: ['pull', 'catalog'] });
     expect([mayPull(made, 'mallory', 'a'), mayPull(made, 'alice', 'a')]).toEqual([false, true]);
-    // The catalog is no repository's. What mallory finds there is nothing.
+    // `catalog` is not tied to a repository. The catalog shows mallory no repository.
     expect(made.allow('mallory', { kind: 'catalog' })).toBe(true);
   });
 });

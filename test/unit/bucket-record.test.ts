@@ -9,7 +9,8 @@ import { simulatedTime } from '../support/simulated-time.ts';
 const KEY = 'system/registry.json';
 const ABLE = { probe: 2, verifiesSha256: true };
 
-const infoOf = (store: ObjectStore, name = 'one') => new BucketInfo(store, name, simulatedTime());
+const infoOf = (store: ObjectStore, storeName = 'one', pace = simulatedTime()) =>
+  new BucketInfo({ store, storeName, pace, randomId: () => crypto.randomUUID() });
 
 const write = (store: ObjectStore, record: object) => store.put(KEY, new TextEncoder().encode(JSON.stringify(record)));
 const read = async (store: ObjectStore) =>
@@ -69,7 +70,7 @@ test('a bucket reached under another name is probed anew, its secret kept', asyn
 test('isolates that make the record at once agree on one secret, and leave nothing else', async () => {
   const store = new MemoryStore();
   const pace = simulatedTime();
-  const infos = Array.from({ length: 4 }, () => new BucketInfo(store, 'one', pace));
+  const infos = Array.from({ length: 4 }, () => infoOf(store, 'one', pace));
   expect(new Set(await Promise.all(infos.map((info) => info.secret()))).size).toBe(1);
   expect([...store.objects()].map(({ key }) => key)).toEqual([KEY]);
 });

@@ -23,7 +23,7 @@ const granted = async (promise: Promise<unknown>, ms = 1000) => {
 
 describe('a buffer pool', () => {
   test('never gives up a loan whose request lives', async () => {
-    const pool = new BufferPool(LARGE_BYTES, 3_600_000);
+    const pool = new BufferPool({ limitBytes: LARGE_BYTES, waitMs: 3_600_000, clock: () => new Date() });
     const held = await pool.acquire(LARGE_BYTES);
     const next = pool.acquire(LARGE_BYTES);
     expect(await granted(next, 1_800_000)).toBe(false);
@@ -32,7 +32,7 @@ describe('a buffer pool', () => {
   });
 
   test('gives up the loan of a request that ended without a word, after a minute, and takes no buffer of it back', async () => {
-    const pool = new BufferPool(LARGE_BYTES);
+    const pool = new BufferPool({ limitBytes: LARGE_BYTES, clock: () => new Date() });
     const timers = vi.spyOn(globalThis, 'setInterval').mockReturnValueOnce(0 as never);
     const lost = await pool.acquire(LARGE_BYTES);
     timers.mockRestore();
@@ -47,7 +47,7 @@ describe('a buffer pool', () => {
   });
 
   test('keeps no idle buffer where that, with what is lent, is more than the bound', async () => {
-    const pool = new BufferPool(LARGE_BYTES + 3 * SMALL_BYTES);
+    const pool = new BufferPool({ limitBytes: LARGE_BYTES + 3 * SMALL_BYTES, clock: () => new Date() });
     const large = await pool.acquire(LARGE_BYTES);
     const { buffer } = large;
     large.release();
@@ -57,7 +57,7 @@ describe('a buffer pool', () => {
   });
 
   test('hands the buffers that come back to those who wait for them', async () => {
-    const pool = new BufferPool(2 * LARGE_BYTES);
+    const pool = new BufferPool({ limitBytes: 2 * LARGE_BYTES, clock: () => new Date() });
     const held = await Promise.all([pool.acquire(LARGE_BYTES), pool.acquire(LARGE_BYTES)]);
     const buffers = held.map(({ buffer }) => buffer);
     const next = [pool.acquire(LARGE_BYTES), pool.acquire(LARGE_BYTES)];
@@ -71,7 +71,7 @@ describe('a buffer pool', () => {
   });
 
   test('grows a lease with what is in it, and leaves it as it was where there is no room', async () => {
-    const pool = new BufferPool(LARGE_BYTES + SMALL_BYTES);
+    const pool = new BufferPool({ limitBytes: LARGE_BYTES + SMALL_BYTES, clock: () => new Date() });
     const lease = await pool.acquire(TINY_BYTES);
     new Uint8Array(lease.buffer).fill(7);
     await lease.grow(SMALL_BYTES, 100);
@@ -89,7 +89,7 @@ describe('a buffer pool', () => {
   });
 
   test('keeps room for the next size of lease, however many hold the smallest', async () => {
-    const pool = new BufferPool(LARGE_BYTES);
+    const pool = new BufferPool({ limitBytes: LARGE_BYTES, clock: () => new Date() });
     const tiny = Array.from({ length: 100 }, () => pool.acquire(TINY_BYTES));
     await vi.advanceTimersByTimeAsync(1000);
     expect(pool.lentBytes).toBe(LARGE_BYTES / 4);
@@ -99,7 +99,7 @@ describe('a buffer pool', () => {
   });
 
   test('leaves parts half of the room, however many bodies are held whole', async () => {
-    const pool = new BufferPool(4 * LARGE_BYTES);
+    const pool = new BufferPool({ limitBytes: 4 * LARGE_BYTES, clock: () => new Date() });
     const whole = Array.from({ length: 4 }, () => pool.acquire(LARGE_BYTES, { isWhole: true }));
     expect(await granted(whole[1]!)).toBe(true);
     expect(await granted(whole[2]!)).toBe(false);
@@ -109,7 +109,7 @@ describe('a buffer pool', () => {
   });
 
   test('asks no more holders to let go than it takes', async () => {
-    const pool = new BufferPool(2 * LARGE_BYTES);
+    const pool = new BufferPool({ limitBytes: 2 * LARGE_BYTES, clock: () => new Date() });
     const held = [await pool.acquire(LARGE_BYTES), await pool.acquire(LARGE_BYTES)];
     expect([pool.isShort, held[0]!.isWanted()]).toEqual([false, false]);
     const next = pool.acquire(LARGE_BYTES);
@@ -120,7 +120,7 @@ describe('a buffer pool', () => {
   });
 
   test('serves first who waits for no client', async () => {
-    const pool = new BufferPool(LARGE_BYTES);
+    const pool = new BufferPool({ limitBytes: LARGE_BYTES, clock: () => new Date() });
     const held = await pool.acquire(LARGE_BYTES);
     const second = pool.acquire(LARGE_BYTES);
     const first = pool.acquire(LARGE_BYTES, { isFirst: true });

@@ -63,9 +63,9 @@ async function readAllOf(source: ByteSource, viewBytes: number): Promise<Uint8Ar
   }
 }
 
-const poolOf = () => new BufferPool(4 * PART_BYTES);
+const poolOf = () => new BufferPool({ limitBytes: 4 * PART_BYTES, clock: () => new Date() });
 const clientOf = (stream: ReadableStream<Uint8Array>, minimumSpeed = 0) =>
-  new ClientSource(stream, { minimumSpeed, pool: { isShort: false } });
+  new ClientSource(stream, { minimumSpeed, pool: { isShort: false }, clock: () => new Date() });
 
 /** Much faster than `toEqual`, which looks at each byte by itself. */
 const expectSame = (read: Uint8Array, expected: Uint8Array) => expect(Buffer.compare(read, expected)).toBe(0);
@@ -95,7 +95,13 @@ describe.each(Object.entries(STREAMS))('a source over %s', (_, streamOf) => {
   test('is cut into parts, also where a chunk is larger than two of them', async () => {
     const chunks = [randomContent(10), new Uint8Array(0), randomContent(2 * PART_BYTES + 5), randomContent(PART_BYTES)];
     const pool = poolOf();
-    const intake = { pool, store: new MemoryStore(), randomId: () => crypto.randomUUID(), minimumSpeed: 0 };
+    const intake = {
+      pool,
+      store: new MemoryStore(),
+      randomId: () => crypto.randomUUID(),
+      minimumSpeed: 0,
+      clock: () => new Date(),
+    };
     const reader = new PartReader(intake, PART_BYTES, [clientOf(streamOf({ chunks }))]);
     const parts: Uint8Array[] = [];
     for (let part = await reader.next(); part !== undefined; part = await reader.next()) {

@@ -11,7 +11,7 @@ import {
   updateCell,
 } from '../../src/storage/cell.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
-import { type ObjectStore, StoreError } from '../../src/storage/object-store.ts';
+import { type ObjectStore, readAll, StoreError } from '../../src/storage/object-store.ts';
 import { overriddenStore } from '../support/overridden-store.ts';
 import { simulatedTime } from '../support/simulated-time.ts';
 
@@ -25,12 +25,12 @@ const cell = (size: number): Cell => ({
   bytes: new TextEncoder().encode('first line\nsecond line'),
 });
 
-/** A store in which somebody else acts, or an answer is lost, around each write. */
+/** A store on which another writer acts before each write, or the answer to each write is lost. */
 function disturbed(store: ObjectStore, disturb: { before?: () => Promise<void>; loseAnswer?: boolean }): ObjectStore {
   const put: ObjectStore['put'] = async (key, bytes, condition) => {
     await disturb.before?.();
     const written = await store.put(key, bytes, condition);
-    // As a client library does that heard no answer: it sends the same again.
+    // A client library that gets no answer sends the same request again.
     return disturb.loseAnswer === true ? store.put(key, bytes, condition) : written;
   };
   return overriddenStore(store, { put });
@@ -43,7 +43,15 @@ describe('a cell', () => {
     expect(await readCell(store, KEY)).toMatchObject(cell(7));
   });
 
-  test('is absent where there is nothing, and where a tombstone is', async () => {
+  test("keeps the key of a blob's object in the field `object` of its header", async () => {
+    const store = new MemoryStore();
+    await createCell(store, simulatedTime(), KEY, () => ({ ...cell(7), objectKey: 'objects/streamed/a' }));
+    const [line] = new TextDecoder().decode(await readAll((await store.get(KEY))!.body)).split('\n');
+    expect(JSON.parse(line!)).toMatchObject({ version: 1, object: 'objects/streamed/a' });
+    expect(await readCell(store, KEY)).toMatchObject({ objectKey: 'objects/streamed/a' });
+  });
+
+  test('is absent where nothing is stored, and where a tombstone is', async () => {
     const store = new MemoryStore();
     expect(await lookAt(store, KEY)).toEqual({});
     await store.put(KEY, new Uint8Array(0));
@@ -68,14 +76,14 @@ describe('a cell', () => {
     expect(contents[0]).not.toBe(contents[1]);
   });
 
-  test('stays as it is where the change says so', async () => {
+  test('stays as it is if the change returns nothing', async () => {
     const store = new MemoryStore();
     await createCell(store, simulatedTime(), KEY, () => cell(1));
     await createCell(store, simulatedTime(), KEY, (current) => (current === undefined ? cell(2) : undefined));
     expect(await readCell(store, KEY)).toMatchObject({ size: 1 });
   });
 
-  test('is changed from what another has made of it meanwhile', async () => {
+  test('is changed from the state that another writer has left meanwhile', async () => {
     const store = new MemoryStore();
     let rivals = 3;
     const racing = disturbed(store, {
@@ -96,7 +104,7 @@ describe('a cell', () => {
     expect(await readCell(store, KEY)).toMatchObject({ size: 2 });
   });
 
-  test('is deleted when the answer to the delete was lost, and by whoever is faster', async () => {
+  test('counts as deleted if the answer to the delete was lost, or if another writer deleted it first', async () => {
     const store = new MemoryStore();
     await createCell(store, simulatedTime(), KEY, () => cell(1));
     expect(await deleteCell(disturbed(store, { loseAnswer: true }), simulatedTime(), KEY, async () => true)).toBe(true);
@@ -108,7 +116,7 @@ describe('a cell', () => {
     expect(await deleteCell(store, simulatedTime(), KEY, async () => true)).toBe(false);
   });
 
-  test('that others change without end is given up as contended after 30 s', async () => {
+  test('that others keep changing fails as contended after 30 s', async () => {
     const store = new MemoryStore();
     const pace = simulatedTime();
     let rivals = 0;
@@ -142,7 +150,7 @@ describe('a cell', () => {
     expect(pace.clock().getTime()).toBe(30_000);
   });
 
-  test('that others change without end is given up also where no time passes', async () => {
+  test('that others keep changing fails also if the clock stands still', async () => {
     const store = new MemoryStore();
     const pace = { clock: () => new Date(0), wait: async () => undefined, random: () => 0 };
     const racing = disturbed(store, { before: () => updateCell(store, pace, KEY, () => cell(1)) });
@@ -167,15 +175,15 @@ describe('a cell', () => {
       throw new StoreError('busy', 'one write a second');
     };
 
-    test('is written at once where nobody else writes', async () => {
+    test('is written at once if nobody else writes', async () => {
       expect(await placeAgainst()).toEqual({ writes: 1, stoodAsSeen: true, overwrittenBy: undefined, stands: 7 });
     });
 
-    test('takes the place of what may have been written before the call', async () => {
+    test('replaces a cell that may have been written before the call', async () => {
       expect(await placeAgainst(write(1))).toEqual({ writes: 2, stoodAsSeen: false, overwrittenBy: undefined, stands: 7 });
     });
 
-    test('counts as overwritten by what was certainly written after that', async () => {
+    test('counts as overwritten by a cell that was certainly written after the call began', async () => {
       expect(await placeAgainst(write(1), write(2))).toMatchObject({ writes: 2, overwrittenBy: 2, stands: 2 });
       expect(await placeAgainst(write(1), remove, write(3))).toMatchObject({ writes: 3, overwrittenBy: 3, stands: 3 });
     });
@@ -188,11 +196,11 @@ describe('a cell', () => {
       expect(await placeAgainst(writeAndRemove, write(3))).toMatchObject({ writes: 2, overwrittenBy: 3, stands: 3 });
     });
 
-    test('counts as overwritten by no tombstone', async () => {
+    test('does not count as overwritten by a tombstone', async () => {
       expect(await placeAgainst(write(1), remove)).toMatchObject({ writes: 3, overwrittenBy: undefined, stands: 7 });
     });
 
-    test('is tried again where the storage is busy with its key, and nobody else has written it', async () => {
+    test('is tried again if the storage is busy with its key and nobody else has written it', async () => {
       expect(await placeAgainst(busy, busy)).toMatchObject({ writes: 3, overwrittenBy: undefined, stands: 7 });
       expect(await placeAgainst(write(1), busy, busy)).toMatchObject({ writes: 4, overwrittenBy: undefined, stands: 7 });
     });
@@ -259,7 +267,7 @@ describe('a cell', () => {
     });
   });
 
-  test.each(['not a frame', '{"version":2}\n', '{}\n', '[]\n'])('%j in its place is an error of the storage', async (content) => {
+  test.each(['not an envelope', '{"version":2}\n', '{}\n', '[]\n'])('%j in its place is a storage error', async (content) => {
     const store = new MemoryStore();
     await store.put(KEY, new TextEncoder().encode(content));
     await expect(readCell(store, KEY)).rejects.toMatchObject({ name: 'StoreError', kind: 'unexpected' });

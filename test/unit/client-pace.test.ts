@@ -11,11 +11,12 @@ afterEach(() => {
 });
 
 const paceOf = (speed = SPEED, isShort = false) =>
-  new ClientPace(
-    speed,
-    () => isShort,
-    (message) => new Error(message),
-  );
+  new ClientPace({
+    minimumSpeed: speed,
+    isShort: () => isShort,
+    tooSlow: (message) => new Error(message),
+    clock: () => new Date(),
+  });
 const comes = (bytes: number, ms: number) =>
   new Promise<{ done: boolean; value: Uint8Array }>((resolve) => {
     setTimeout(() => resolve({ done: false, value: new Uint8Array(bytes) }), ms);

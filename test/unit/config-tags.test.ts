@@ -23,7 +23,7 @@ describe('rules of REGISTRY_TAGS_IMMUTABLE', () => {
     ['- {tags: v*}\n- {tags: []}', '(rule 2, tags)'],
     ['- {tags: [v*, "a b"]}', '(rule 1, tags, 1) must be a tag with *'],
     ['- {tags: "[]"}', '(rule 1, tags, 0) must be a tag with *'],
-    ['- {tags: "[9-0]"}', '(rule 1, tags, 0) has a range that runs backwards'],
+    ['- {tags: "[9-0]"}', '(rule 1, tags, 0) has a range in the wrong order'],
     ['- {tags: [1.0]}', '(rule 1, tags) must be a text'],
     ['- {repositories: "{user}/*"}', '(rule 1, repositories, 0) must be a repository name'],
   ])('are refused in one line that says where: %s', (text, place) => {

@@ -2,11 +2,11 @@
 import { expect, test } from 'vitest';
 import { DependencyUnavailable } from '../../src/domain/dependency-unavailable.ts';
 import { Failure } from '../../src/domain/failure.ts';
-import { Unfinished } from '../../src/domain/unfinished.ts';
+import { RepeatRequest } from '../../src/domain/repeat-request.ts';
 
 test('have names of their own', () => {
-  const names = [new Failure('denied', 'no'), new DependencyUnavailable('away'), new Unfinished('go on')].map(String);
-  expect(names).toEqual(['Failure: no', 'DependencyUnavailable: away', 'Unfinished: go on']);
+  const names = [new Failure('denied', 'no'), new DependencyUnavailable('away'), new RepeatRequest('go on')].map(String);
+  expect(names).toEqual(['Failure: no', 'DependencyUnavailable: away', 'RepeatRequest: go on']);
 });
 
 test('a failure carries a kind, and what else is given', () => {

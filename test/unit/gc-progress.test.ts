@@ -49,7 +49,7 @@ class Bucket {
       store,
       storeName: 'memory',
       presign: undefined,
-      pool: new BufferPool(1),
+      pool: new BufferPool({ limitBytes: 1, clock: () => new Date() }),
       clock: () => new Date(this.#nowMs),
       wait: async () => undefined,
       random: () => 0,

@@ -67,6 +67,11 @@ test('a line in JSON is one object; a line in text has no quotes around plain fi
   expect(lineOf('text', fields)).toBe('time=1970-01-01T00:00:00.000Z level=info msg=request path=/v2/ status=200');
 });
 
+test('a line in text quotes a field with other characters than those of paths and numbers', () => {
+  const line = lineOf('text', { agent: 'curl/8 (x) "y"', forged: 'a level=error', empty: '' });
+  expect(line).toMatch(/ agent="curl\/8 \(x\) \\"y\\"" forged="a level=error" empty=""$/);
+});
+
 test('output of commands is escaped in the same way, except line feeds', () => {
   const written: string[] = [];
   for (const stream of [process.stdout, process.stderr])

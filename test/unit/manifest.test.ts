@@ -1,4 +1,4 @@
-/** What parsing a manifest costs at most, and what it is made of. */
+/** The cost of parsing a manifest, and the blobs and manifests that it names. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { hasMoreValues } from '../../src/domain/json-values.ts';
 import { parseManifest } from '../../src/domain/manifest.ts';
@@ -17,9 +17,9 @@ afterEach(() => vi.restoreAllMocks());
 
 describe('the cost of a manifest', () => {
   test.each([
-    ['of any number of values', Infinity],
-    ['of as many values as there may be', MAX_VALUES],
-  ])('4 MiB %s are taken or refused, and the answer is short', { timeout: 120_000 }, async (_, maxValues) => {
+    ['with any number of values', Infinity],
+    ['with the highest number of values', MAX_VALUES],
+  ])('4 MiB %s are accepted or refused, and the answer is short', { timeout: 120_000 }, async (_, maxValues) => {
     const { client } = memoryRegistry();
     await client.push('a', bytesOf('{}'));
     for (const { name, contentType, bytes } of hostileManifests(maxValues)) {
@@ -31,12 +31,12 @@ describe('the cost of a manifest', () => {
     }
   });
 
-  test('JSON of too many values is not even parsed', () => {
+  test('JSON with too many values is refused before it is parsed', () => {
     const parsing = vi.spyOn(JSON, 'parse');
     const manifestOf = (count: number) => bytesOf(`{"manifests":[${Array.from({ length: count }, () => '{}').join(',')}]}`);
-    expect(() => parseManifest(manifestOf(MAX_VALUES / 2), OCI_INDEX)).toThrow('may have 50000 JSON values');
+    expect(() => parseManifest(manifestOf(MAX_VALUES / 2), OCI_INDEX)).toThrow('at most 50000 are accepted');
     expect(parsing).not.toHaveBeenCalled();
-    expect(() => parseManifest(manifestOf(MAX_VALUES / 2 - 1), OCI_INDEX)).toThrow('schemaVersion: is not 2');
+    expect(() => parseManifest(manifestOf(MAX_VALUES / 2 - 1), OCI_INDEX)).toThrow('schemaVersion: must be 2');
   });
 
   test.each([
@@ -63,21 +63,21 @@ describe('the cost of a manifest', () => {
   const threeOf = (right: unknown, wrong: unknown) => [right, right, right, ...Array.from({ length: 1000 }, () => wrong)];
 
   test.each([
-    ['layers', threeOf(RIGHT, {}), (layers: object) => image({ layers }), 'layers.3.mediaType: is not a string'],
-    ['manifests', threeOf(RIGHT, 1), (manifests: object) => ({ schemaVersion: 2, manifests }), 'manifests.3: is not an object'],
+    ['layers', threeOf(RIGHT, {}), (layers: object) => image({ layers }), 'layers.3.mediaType: must be a string'],
+    ['manifests', threeOf(RIGHT, 1), (manifests: object) => ({ schemaVersion: 2, manifests }), 'manifests.3: must be an object'],
     [
       'urls',
       threeOf('x', 1),
       (urls: object) => image({ layers: [RIGHT, descriptor(LAYER, { urls })] }),
-      'layers.1.urls.3: is not a string',
+      'layers.1.urls.3: must be a string',
     ],
     [
       'annotations',
       { a: '', b: '', c: '', d: 1, e: 1, f: 1 },
       (annotations: object) => image({ annotations }),
-      'annotations.d: is not a string',
+      'annotations.d: must be a string',
     ],
-  ])('of %s nothing is read behind the first fault', (_, elements: object, manifestOf, message) => {
+  ])('parsing %s stops at the first mistake', (_, elements: object, manifestOf, message) => {
     const { proxy, read } = counted(elements);
     vi.spyOn(JSON, 'parse').mockReturnValue(manifestOf(proxy));
     const isIndex = 'manifests' in manifestOf(proxy);
@@ -85,10 +85,10 @@ describe('the cost of a manifest', () => {
     expect(read.size).toBeLessThanOrEqual(4);
   });
 
-  test('a fault is told with its place, and with no more of what the client sent than its beginning', () => {
+  test('a message names the place of the mistake, and quotes only the start of a long text', () => {
     const long = 'x'.repeat(10_000);
     expect(() => parse({ schemaVersion: 2, manifests: [RIGHT, descriptor('sha256:1')] }, OCI_INDEX)).toThrow(
-      /^manifests\.1\.digest: is not a sha256 or sha512 digest$/,
+      /^manifests\.1\.digest: must be a sha256 or sha512 digest$/,
     );
     for (const [json, type] of [
       [image({ annotations: { [long]: 1 } }), OCI_IMAGE],
@@ -99,18 +99,18 @@ describe('the cost of a manifest', () => {
   });
 });
 
-describe('what a manifest is made of', () => {
+describe('the references of a manifest', () => {
   const layers = (...all: readonly object[]) => parse(image({ layers: all })).references;
   const foreign = descriptor(LAYER, { urls: ['https://example.com/layer'] });
 
-  test('layers with urls are among it, and not required', () => {
+  test('include layers with urls, which are not required', () => {
     expect(layers(foreign)).toEqual([
       { digest: CONFIG, kind: 'blob', isManifest: false, isRequired: true },
       { digest: LAYER, kind: 'blob', isManifest: false, isRequired: false },
     ]);
   });
 
-  test('a layer that is there with urls and without is required, and is named once', () => {
+  test('name a layer once that is there with and without urls, and require it', () => {
     for (const both of [
       [foreign, RIGHT],
       [RIGHT, foreign],
@@ -126,17 +126,17 @@ describe('what a manifest is made of', () => {
     ['a layer with an empty list of urls', image({ layers: [descriptor(LAYER, { urls: [] })] }), OCI_IMAGE],
     ['a layer that carries its data', image({ layers: [descriptor(LAYER, { data: 'bGF5ZXI=' })] }), OCI_IMAGE],
     ['a child with urls', { schemaVersion: 2, manifests: [descriptor(LAYER, { urls: ['x'] })] }, OCI_INDEX],
-  ])('%s is required', (_, json, type) => {
+  ])('require %s', (_, json, type) => {
     expect(parse(json, type).references.find(({ digest }) => digest === LAYER)).toMatchObject({ isRequired: true });
   });
 
-  test('its subject is not among it', () => {
+  test('do not include the subject', () => {
     expect(parse(image({ subject: RIGHT }))).toMatchObject({ subject: LAYER, references: [{ digest: CONFIG }] });
   });
 
-  test('layers with urls count among the references that a manifest may have', () => {
+  test('count layers with urls too', () => {
     const many = Array.from({ length: 900 }, (_, n) => descriptor(digestOf(bytesOf(`${n}`)), { urls: ['x'] }));
-    expect(() => layers(...many)).toThrow('may name 900 blobs and manifests here, not 901');
+    expect(() => layers(...many)).toThrow('names 901 blobs and manifests: at most 900 are accepted');
     expect(layers(...many.slice(1))).toHaveLength(900);
   });
 });

@@ -12,9 +12,11 @@ const KIB = 1024;
 const PART_BYTES = 600 * KIB;
 const LEASE_BYTES = PART_BYTES + FRAME_BYTES;
 
+const demandsOf = (pool: BufferPool) => ({ pool, minimumSpeed: 0, clock: () => new Date() });
+
 /** Clients may be as slow as they like. */
 const intakeOf = (pool: BufferPool): Intake => {
-  return { pool, store: new MemoryStore(), randomId: () => crypto.randomUUID(), minimumSpeed: 0 };
+  return { ...demandsOf(pool), pool, store: new MemoryStore(), randomId: () => crypto.randomUUID() };
 };
 
 async function readParts(reader: PartReader, peek: boolean): Promise<Uint8Array[]> {
@@ -34,11 +36,11 @@ describe('a part reader', () => {
     const sources = fc.array(fc.array(bytes, { maxLength: 4 }), { maxLength: 3 });
     await fc.assert(
       fc.asyncProperty(sources, fc.boolean(), async (streams, peek) => {
-        const pool = new BufferPool(LEASE_BYTES);
+        const pool = new BufferPool({ limitBytes: LEASE_BYTES, clock: () => new Date() });
         const reader = new PartReader(
           intakeOf(pool),
           PART_BYTES,
-          streams.map((pieces) => new ClientSource(streamOf(...pieces), { pool, minimumSpeed: 0 })),
+          streams.map((pieces) => new ClientSource(streamOf(...pieces), demandsOf(pool))),
         );
         const parts = await readParts(reader, peek);
         expect(Buffer.concat(parts).equals(Buffer.concat(streams.flat()))).toBe(true);
@@ -51,16 +53,13 @@ describe('a part reader', () => {
 
   test('says what it means when a source fails, and keeps no buffer', async () => {
     for (const failAt of [0, 1, 5 * KIB, 70 * KIB, PART_BYTES, PART_BYTES + 1]) {
-      const pool = new BufferPool(LEASE_BYTES);
+      const pool = new BufferPool({ limitBytes: LEASE_BYTES, clock: () => new Date() });
       const failing = new ReadableStream({
         type: 'bytes',
         start: (controller) => void (failAt > 0 && controller.enqueue(new Uint8Array(failAt))),
         pull: (controller) => controller.error(new Error('the client went away')),
       });
-      const reading = readParts(
-        new PartReader(intakeOf(pool), PART_BYTES, [new ClientSource(failing, { pool, minimumSpeed: 0 })]),
-        false,
-      );
+      const reading = readParts(new PartReader(intakeOf(pool), PART_BYTES, [new ClientSource(failing, demandsOf(pool))]), false);
       await expect(reading).rejects.toMatchObject({ kind: 'upload-interrupted', cause: { message: 'the client went away' } });
       expect(pool.lentBytes).toBe(0);
     }
@@ -68,7 +67,7 @@ describe('a part reader', () => {
 
   test('gives up a storage that falls silent, at the first byte or behind it, and keeps no buffer', async () => {
     for (const sentBytes of [0, PART_BYTES + 1]) {
-      const pool = new BufferPool(LEASE_BYTES);
+      const pool = new BufferPool({ limitBytes: LEASE_BYTES, clock: () => new Date() });
       let cancelled = false;
       const silent = new ReadableStream({
         type: 'bytes',
@@ -82,9 +81,9 @@ describe('a part reader', () => {
   });
 
   test('takes no buffer before there is something to put in it', async () => {
-    const pool = new BufferPool(LEASE_BYTES);
+    const pool = new BufferPool({ limitBytes: LEASE_BYTES, clock: () => new Date() });
     const silent = new ReadableStream({ type: 'bytes' });
-    void new PartReader(intakeOf(pool), PART_BYTES, [new ClientSource(silent, { pool, minimumSpeed: 0 })]).next();
+    void new PartReader(intakeOf(pool), PART_BYTES, [new ClientSource(silent, demandsOf(pool))]).next();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(pool.lentBytes).toBe(0);
   });
@@ -92,7 +91,7 @@ describe('a part reader', () => {
 
 describe('a buffer pool', () => {
   test('makes who asks for too much wait until others let go', async () => {
-    const pool = new BufferPool(2 * PART_BYTES);
+    const pool = new BufferPool({ limitBytes: 2 * PART_BYTES, clock: () => new Date() });
     const held = await Promise.all([pool.acquire(PART_BYTES), pool.acquire(PART_BYTES)]);
     let granted = false;
     const third = pool.acquire(PART_BYTES).then(() => (granted = true));
@@ -105,12 +104,14 @@ describe('a buffer pool', () => {
   });
 
   test('tells who has waited too long to come again', async () => {
-    const pool = new BufferPool(PART_BYTES, 30);
+    const pool = new BufferPool({ limitBytes: PART_BYTES, waitMs: 30, clock: () => new Date() });
     await pool.acquire(PART_BYTES);
     await expect(pool.acquire(PART_BYTES)).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });
   });
 
   test('grants more than its bound to one who is alone', async () => {
-    expect((await new BufferPool(PART_BYTES).acquire(3 * PART_BYTES)).buffer.byteLength).toBe(3 * PART_BYTES);
+    expect(
+      (await new BufferPool({ limitBytes: PART_BYTES, clock: () => new Date() }).acquire(3 * PART_BYTES)).buffer.byteLength,
+    ).toBe(3 * PART_BYTES);
   });
 });

@@ -16,6 +16,8 @@ import { storeOf } from '../support/stand-in-s3.ts';
 
 const ABLE = { probe: 2, verifiesSha256: true };
 
+const probeOf = (store: ObjectStore, pace: Pace) => probe({ store, pace, randomId: () => crypto.randomUUID() });
+
 const holds = async (store: ObjectStore, key: string, condition: PutCondition) => {
   const found = await store.head(key);
   return condition.kind === 'absent' ? found === undefined : found?.etag === condition.etag;
@@ -46,9 +48,9 @@ describe('a storage that checks a condition first and writes later', () => {
     // Writes that follow each other it tells apart.
     const sequential = racy(memory, kind, isCheckedLate);
     const header = kind === 'absent' ? 'If-None-Match' : 'If-Match';
-    await expect(probe(sequential, simulatedTime())).rejects.toMatchObject({
+    await expect(probeOf(sequential, simulatedTime())).rejects.toMatchObject({
       kind: 'misconfigured',
-      message: `pushes to this storage are not safe: of 5 PUTs at once with ${header} it took 5, where it must take one (docs/stores.md)`,
+      message: `pushes to this storage are not safe: of 5 PUTs at once with ${header} it took 5, where it must take one (see docs/stores.md)`,
     });
     expect([...memory.objects()]).toEqual([]);
   });
@@ -62,7 +64,7 @@ describe('over HTTP, a storage', () => {
 
   test('that checks conditions before it reads the body is refused', async () => {
     server = await startS3({ checks: 'before the body' });
-    await expect(probe(server.store, realTime)).rejects.toThrow(/of 5 PUTs at once with If-None-Match it took [2-5]/);
+    await expect(probeOf(server.store, realTime)).rejects.toThrow(/of 5 PUTs at once with If-None-Match it took [2-5]/);
     expect(server.keys()).toEqual([]);
   });
 
@@ -74,13 +76,13 @@ describe('over HTTP, a storage', () => {
     [500, 'InternalError'],
   ])('that lets one write through passes, whatever it tells those who lose a race: %i %s', async (status, code) => {
     server = await startS3({ checks: 'with the write', loser: [status, code] });
-    expect(await probe(server.store, realTime)).toEqual({ probe: 2, verifiesSha256: false });
+    expect(await probeOf(server.store, realTime)).toEqual({ probe: 2, verifiesSha256: false });
     expect(server.keys()).toEqual([]);
   });
 
   test('that does not know conditions is refused', async () => {
     server = await startS3({ checks: 'never', loser: [501, 'NotImplemented'] });
-    await expect(probe(server.store, realTime)).rejects.toThrow('it knows no If-None-Match on PUT');
+    await expect(probeOf(server.store, realTime)).rejects.toThrow('it does not support If-None-Match on PUT');
   });
 });
 
@@ -88,7 +90,7 @@ describe('a storage that takes one write a second of a key', () => {
   test('passes within seconds', async () => {
     const pace = simulatedTime();
     const { store, take } = countingStore(withSlowKeys(new MemoryStore(pace.clock), pace.clock));
-    expect(await probe(store, pace)).toEqual(ABLE);
+    expect(await probeOf(store, pace)).toEqual(ABLE);
     expect(pace.clock().getTime()).toBeLessThan(10_000);
     expect(take().length).toBeLessThan(100);
   });
@@ -105,7 +107,7 @@ describe('a storage that takes one write a second of a key', () => {
         return written;
       },
     });
-    await expect(probe(withSlowKeys(careless, pace.clock), pace)).rejects.toThrow('it ignores If-None-Match on PUT');
+    await expect(probeOf(withSlowKeys(careless, pace.clock), pace)).rejects.toThrow('it ignores If-None-Match on PUT');
     expect([...memory.objects()]).toEqual([]);
   });
 });
@@ -122,7 +124,7 @@ test('where the answer of the one that goes through is lost, the race is run aga
       return undefined;
     },
   });
-  expect(await probe(forgetful, simulatedTime())).toEqual(ABLE);
+  expect(await probeOf(forgetful, simulatedTime())).toEqual(ABLE);
   expect([...lost]).toEqual(['absent', 'match']);
   expect([...memory.objects()]).toEqual([]);
 });
@@ -138,14 +140,14 @@ test('a race that nothing answers ends it, once all its writes have ended', asyn
     },
     delete: async () => expect(underWay).toBe(0),
   });
-  await expect(probe(store, simulatedTime())).rejects.toMatchObject({ kind: 'unavailable' });
+  await expect(probeOf(store, simulatedTime())).rejects.toMatchObject({ kind: 'unavailable' });
 });
 
 test('what a probe leaves that died is for the purge of uploads', async () => {
   const pace = simulatedTime();
   const store = new MemoryStore(pace.clock);
   const dying = overriddenStore(store, { delete: () => Promise.reject(new StoreError('unavailable', 'gone')) });
-  await expect(probe(dying, pace)).rejects.toMatchObject({ kind: 'unavailable' });
+  await expect(probeOf(dying, pace)).rejects.toMatchObject({ kind: 'unavailable' });
   const left = [...store.objects()].length;
   expect(left).toBeGreaterThan(0);
   const later = () => new Date(pace.clock().getTime() + 8 * 24 * 3_600_000);

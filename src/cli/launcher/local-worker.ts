@@ -45,7 +45,7 @@ export class LocalWorker {
 
   /**
    * Resolves once clients can reach the worker. The result opens its store to commands, where that is the embedded one.
-   * @throws {LaunchError} where host and port can't be listened on
+   * @throws {LaunchError} where it can't listen on host and port
    */
   async ready(): Promise<StoreAccess> {
     await this.#wrangler.ready;

@@ -18,7 +18,7 @@ export async function addressesOf(host: string): Promise<string[]> {
   try {
     return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch (cause) {
-    throw new LaunchError(`HOST=${host} is not a name or address of this machine`, { cause });
+    throw new LaunchError(`HOST=${host} is unknown: use a name or an address of this machine`, { cause });
   }
 }
 

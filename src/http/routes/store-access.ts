@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type ObjectInfo, type ObjectStore, type PutCondition, StoreError, type Written } from '../../storage/object-store.ts';
 
 export const STORE_PATH = '/_berth/store';
-/** Size, ETag and time of the object that an answer's body is a part of, as JSON. */
+/** The size, ETag and time of the object in the answer's body, as JSON. */
 export const OBJECT_HEADER = 'X-Berth-Object';
 
 const count = z.string().regex(/^\d+$/).transform(Number);
@@ -34,7 +34,7 @@ function isSame(given: string, wanted: string): boolean {
   return timingSafeEqual(hash(given), hash(wanted));
 }
 
-/** 204 where an object is absent, 412 where a condition did not hold; other failures with the kind of the StoreError. */
+/** Answers 204 if an object is absent, and 412 if a condition did not hold. Failures have the kind of their StoreError. */
 function storeRoutes(store: ObjectStore): Hono {
   const routes = new Hono().basePath(STORE_PATH);
 

@@ -1,43 +1,43 @@
 import { StoreError } from '../../storage/object-store.ts';
 
-/** For the first bytes of a body, which are mostly all of a manifest. */
+/** Buffer size for the first bytes of a body. Most manifests fit into it. */
 export const TINY_BYTES = 4 * 1024;
-/** For a body that may turn out to be small, and for bytes on their way to the bucket. */
+/** Buffer size for a body that may be small, and for bytes on their way to the bucket. */
 export const SMALL_BYTES = 64 * 1024;
-/** For more bytes on their way to the bucket, where there is room for that. */
+/** Buffer size for more bytes on their way to the bucket, if there is room. */
 export const PIECE_BYTES = 512 * 1024;
 
-/** Some of an isolate's memory on loan. Reads transfer a buffer's memory, so readers put back what the read returned. */
+/** A buffer on loan. A read may transfer its memory to another buffer: the reader then puts that one into `buffer`. */
 export interface Lease {
   buffer: ArrayBuffer;
   readonly bytes: number;
   /**
-   * Exchanges the buffer for a larger one, and copies its first bytes.
-   * @throws {StoreError} unavailable where that takes too long
+   * Exchanges the buffer for a larger one, and copies the first `kept` bytes.
+   * @throws {StoreError} unavailable if no memory is free in time
    */
   readonly grow: (bytes: number, kept: number) => Promise<void>;
   /**
-   * The same; false where there is no room within `waitMs`: the lease is then as it was.
+   * Like `grow`, but returns false if no memory is free within `waitMs`. The lease is then unchanged.
    * @param isWhole - for a body that is held whole, not a part
    */
   readonly tryGrow: (bytes: number, kept: number, waitMs: number, isWhole?: boolean) => Promise<boolean>;
-  /** Cuts out the first bytes, which nobody writes over after the release. Until then they count as the whole buffer. */
+  /** Takes the first bytes out of the buffer, so that they stay valid after the release. Until then they count in full. */
   readonly take: (length: number) => Uint8Array;
-  /** True where somebody waits for memory that no other holder has promised yet. It is this one's promise to release soon. */
+  /** Whether a request waits for memory that no other holder has promised. If true, this holder has promised to release soon. */
   readonly isWanted: () => boolean;
-  /** Fine more than once. */
+  /** May be called more than once. */
   readonly release: () => void;
 }
 
 interface Loan {
   readonly bytes: number;
-  /** Index of its class. */
+  /** The index of its class in CLASSES. */
   readonly rank: number;
-  /** Taken when the loan is granted: an idle buffer that waits for its request to wake up would count twice. */
+  /** Taken when the loan is granted. An idle buffer that waits for its request to wake up would count twice. */
   readonly buffer: ArrayBuffer;
-  /** When its request last showed that it lives. */
+  /** When the request last showed that it is alive. */
   seenMs: number;
-  /** False until the request that waited for it has found it. */
+  /** False until the request that waited for the loan has noticed it. */
   isHeld: boolean;
   isPromised: boolean;
 }
@@ -52,63 +52,68 @@ interface Waiter {
   loan: Loan | undefined;
 }
 
+export interface BufferPoolOptions {
+  /** What all leases may take together. */
+  readonly limitBytes: number;
+  /** How long a request waits for memory before its client is told to come again: two minutes by default. */
+  readonly waitMs?: number;
+  readonly clock: () => Date;
+}
+
 /**
- * What all bytes that one isolate holds for clients take: a bound, and reuse of large buffers.
+ * Bounds the memory that an isolate uses for clients' bytes, and reuses large buffers.
  *
- * A request that the platform ended returns nothing. So each lease shows every few seconds, by a timer, that its request
- * lives: the timer dies with the request. Only loans that have been silent for a minute are given up, so the bound holds.
+ * A request that the platform ends returns nothing. So a timer of each lease shows every few seconds that its request is alive:
+ * the timer ends with the request. A loan that was silent for a minute is given up.
  *
- * Small leases come before large ones, and take a share of the pool only. Requests for the same size are served in the
- * order in which they came.
+ * Small leases are served before large ones, and take only a share of the pool. Requests for the same size are served in
+ * their order.
  */
 export class BufferPool {
-  readonly #limitBytes: number;
-  readonly #waitMs: number;
+  readonly #options: Required<BufferPoolOptions>;
   readonly #free: ArrayBuffer[] = [];
   readonly #loans = new Set<Loan>();
-  /** What the loans of each size take together. */
+  /** Bytes on loan, by class. */
   readonly #lent = CLASSES.map(() => 0);
-  /** The first is of those whose bytes are all there, the others one a class. */
+  /** The first queue is for requests that wait for no client. The others are one for each class. */
   readonly #queues = [undefined, ...CLASSES].map(() => new Set<Waiter>());
   #lookedMs = 0;
 
-  /** @param waitMs - how long a request waits for memory before its client is told to come again */
-  constructor(limitBytes: number, waitMs = 120_000) {
-    this.#limitBytes = limitBytes;
-    this.#waitMs = waitMs;
+  constructor(options: BufferPoolOptions) {
+    this.#options = { waitMs: WAIT_MS, ...options };
   }
 
   get lentBytes(): number {
     return this.#lent.reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  /** True while anybody waits for memory. */
+  /** Whether a request waits for memory. */
   get isShort(): boolean {
     return this.#queues.some((queue) => queue.size > 0);
   }
 
   /**
-   * Waits until others have let go of enough. A request for more than the bound waits to be alone.
-   * @param isFirst - ahead of others: for requests that wait for no client, and so are done soon
+   * Waits until enough memory is free. A request for more than the bound waits until it is alone.
+   * @param isFirst - before all others: for requests that wait for no client, and so end soon
    * @param isWhole - for a body that is held whole, not a part
-   * @throws {StoreError} unavailable where that takes too long
+   * @throws {StoreError} unavailable if no memory is free in time
    */
   async acquire(bytes: number, { isFirst = false, isWhole = false } = {}): Promise<Lease> {
-    const loan = await this.#borrow({ bytes, rank: rankOf(bytes, isWhole), own: undefined }, this.#waitMs, isFirst);
+    const loan = await this.#borrow({ bytes, rank: rankOf(bytes, isWhole), own: undefined }, this.#options.waitMs, isFirst);
     if (loan === undefined) throw noRoom();
     return this.#lease(loan);
   }
 
   #lease(first: Loan): Lease {
     let loan = first;
-    const timer = setInterval(() => (loan.seenMs = Date.now()), HEARTBEAT_MS);
+    const timer = setInterval(() => (loan.seenMs = this.#nowMs()), HEARTBEAT_MS);
     const lease: Lease = {
       buffer: loan.buffer,
       get bytes() {
         return loan.bytes;
       },
       grow: async (bytes, kept) => {
-        if (!(await lease.tryGrow(bytes, kept, this.#waitMs))) throw noRoom();
+        if (!(await lease.tryGrow(bytes, kept, this.#options.waitMs))) throw noRoom();
       },
       tryGrow: async (bytes, kept, waitMs, isWhole = false) => {
         const larger = await this.#borrow({ bytes, rank: rankOf(bytes, isWhole), own: loan }, waitMs);
@@ -133,18 +138,18 @@ export class BufferPool {
   }
 
   async #borrow(wanted: Pick<Waiter, 'bytes' | 'rank' | 'own'>, waitMs: number, isFirst = false): Promise<Loan | undefined> {
-    const sinceMs = Date.now();
+    const sinceMs = this.#nowMs();
     const waiter: Waiter = { ...wanted, seenMs: sinceMs, loan: undefined };
     const queue = this.#queues[isFirst ? 0 : 1 + wanted.rank]!;
     try {
       for (;;) {
-        waiter.seenMs = Date.now();
-        // One that was given up, for this request was busy elsewhere for long, has to be waited for again.
+        waiter.seenMs = this.#nowMs();
+        // If the loan was given up because this request was busy for long, it must wait again.
         if (waiter.loan === undefined || !this.#loans.has(waiter.loan)) queue.add(waiter);
         this.#serve();
         if (waiter.loan !== undefined && this.#loans.has(waiter.loan)) break;
-        if (Date.now() - sinceMs >= waitMs) return undefined;
-        // A timer, not another request's promise: workerd ends a request that has nothing of its own to wait for.
+        if (this.#nowMs() - sinceMs >= waitMs) return undefined;
+        // A timer, not another request's promise: workerd ends a request that waits for nothing of its own.
         await new Promise((resolve) => setTimeout(resolve, this.#pollMs()));
       }
     } finally {
@@ -154,12 +159,16 @@ export class BufferPool {
     return waiter.loan;
   }
 
+  #nowMs(): number {
+    return this.#options.clock().getTime();
+  }
+
   #pollMs(): number {
     const waiting = this.#queues.reduce((sum, queue) => sum + queue.size, 0);
     return Math.min(POLL_MS * Math.ceil(waiting / 20), MAX_POLL_MS);
   }
 
-  /** Lends what there is to those who wait, and forgets those who are no more. */
+  /** Lends free memory to waiting requests, and forgets requests that have ended. */
   #serve(): void {
     this.#forgetLost();
     for (const queue of this.#queues)
@@ -173,7 +182,7 @@ export class BufferPool {
 
   #lend({ bytes, rank, own, seenMs }: Waiter): Loan {
     this.#lent[rank]! += bytes;
-    // A loan that replaces another counts as held: its request has a buffer already.
+    // A loan that replaces another counts as held, since its request has a buffer already.
     const loan = { bytes, rank, buffer: this.#take(bytes), seenMs, isHeld: own !== undefined, isPromised: false };
     this.#loans.add(loan);
     return loan;
@@ -186,7 +195,7 @@ export class BufferPool {
   }
 
   #forgetLost(): void {
-    const nowMs = Date.now();
+    const nowMs = this.#nowMs();
     if (nowMs - this.#lookedMs < LOOK_MS) return;
     this.#lookedMs = nowMs;
     for (const loan of this.#loans) if (nowMs - loan.seenMs > (loan.isHeld ? LOST_LOAN_MS : LOST_WAITER_MS)) this.#remove(loan);
@@ -197,7 +206,7 @@ export class BufferPool {
   #hasRoomFor(waiter: Waiter): boolean {
     const returned = this.#returnedBy(waiter);
     if (this.#loans.size === (returned === undefined ? 0 : 1)) return true;
-    return this.lentBytes - (returned?.bytes ?? 0) + waiter.bytes <= this.#limitBytes && this.#isWithinShare(waiter);
+    return this.lentBytes - (returned?.bytes ?? 0) + waiter.bytes <= this.#options.limitBytes && this.#isWithinShare(waiter);
   }
 
   #isWithinShare(waiter: Waiter): boolean {
@@ -205,7 +214,7 @@ export class BufferPool {
     const returned = this.#returnedBy(waiter);
     const isAlike = returned !== undefined && CLASSES[returned.rank]!.group === group;
     const lent = this.#lent.reduce((sum, bytes, rank) => (CLASSES[rank]!.group === group ? sum + bytes : sum), 0);
-    return lent - (isAlike ? returned.bytes : 0) + waiter.bytes <= share * this.#limitBytes;
+    return lent - (isAlike ? returned.bytes : 0) + waiter.bytes <= share * this.#options.limitBytes;
   }
 
   #returnedBy({ own }: Waiter): Loan | undefined {
@@ -225,14 +234,14 @@ export class BufferPool {
     const index = this.#free.findIndex((buffer) => buffer.byteLength === bytes);
     const buffer = index === -1 ? new ArrayBuffer(bytes) : this.#free.splice(index, 1)[0]!;
     // Idle buffers are memory too.
-    while (this.#free.length > 0 && this.lentBytes + this.#idleBytes > this.#limitBytes) this.#free.pop();
+    while (this.#free.length > 0 && this.lentBytes + this.#idleBytes > this.#options.limitBytes) this.#free.pop();
     return buffer;
   }
 
-  /** A buffer that a failed read took along is given up, as is one whose loan was. Small ones are cheap to make. */
+  /** Keeps a returned buffer for reuse, unless a failed read took it, its loan was given up, or it is small. */
   #return(loan: Loan, buffer: ArrayBuffer): void {
     if (!this.#remove(loan) || buffer.byteLength !== loan.bytes || loan.bytes <= PIECE_BYTES) return;
-    if (this.lentBytes + this.#idleBytes + loan.bytes <= this.#limitBytes) this.#free.push(buffer);
+    if (this.lentBytes + this.#idleBytes + loan.bytes <= this.#options.limitBytes) this.#free.push(buffer);
   }
 
   get #idleBytes(): number {
@@ -241,9 +250,9 @@ export class BufferPool {
 }
 
 /**
- * What share of the pool the leases of a class may take, together with the others of its group. A lease grows while it is held,
- * so a size must not be able to take up the room of the next one: the holders would wait for each other. Bodies that are
- * held whole leave the other half to parts, which wait for the bound alone: manifests that stall must not stop layers.
+ * The share of the pool that the leases of a group may take. A lease grows while it is held, so one size must not take up the
+ * room of the next: the holders would wait for each other. Bodies that are held whole leave half of the pool to parts:
+ * manifests that stall must not stop layers.
  */
 const CLASSES = [
   { upTo: TINY_BYTES, share: 1 / 4, group: 'tiny' },
@@ -260,13 +269,14 @@ const rankOf = (bytes: number, isWhole: boolean) => {
 const sumOf = (loans: readonly { readonly bytes: number }[]) => loans.reduce((sum, { bytes }) => sum + bytes, 0);
 
 function noRoom(): StoreError {
-  return new StoreError('unavailable', 'other requests hold all the memory of this isolate');
+  return new StoreError('unavailable', 'other requests use all the memory for request bodies in this isolate');
 }
 
+const WAIT_MS = 120_000;
 const POLL_MS = 10;
-/** With thousands that wait, they must not be all that the isolate does. */
+/** With thousands of waiting requests, polling must not take all of the isolate's time. */
 const MAX_POLL_MS = 500;
-/** How often the lost are looked for. */
+/** How often the pool looks for requests that have ended. */
 const LOOK_MS = 1000;
 const HEARTBEAT_MS = 5000;
 const LOST_LOAN_MS = 60_000;

@@ -10,8 +10,8 @@ export interface ByteSource {
    * Reads into `into.buffer` from `offset` on, at most up to `end`. A read may put another buffer of the same size, with the
    * same content before `offset`, in `into.buffer`.
    *
-   * @returns how many bytes were read, and whether the source has ended; 0 bytes only then
-   * @throws {Failure | StoreError} what the end of this source means; it has been left then
+   * @returns how many bytes were read, and whether the source has ended. At the end it may be 0 bytes.
+   * @throws {Failure | StoreError} if the client or the storage breaks off or is too slow; the rest is given up then
    */
   read(into: { buffer: ArrayBuffer }, offset: number, end: number): Promise<{ bytes: number; done: boolean }>;
 
@@ -35,6 +35,7 @@ export interface Demands {
   /** In bytes a second; 0 lets clients be as slow as they like. */
   readonly minimumSpeed: number;
   readonly pool: { readonly isShort: boolean };
+  readonly clock: () => Date;
 }
 
 /** The body of a request. */
@@ -45,10 +46,10 @@ export class ClientSource implements ByteSource {
   /** One byte at most, read by `isEmpty`. */
   #first: Uint8Array = EMPTY;
 
-  constructor(stream: ReadableStream<Uint8Array>, { minimumSpeed, pool }: Demands, failures: BodyFailures = OF_UPLOADS) {
+  constructor(stream: ReadableStream<Uint8Array>, { minimumSpeed, pool, clock }: Demands, failures: BodyFailures = OF_UPLOADS) {
     const tooSlow = (message: string) => new Failure(failures.tooSlow, message);
     this.#reader = bufferReaderOf(stream);
-    this.#pace = new ClientPace(minimumSpeed, () => pool.isShort, tooSlow);
+    this.#pace = new ClientPace({ minimumSpeed, isShort: () => pool.isShort, tooSlow, clock });
     this.#failures = failures;
   }
 
@@ -56,12 +57,12 @@ export class ClientSource implements ByteSource {
     return this.#pace.waitedMs;
   }
 
-  /** Whether no byte comes at all, found out by reading one. To be called before any read. */
+  /** Whether the body has no byte at all. It reads the first one to find out. Call it before `read`. */
   async isEmpty(): Promise<boolean> {
     const one = { buffer: new ArrayBuffer(1) };
     const { bytes } = await this.read(one, 0, 1);
     this.#first = new Uint8Array(one.buffer, 0, bytes);
-    // Another layer must be able to drop the rest if nothing reads it.
+    // If nothing reads the rest, the HTTP layer drops it: it needs an unlocked stream.
     this.#reader.release();
     return bytes === 0;
   }
@@ -82,7 +83,7 @@ export class ClientSource implements ByteSource {
     }
   }
 
-  /** Keeps the stream open, so that the HTTP layer can drop the rest. A client that was too slow gets no such grace. */
+  /** Leaves the stream open, so that the HTTP layer can drop the rest. The body of a client that was too slow is cancelled. */
   leave(): void {
     if (this.#pace.isOver) this.#reader.cancel();
     else this.#reader.release();
@@ -108,7 +109,7 @@ export class StoreSource implements ByteSource {
       return keep(into, await inTime(this.#reader.read(new Uint8Array(into.buffer, offset, end - offset)), this.#readMs));
     } catch (cause) {
       this.leave();
-      throw new StoreError('unavailable', 'an object could not be read to its end', cause);
+      throw new StoreError('unavailable', 'the bytes of an object broke off or came too slowly', cause);
     }
   }
 

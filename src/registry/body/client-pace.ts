@@ -1,51 +1,54 @@
-/** How long a client may be silent, and over how long its speed is measured. */
+/** How long a client may be silent, and the time over which its speed is measured. */
 const PATIENCE_MS = 10_000;
-/** How long it may be silent while others wait for memory. */
+/** How long a client may be silent while other requests wait for memory. */
 const SHORT_PATIENCE_MS = 5000;
-/** A read that brings its bytes within this time was not for a slow client. */
+/** A client that answers a read within this time is fast. */
 const FAST_MS = 100;
 const SMALLEST_READ_BYTES = 4 * 1024;
 const SMALL_READ_BYTES = 64 * 1024;
 const LARGEST_READ_BYTES = 1024 * 1024;
-/** What a read may take at the minimum speed: less than any silence that is allowed. */
+/** How long one read may take at the minimum speed: less than any allowed silence. */
 const LONGEST_READ_SECONDS = 4;
 
-/** Enough of a read's result to tell how much has come. */
+/** The part of a read's result that tells how many bytes came. */
 interface Result {
   readonly done: boolean;
   readonly value?: Uint8Array | undefined;
 }
 
+export interface ClientPaceOptions {
+  /** In bytes a second; 0 lets a client be as slow as it likes. */
+  readonly minimumSpeed: number;
+  /** True while other requests wait for memory. */
+  readonly isShort: () => boolean;
+  /** Creates the error for a client that is too slow. */
+  readonly tooSlow: (message: string) => Error;
+  readonly clock: () => Date;
+}
+
 /**
- * How fast a client sends, and the end of one that is too slow. Only time that is spent waiting for the client counts:
- * while the storage or other uploads are waited for, what the client sends meanwhile lies in the connection's buffers.
+ * Measures how fast a client sends, and ends one that is too slow. Only the time of waiting for the client counts. While the
+ * registry waits for the storage or for other uploads, the client's bytes stay in the connection's buffers.
  */
 export class ClientPace {
-  readonly #minimumSpeed: number;
+  readonly #options: ClientPaceOptions;
   readonly #smallestReadBytes: number;
   readonly #largestReadBytes: number;
-  readonly #isShort: () => boolean;
-  readonly #tooSlow: (message: string) => Error;
   #windowMs = 0;
   #windowBytes = 0;
-  /** So far for this client, in milliseconds. */
+  /** How long this client was waited for, in milliseconds. */
   waitedMs = 0;
-  /** True once the client has been told. */
+  /** True once the client was found too slow. */
   isOver = false;
   /**
-   * How much to read at once. While one read is under way nobody can tell how much has come, so a read must take no longer
-   * than a client of the minimum speed may; a fast client is better read in large pieces.
+   * How many bytes to read at once. During a read nothing tells how many have come. So a read must be short enough for a client
+   * of the minimum speed. Large reads are better for a fast client.
    */
   readBytes: number;
 
-  /**
-   * @param minimumSpeed - in bytes a second; 0: a client may be as slow as it likes
-   * @param isShort - true while others wait for memory
-   */
-  constructor(minimumSpeed: number, isShort: () => boolean, tooSlow: (message: string) => Error) {
-    this.#minimumSpeed = minimumSpeed;
-    this.#isShort = isShort;
-    this.#tooSlow = tooSlow;
+  constructor(options: ClientPaceOptions) {
+    this.#options = options;
+    const { minimumSpeed } = options;
     const perSecond = minimumSpeed === 0 ? LARGEST_READ_BYTES : minimumSpeed;
     this.#smallestReadBytes = Math.max(SMALLEST_READ_BYTES, Math.min(SMALL_READ_BYTES, perSecond));
     this.#largestReadBytes = Math.max(SMALLEST_READ_BYTES, Math.min(LARGEST_READ_BYTES, LONGEST_READ_SECONDS * perSecond));
@@ -53,25 +56,30 @@ export class ClientPace {
   }
 
   /**
-   * Waits for a read of `readBytes` at most.
-   * @throws what `tooSlow` makes of it, where the client is silent for 10 s (5 s while memory is short), or below the minimum speed for 10 s of waiting
+   * Waits for a read of at most `readBytes`.
+   * @throws the error of `tooSlow` if the client is silent for 10 s (5 s while memory is short), or is below the minimum speed
+   *   over 10 s of waiting
    */
   async wait<R extends Result>(read: Promise<R>): Promise<R> {
-    const sinceMs = Date.now();
-    const result = this.#minimumSpeed === 0 ? await read : await this.#inTime(read);
-    const ms = Date.now() - sinceMs;
+    const sinceMs = this.#nowMs();
+    const result = this.#options.minimumSpeed === 0 ? await read : await this.#inTime(read);
+    const ms = this.#nowMs() - sinceMs;
     this.waitedMs += ms;
     this.readBytes = ms < FAST_MS ? Math.min(2 * this.readBytes, this.#largestReadBytes) : this.#smallestReadBytes;
     if (!result.done) this.#check(ms, result.value?.length ?? 0);
     return result;
   }
 
+  #nowMs(): number {
+    return this.#options.clock().getTime();
+  }
+
   async #inTime<T>(read: Promise<T>): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const timeUp = new Promise<never>((_, reject) => {
-      const end = (ms: number) => reject(this.#end(`nothing came for ${ms / 1000} s`));
+      const end = (ms: number) => reject(this.#end(`no bytes came for ${ms / 1000} s`));
       timer = setTimeout(() => {
-        if (this.#isShort()) end(SHORT_PATIENCE_MS);
+        if (this.#options.isShort()) end(SHORT_PATIENCE_MS);
         else timer = setTimeout(() => end(PATIENCE_MS), PATIENCE_MS - SHORT_PATIENCE_MS);
       }, SHORT_PATIENCE_MS);
     });
@@ -87,13 +95,13 @@ export class ClientPace {
     this.#windowBytes += bytes;
     if (this.#windowMs < PATIENCE_MS) return;
     const speed = Math.floor((1000 * this.#windowBytes) / this.#windowMs);
-    if (speed < this.#minimumSpeed) throw this.#end(`it came at ${speed} bytes a second`);
+    if (speed < this.#options.minimumSpeed) throw this.#end(`it came at ${speed} bytes a second`);
     this.#windowMs = 0;
     this.#windowBytes = 0;
   }
 
   #end(what: string): Error {
     this.isOver = true;
-    return this.#tooSlow(`the body is too slow: ${what}, and ${this.#minimumSpeed} bytes a second are the least`);
+    return this.#options.tooSlow(`the body is too slow: ${what}; the minimum is ${this.#options.minimumSpeed} bytes a second`);
   }
 }

@@ -1,17 +1,17 @@
 import { type BodyFailures, ClientSource } from './byte-source.ts';
 import { type Intake, PartReader } from '../uploads/part-reader.ts';
 
-/** A body that is all here. */
+/** A body that is held whole in memory. */
 export interface WholeBody {
   readonly bytes: Uint8Array;
-  /** To be called when the request is done with the bytes: until then they count in the pool. Fine more than once. */
+  /** Call it when the request no longer needs the bytes: until then they count in the pool. May be called more than once. */
   readonly release: () => void;
 }
 
 /**
- * Reads a body that is small enough to be held whole; undefined where it has more bytes. What follows stays unread then.
- * @throws {Failure} the given ones, where it ends early or is too slow
- * @throws {StoreError} unavailable where there is no room for it
+ * Reads a body of at most `maxBytes`. Returns undefined for a larger body, whose rest stays unread.
+ * @throws {Failure} one of the given failures, if the body breaks off or is too slow
+ * @throws {StoreError} unavailable if no memory is free in time
  */
 export async function readAtMost(
   stream: ReadableStream<Uint8Array> | null,

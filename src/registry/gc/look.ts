@@ -122,10 +122,10 @@ export class Look {
     const { store, state, report } = this.#options;
     try {
       const cell = await readCell(store, key);
-      if (cell?.object === undefined) state.noteWritten(digest);
+      if (cell?.objectKey === undefined) state.noteWritten(digest);
       else {
         this.#noteLink(cell, digest);
-        state.noteReferenced(cell.object);
+        state.noteReferenced(cell.objectKey);
       }
     } catch (error) {
       if (!isStoreError(error, 'unexpected')) throw error;
@@ -187,7 +187,7 @@ export class Look {
 async function* withMarkers(listed: AsyncIterable<ObjectInfo>): AsyncGenerator<MarkedObject> {
   let current: MarkedObject | undefined;
   for await (const { key, size } of listed) {
-    const { object: objectKey, digest, isMarker } = parseObjectKey(key);
+    const { objectKey, digest, isMarker } = parseObjectKey(key);
     if (current?.objectKey !== objectKey) {
       if (current !== undefined) yield current;
       current = { objectKey, size: isMarker ? 0 : size, keys: [], digests: [] };

@@ -136,8 +136,8 @@ export class RepositorySweep {
     if (!mark.hasLive && !isEmptied) return true;
     const entry = await catalogKeys.firstBehind(`${CATALOG_PREFIX}${name}`);
     const isListed = entry?.key === catalogKey(name);
-    if (mark.hasLive && !isListed) await this.#context.tidy(() => catalog.keep(name));
-    if (isEmptied && isListed) await this.#context.tidy(() => catalog.drop(name));
+    if (mark.hasLive && !isListed) await this.#context.tidy(() => catalog.ensureEntry(name));
+    if (isEmptied && isListed) await this.#context.tidy(() => catalog.deleteEntry(name));
     return true;
   }
 

@@ -8,8 +8,7 @@ import { digestMismatch } from './upload-errors.ts';
 
 /** An object with a blob's bytes. It is unreferenced until a repository links it. */
 export interface WrittenBlob {
-  /** Its key. */
-  readonly object: string;
+  readonly objectKey: string;
   /** In bytes. */
   readonly size: number;
   readonly digests: readonly Digest[];
@@ -36,13 +35,13 @@ export class BlobWriter {
    */
   async writeVerified(stream: ReadableStream<Uint8Array>, length: number, digest: Digest): Promise<WrittenBlob> {
     const { store, randomId } = this.#options;
-    const object = objectKey(digest, randomId());
+    const key = objectKey(digest, randomId());
     try {
-      await store.putVerified(object, stream, { length, sha256: hexOf(digest) });
+      await store.putVerified(key, stream, { length, sha256: hexOf(digest) });
     } catch (error) {
       throw isStoreError(error, 'checksum') ? digestMismatch(digest, error) : error;
     }
-    return { object, size: length, digests: [digest] };
+    return { objectKey: key, size: length, digests: [digest] };
   }
 
   /**
@@ -53,9 +52,9 @@ export class BlobWriter {
     const digests = new Hasher(algorithms).update(bytes).digests();
     check(digests, expected);
     const { store, randomId } = this.#options;
-    const object = objectKey(digests[0]!, randomId());
-    await store.put(object, bytes);
-    return { object, size: bytes.length, digests };
+    const key = objectKey(digests[0]!, randomId());
+    await store.put(key, bytes);
+    return { objectKey: key, size: bytes.length, digests };
   }
 
   /**
@@ -88,8 +87,8 @@ export class BlobWriter {
 
   async #writeParts(first: Part, reader: PartReader, algorithms: readonly Algorithm[], expected?: Digest): Promise<WrittenBlob> {
     const { store, randomId } = this.#options;
-    const object = streamedObjectKey(randomId());
-    const uploader = await PartUploader.create(store, object);
+    const key = streamedObjectKey(randomId());
+    const uploader = await PartUploader.create(store, key);
     const hasher = new Hasher(algorithms);
     let size = 0;
     try {
@@ -100,8 +99,8 @@ export class BlobWriter {
       }
       const digests = hasher.digests();
       check(digests, expected);
-      await this.#complete(uploader, object, size);
-      return { object, size, digests };
+      await this.#complete(uploader, key, size);
+      return { objectKey: key, size, digests };
     } catch (error) {
       await uploader.abandon();
       throw error;
@@ -109,11 +108,11 @@ export class BlobWriter {
   }
 
   /** If the answer to the first try was lost, the upload is gone. As its name is random, an object of this size is its own. */
-  async #complete(uploader: PartUploader, object: string, size: number): Promise<void> {
+  async #complete(uploader: PartUploader, key: string, size: number): Promise<void> {
     try {
       await uploader.complete();
     } catch (error) {
-      if (isStoreError(error, 'multipart-unknown') && (await this.#options.store.head(object))?.size === size) return;
+      if (isStoreError(error, 'multipart-unknown') && (await this.#options.store.head(key))?.size === size) return;
       throw error;
     }
   }

@@ -140,7 +140,7 @@ export class ChunkedBlob {
 
   async #appendObject(session: string, from: SessionProgress, sources: readonly ByteSource[]): Promise<Appended> {
     giveUp(from);
-    const { object, size: bytes } = await this.#options.writer.writeSources(sources, ['sha256']);
+    const { objectKey: object, size: bytes } = await this.#options.writer.writeSources(sources, ['sha256']);
     const pieces = [...from.pieces, { object, bytes }];
     const { size, partBytes, consumed } = from;
     return this.#record(session, { size: size + bytes, partBytes, pieces, consumed: [] }, NO_BYTES, consumed);

@@ -3,7 +3,7 @@ import { type BufferPool, type Lease, PIECE_BYTES, SMALL_BYTES, TINY_BYTES } fro
 import { type ByteSource, type Demands } from '../body/byte-source.ts';
 import { ParkedPart, PIECE_HEADER_BYTES } from './parked-part.ts';
 
-/** What takes in the bodies of clients. */
+/** What is needed to take in the bodies of clients. */
 export interface Intake extends Demands {
   readonly pool: BufferPool;
   /** Holds parts of slow clients while there is no room in memory. */
@@ -11,41 +11,40 @@ export interface Intake extends Demands {
   readonly randomId: () => string;
 }
 
-/** Some bytes of a blob, in a buffer of the pool's. */
+/** Some bytes of a blob, in a buffer of the pool. */
 export interface Part {
   readonly bytes: Uint8Array;
-  /** Fine more than once. */
+  /** May be called more than once. */
   readonly release: () => void;
 }
 
 export interface LeasedPart extends Part {
-  /** Takes the bytes out of the buffer, so that they may be kept; they count as lent until the release. */
+  /** Takes the bytes out of the buffer, so that they stay valid after the release. Until then they count as lent. */
   readonly take: () => Uint8Array;
 }
 
 /**
  * Cuts a sequence of sources into parts of one size; only the last may be shorter. Bytes are read straight into the
- * pool's buffers, many at a time: iterating a body by its own chunks is three times slower in workerd.
+ * pool's buffers, many at a time: reading a body by its own chunks is three times slower in workerd.
  *
- * A part begins with one byte that needs no buffer, and then takes larger and larger ones. So small bodies never wait for
- * large buffers, and clients that send nothing hold nothing.
+ * A part begins with one byte that needs no buffer, and then takes larger and larger buffers. So small bodies never wait for
+ * large buffers, and clients that send nothing use no memory.
  *
- * A part that takes long to fill gives its buffer up when others wait for one, and a part that gets none is not waited with
- * either: its bytes then go to the bucket, piece by piece. When all are there, a buffer is asked for that reads them back,
- * and holds nothing of the client's pace.
+ * A part that fills slowly gives up its buffer when others wait for one. Its bytes then go to the bucket, piece by piece, and
+ * so do those of a part that gets no buffer. When all have come, they are read back into a buffer, at the storage's pace.
  */
 export class PartReader {
   readonly #intake: Intake;
   readonly #partBytes: number;
   readonly #sources: ByteSource[];
-  /** One byte at most, read already, and to come first in the next part. */
+  /** At most one byte that was read already. It is the first of the next part. */
   #ahead: Uint8Array = EMPTY;
   #current: ByteSource | undefined;
   #waitedMs = 0;
   readonly #isWhole: boolean;
   #patienceMs: number;
 
-  /** @param isWhole - for a body that is to be held whole: it is the only part */
+  /** @param isWhole - for a body that is held whole: it is the only part */
   constructor(intake: Intake, partBytes: number, sources: readonly ByteSource[], isWhole = false) {
     this.#isWhole = isWhole;
     this.#patienceMs = isWhole ? PATIENCE_WHOLE_MS : PATIENCE_MS;
@@ -54,7 +53,7 @@ export class PartReader {
     this.#sources = [...sources];
   }
 
-  /** The next part, which the caller must release; undefined at the end. */
+  /** Reads the next part, which the caller must release. Undefined at the end. */
   async next(): Promise<LeasedPart | undefined> {
     if (await this.isAtEnd()) return undefined;
     const lease = await this.#intake.pool.acquire(TINY_BYTES);
@@ -72,7 +71,7 @@ export class PartReader {
     }
   }
 
-  /** True when no further byte follows, found out by reading one. */
+  /** Whether no further byte follows. It reads one to find out. */
   async isAtEnd(): Promise<boolean> {
     if (this.#ahead.length === 0) {
       const one = { buffer: new ArrayBuffer(1) };
@@ -90,7 +89,7 @@ export class PartReader {
     this.#sources.length = 0;
   }
 
-  /** Goes on in larger buffers. */
+  /** Reads on into larger buffers. */
   async #more(lease: Lease, tiny: number): Promise<LeasedPart> {
     const sinceMs = this.#waitedMs;
     await lease.grow(SMALL_BYTES, tiny);
@@ -104,7 +103,7 @@ export class PartReader {
     return filled === this.#partBytes || this.#hasEnded ? partOf(lease, filled) : this.#inPieces(lease, filled);
   }
 
-  /** Takes the rest of a part in by way of the bucket; what the lease holds goes there first. */
+  /** Takes in the rest of a part through the bucket. The bytes in the lease go there first. */
   async #inPieces(first: Lease, filledFirst: number): Promise<LeasedPart> {
     const { pool, store, randomId } = this.#intake;
     const parked = new ParkedPart({ store, randomId, partBytes: this.#partBytes });
@@ -136,7 +135,7 @@ export class PartReader {
     return this.#current === undefined && this.#sources.length === 0;
   }
 
-  /** Reads behind `offset` up to `end`, or until all sources have ended, or until asked to stop. */
+  /** Reads from `offset` on up to `end`, until all sources have ended, or until `isGivenUp`. */
   async #fill(into: { buffer: ArrayBuffer }, offset: number, end: number, isGivenUp = () => false): Promise<number> {
     let filled = offset;
     while (filled < end && !isGivenUp()) {
@@ -157,15 +156,15 @@ export class PartReader {
   }
 }
 
-/** Room behind a part, for the header of a record made of it in place. */
+/** Room behind a part for a record's header: the record is encoded in the part's buffer. */
 export const FRAME_BYTES = 64 * 1024;
-/** How long a client may take to fill a part before its buffer goes to others who wait. */
+/** How long a client may take to fill a part before its buffer goes to a waiting request. */
 const SLOW_MS = 3000;
-/** How long a part waits for a buffer before it goes to the bucket in pieces: those who are slow should have yielded by then. */
+/** How long a part waits for a buffer before it goes to the bucket in pieces. By then slow clients have given up theirs. */
 const PATIENCE_MS = 4000;
-/** A whole body waits longer: of many that stall, nearly all are refused meanwhile, and none of them costs the storage a write. */
+/** A whole body waits longer. Of many that stall, nearly all are refused meanwhile, without a write to the storage. */
 const PATIENCE_WHOLE_MS = 30_000;
-/** How long either waits, once it has seen what goes on. */
+/** How long the next parts of a body wait after one went to the bucket. */
 const PATIENCE_AGAIN_MS = 1000;
 const EMPTY = new Uint8Array(0);
 

@@ -4,13 +4,14 @@ import type { Part } from './part-reader.ts';
 
 /** A multipart upload that later requests can continue. */
 export interface MultipartProgress {
+  /** The key of the object. Chunk records have it under this name. */
   readonly object: string;
   readonly multipartId: string;
   readonly parts: readonly UploadedPart[];
 }
 
 interface PartUploaderOptions {
-  readonly object: string;
+  readonly objectKey: string;
   readonly upload: MultipartUpload;
   /** Parts that earlier requests have sent. */
   readonly parts: readonly UploadedPart[];
@@ -33,12 +34,12 @@ export class PartUploader {
     this.#count = options.parts.length;
   }
 
-  static async create(store: ObjectStore, object: string): Promise<PartUploader> {
-    return new PartUploader({ object, upload: await store.createMultipart(object), parts: [] });
+  static async create(store: ObjectStore, objectKey: string): Promise<PartUploader> {
+    return new PartUploader({ objectKey, upload: await store.createMultipart(objectKey), parts: [] });
   }
 
   static resume(store: ObjectStore, { object, multipartId, parts }: MultipartProgress): PartUploader {
-    return new PartUploader({ object, upload: store.resumeMultipart(object, multipartId), parts });
+    return new PartUploader({ objectKey: object, upload: store.resumeMultipart(object, multipartId), parts });
   }
 
   /**
@@ -72,8 +73,8 @@ export class PartUploader {
   async progress(): Promise<MultipartProgress> {
     await this.settle();
     this.#throwFailure();
-    const { object, upload } = this.#options;
-    return { object, multipartId: upload.multipartId, parts: this.#parts };
+    const { objectKey, upload } = this.#options;
+    return { object: objectKey, multipartId: upload.multipartId, parts: this.#parts };
   }
 
   async complete(): Promise<void> {

@@ -44,15 +44,15 @@ async function readPiece(store: SmallObjects, session: string, piece: Piece): Pr
 /** The last piece holds one of a Worker's connections. */
 const AHEAD = CONNECTIONS - 1;
 
-/** Reads pieces one after the other. Opens the next few while one is read. */
+/** Reads pieces one after the other. The next few are requested while one is read. */
 class PieceSequence implements ByteSource {
   readonly waitedMs = 0;
-  readonly #unopened: (() => Promise<readonly ByteSource[]>)[];
-  readonly #opening: Promise<readonly ByteSource[]>[] = [];
+  readonly #unrequested: (() => Promise<readonly ByteSource[]>)[];
+  readonly #requested: Promise<readonly ByteSource[]>[] = [];
   readonly #current: ByteSource[] = [];
 
   constructor(pieces: readonly (() => Promise<readonly ByteSource[]>)[]) {
-    this.#unopened = [...pieces];
+    this.#unrequested = [...pieces];
   }
 
   async read(into: { buffer: ArrayBuffer }, offset: number, end: number): Promise<{ bytes: number; done: boolean }> {
@@ -71,21 +71,21 @@ class PieceSequence implements ByteSource {
   }
 
   async #next(): Promise<ByteSource | undefined> {
-    while (this.#current.length === 0 && this.#opening.length + this.#unopened.length > 0) {
-      for (const open of this.#unopened.splice(0, AHEAD - this.#opening.length)) {
-        const opening = open();
-        opening.catch(() => undefined); // Thrown when its turn comes.
-        this.#opening.push(opening);
+    while (this.#current.length === 0 && this.#requested.length + this.#unrequested.length > 0) {
+      for (const request of this.#unrequested.splice(0, AHEAD - this.#requested.length)) {
+        const answer = request();
+        answer.catch(() => undefined); // Thrown when its turn comes.
+        this.#requested.push(answer);
       }
-      this.#current.push(...(await this.#opening.shift()!));
+      this.#current.push(...(await this.#requested.shift()!));
     }
     return this.#current[0];
   }
 
   leave(): void {
-    this.#unopened.length = 0;
+    this.#unrequested.length = 0;
     leaveAll(this.#current.splice(0));
-    for (const opening of this.#opening.splice(0)) opening.then(leaveAll, () => undefined);
+    for (const answer of this.#requested.splice(0)) answer.then(leaveAll, () => undefined);
   }
 }
 

@@ -34,10 +34,10 @@ export class SessionObjects {
    * @param storedMs - when it was stored, by the clock of the isolate that did it
    * @throws {Failure} upload-unknown if it is too old or gone
    */
-  async checkAge(object: string, storedMs: number): Promise<void> {
+  async checkAge(objectKey: string, storedMs: number): Promise<void> {
     const { store, clock, gracePeriodSeconds } = this.#options;
     const ageMs = clock().getTime() - storedMs;
-    if (ageMs >= (gracePeriodSeconds * 1000) / 4) this.#checkYoung(await store.head(object));
+    if (ageMs >= (gracePeriodSeconds * 1000) / 4) this.#checkYoung(await store.head(objectKey));
   }
 
   /**
@@ -46,14 +46,14 @@ export class SessionObjects {
    *
    * @throws {Failure} digest-mismatch; upload-unknown if it is too old or gone
    */
-  async verify(session: string, object: string, expected: Digest): Promise<WrittenBlob> {
+  async verify(session: string, objectKey: string, expected: Digest): Promise<WrittenBlob> {
     const { store } = this.#options;
-    const note = await store.get(foundDigestKey(session, object, algorithmOf(expected)));
+    const note = await store.get(foundDigestKey(session, objectKey, algorithmOf(expected)));
     const digest = note && findDigest(new TextDecoder().decode(await readAll(note.body)));
-    if (digest === undefined) return this.#readBack(session, object, expected, (info) => this.#checkYoung(info));
+    if (digest === undefined) return this.#readBack(session, objectKey, expected, (info) => this.#checkYoung(info));
     if (digest !== expected) throw digestMismatch(expected);
-    const { size } = this.#checkYoung(await store.head(object));
-    return { object, size, digests: [expected] };
+    const { size } = this.#checkYoung(await store.head(objectKey));
+    return { objectKey, size, digests: [expected] };
   }
 
   /**
@@ -62,13 +62,13 @@ export class SessionObjects {
    *
    * @throws {Failure} digest-mismatch
    */
-  async verifyNew(session: string, object: string, expected: Digest): Promise<WrittenBlob> {
-    return this.#readBack(session, object, expected, () => undefined);
+  async verifyNew(session: string, objectKey: string, expected: Digest): Promise<WrittenBlob> {
+    return this.#readBack(session, objectKey, expected, () => undefined);
   }
 
-  async #readBack(session: string, object: string, expected: Digest, check: (info: ObjectInfo) => void): Promise<WrittenBlob> {
+  async #readBack(session: string, objectKey: string, expected: Digest, check: (info: ObjectInfo) => void): Promise<WrittenBlob> {
     const { store } = this.#options;
-    const stored = await store.get(object);
+    const stored = await store.get(objectKey);
     if (stored === undefined) throw unknownUpload();
     try {
       check(stored);
@@ -77,8 +77,8 @@ export class SessionObjects {
       throw error;
     }
     const digest = await this.#hash(stored, algorithmOf(expected));
-    if (digest === expected) return { object, size: stored.size, digests: [digest] };
-    await store.put(foundDigestKey(session, object, algorithmOf(expected)), new TextEncoder().encode(digest));
+    if (digest === expected) return { objectKey, size: stored.size, digests: [digest] };
+    await store.put(foundDigestKey(session, objectKey, algorithmOf(expected)), new TextEncoder().encode(digest));
     throw digestMismatch(expected);
   }
 

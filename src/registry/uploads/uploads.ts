@@ -97,9 +97,9 @@ export class Uploads {
       throw error;
     });
     if (finished === undefined) return;
-    const { object, size } = finished.written;
-    if (parseObjectKey(object).digest !== digest) await store.put(digestMarkerKey(object, digest), NO_BYTES);
-    await blobs.link(state.repository, { digest, size, object });
+    const { objectKey, size } = finished.written;
+    if (parseObjectKey(objectKey).digest !== digest) await store.put(digestMarkerKey(objectKey, digest), NO_BYTES);
+    await blobs.link(state.repository, { digest, size, objectKey });
     if (finished.leftovers.length > 0) await store.delete(finished.leftovers).catch(leaveToPurge);
   }
 
@@ -127,7 +127,8 @@ export class Uploads {
     const algorithms = algorithmsFor(state);
     const written =
       body.stream === null ? await writer.writeBytes(NO_BYTES, algorithms) : await writer.writeStream(body.stream, algorithms);
-    return { ...baseOf(state), stage: 'stored', ...written, storedMs: this.#nowMs() };
+    const { objectKey: object, size, digests } = written;
+    return { ...baseOf(state), stage: 'stored', object, size, digests, storedMs: this.#nowMs() };
   }
 
   async #write(state: UploadState, digest: Digest, body: UploadBody): Promise<FinishedBlob> {
@@ -153,7 +154,7 @@ export class Uploads {
       return this.#options.objects.verify(session, object, digest);
     if (!digests.includes(digest)) throw digestMismatch(digest);
     await this.#options.objects.checkAge(object, storedMs);
-    return { object, size, digests };
+    return { objectKey: object, size, digests };
   }
 
   /** The body's bytes; no source if it is empty. With chunked transfer encoding only reading the first byte tells. */

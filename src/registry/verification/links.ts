@@ -11,7 +11,7 @@ import type { Finding } from './finding.ts';
 /** Checks a link without reading its object. @returns what is wrong; undefined for a correct link */
 export function problemOfLink(digest: Digest, { cell, problem }: { cell?: StoredCell; problem?: string }): string | undefined {
   if (problem !== undefined) return problem;
-  if (cell !== undefined && (cell.digest !== digest || cell.object === undefined)) return 'its link belongs to another blob';
+  if (cell !== undefined && (cell.digest !== digest || cell.objectKey === undefined)) return 'its link belongs to another blob';
   return undefined;
 }
 
@@ -55,11 +55,11 @@ export function brokenObject(
     kind: 'blob',
     name: digest,
     ...problem,
-    stands: async () => (await inspectCell(store, key)).cell?.object === objectKey,
+    stands: async () => (await inspectCell(store, key)).cell?.objectKey === objectKey,
     repair: async () => {
-      await restoreLink(store, links, repository, digest, (current) => current?.object === objectKey);
+      await restoreLink(store, links, repository, digest, (current) => current?.objectKey === objectKey);
       if (problem.category === 'corrupt') return undefined;
-      const isDeleted = await restoreCell(store, key, undefined, (current) => current?.object === objectKey);
+      const isDeleted = await restoreCell(store, key, undefined, (current) => current?.objectKey === objectKey);
       return isDeleted ? 'its bytes are missing; its link was deleted, so that a push can restore it' : undefined;
     },
   };
@@ -103,11 +103,11 @@ async function restoreLink(
   for (const other of links.repositoriesWith(digest)) {
     if (other === repository) continue;
     const { cell } = await inspectCell(store, blobKey(other, digest));
-    const { object: objectKey, size } = cell ?? {};
+    const { objectKey, size } = cell ?? {};
     if (cell?.digest !== digest || objectKey === undefined || size === undefined) continue;
     if ((await problemOfObject(store, { objectKey, digest, size })) !== undefined) continue;
     const { mediaType, bytes } = cell;
-    const link: Cell = { state: 'live', digest, mediaType, size, object: objectKey, bytes };
+    const link: Cell = { state: 'live', digest, mediaType, size, objectKey, bytes };
     await restoreCell(store, blobKey(repository, digest), link, isBroken);
     return;
   }

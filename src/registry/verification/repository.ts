@@ -48,7 +48,7 @@ export async function inspectRepository(
     const inspected = await inspectCell(store, blobKey(name, digest));
     const problem = problemOfLink(digest, inspected);
     if (problem !== undefined) return [brokenLink(store, links, name, digest, problem)];
-    const { object: objectKey, size } = inspected.cell ?? {};
+    const { objectKey, size } = inspected.cell ?? {};
     if (objectKey !== undefined && size !== undefined) objects.push({ objectKey, digest, size });
     return [];
   };

@@ -5,7 +5,7 @@ import { ApiClient } from '../../support/api-client.ts';
 import { describeClient, goClient } from '../../support/clients.ts';
 import { describeOnEachStore } from '../../support/each-store.ts';
 
-// Signatures are found by the referrers API, as cosign does by default from 3.0 on, or under tags that it derives.
+// cosign finds signatures by the referrers API, the default from 3.0, or under tags that it derives.
 const BUNDLE = ['--new-bundle-format=true'];
 const TAGS = ['--new-bundle-format=false'];
 
@@ -24,7 +24,7 @@ describeClient(goClient('cosign', 'github.com/sigstore/cosign/v3/cmd/cosign'), (
     const client = new ApiClient((path, init) => fetch(registry().url + path, init));
     const tagsOf = async (name: string) => (await (await client.get(`/v2/${name}/tags/list`)).json<{ tags: string[] }>()).tags;
 
-    /** Pushes an image; its name, by digest. */
+    /** Pushes an image and gives its name with the digest. */
     async function pushImage(repository: string): Promise<string> {
       const { digest } = await client.pushImage(repository, 'latest');
       return `${registry().host}/${repository}@${digest}`;

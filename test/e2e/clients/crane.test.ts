@@ -20,7 +20,7 @@ describeClient(goClient('crane', 'github.com/google/go-containerregistry/cmd/cra
     await runProgram('tar', ['--create', '--file', folder('layer.tar'), '--directory', folder(), 'added.txt']);
   });
 
-  // Each test goes on from where the one before has left the registry.
+  // Each test continues from the state in which the test before left the registry.
   describeOnEachStore('crane', (registry) => {
     const name = (tag: string) => `${registry().host}/team/crane:${tag}`;
 
@@ -40,7 +40,7 @@ describeClient(goClient('crane', 'github.com/google/go-containerregistry/cmd/cra
       await expectSameBlobs(index, out);
     });
 
-    test('copies an image to another repository, its blobs all mounted', async () => {
+    test('copies an image to another repository and mounts all its blobs', async () => {
       const output = await crane('copy', name('latest'), `${registry().host}/team/copied:latest`);
       expect(output.match(/mounted blob/g)).toHaveLength(image.layers.length + 1);
       expect(await crane('digest', `${registry().host}/team/copied:latest`)).toBe(image.digest);

@@ -32,7 +32,7 @@ describeClient(rootClient('containerd'), (_run, folder) => {
       for (const layer of image.layers) expect(kept).toContain(layer);
     });
 
-    // As Docker does from 29 on; older Docker and skopeo send a PATCH first.
+    // As Docker from 29; older Docker and skopeo send a PATCH first.
     test('sends each blob in a single PUT', () => {
       const uploads = requestsIn(registry().output()).filter(({ path }) => path.startsWith('/v2/team/ctr/blobs/uploads'));
       const config = 1;
@@ -42,7 +42,7 @@ describeClient(rootClient('containerd'), (_run, folder) => {
     });
   });
 
-  /** Removes every image; with the last that names it, containerd's collection takes the content too. */
+  /** Removes every image. containerd's garbage collection then deletes the content. */
   async function forgetEverything(): Promise<void> {
     const names = (await containerd.ctr('images', 'list', '--quiet')).split('\n').filter((name) => name !== '');
     await containerd.ctr('images', 'remove', '--sync', ...names);

@@ -10,7 +10,7 @@ import { run } from '../../support/programs.ts';
 
 const LARGE_LAYER_BYTES = 101 * MIB;
 
-/** How an engine sends a blob that the registry hasn't got, by what it keeps images in. */
+/** The requests by which an engine pushes a blob that the registry does not have, by its image store. */
 const UPLOADS = {
   docker: ['POST', 'PATCH of unknown length', 'empty PUT'],
   containerd: ['POST', 'PUT with its length'],
@@ -32,7 +32,7 @@ function describeDocker(dockerEngine: DockerEngine): void {
     }, 90_000);
     afterAll(async () => await engine?.stop(), 60_000);
 
-    // Each test goes on from where the one before has left the engine and the registry.
+    // Each test continues from the state in which the test before left the engine and the registry.
     describeOnEachStore('docker', (registry, store) => {
       const hello = () => `${registry().host}/hello`;
       const api = () => new ApiClient((path, init) => fetch(registry().url + path, init));
@@ -41,7 +41,7 @@ function describeDocker(dockerEngine: DockerEngine): void {
         onTestFinished(front.stop);
         return front;
       };
-      /** An image of which neither engine nor registry has seen anything: its layers are mounted from nowhere. */
+      /** A new image, of which no layer can be mounted. */
       const buildFresh = async (image: string, largeBytes: number) => {
         const context = folder(randomUUID());
         await makeBuildContext(context, largeBytes);
@@ -57,7 +57,7 @@ function describeDocker(dockerEngine: DockerEngine): void {
         expect(await idOf(hello())).toBe(built);
       });
 
-      test('pushes only what is new of a second image', async () => {
+      test('pushes only the new layers of a second image', async () => {
         await makeChildContext(folder('child'), hello());
         await engine.docker('build', '--tag', `${hello()}:child`, folder('child'));
         const output = await engine.docker('push', `${hello()}:child`);
@@ -93,7 +93,7 @@ function describeDocker(dockerEngine: DockerEngine): void {
         expect(ofUploads.map(kindOf).toSorted()).toEqual(expected.toSorted());
       });
 
-      test('pushes an image whose push was broken off within a layer', async () => {
+      test('pushes an image whose first push broke off in a layer', async () => {
         const front = await openFront();
         const image = `${front.host}/broken-off`;
         await buildFresh(image, 9 * MIB);
@@ -116,7 +116,7 @@ function describeDocker(dockerEngine: DockerEngine): void {
         expect(await idOf(image)).toBe(pushed);
       });
 
-      // The older image store keeps one platform's image only.
+      // The older image store keeps the image of one platform only.
       const testPushOfIndex = () => {
         if (imageStore === 'docker') return;
         test('pushes an index of two platforms with attestations', async () => {
@@ -132,7 +132,7 @@ function describeDocker(dockerEngine: DockerEngine): void {
       };
       testPushOfIndex();
 
-      test('pulls the image of the platform asked for, of an index with attestations', async () => {
+      test('pulls the image of the requested platform from an index with attestations', async () => {
         await putLayout(api(), 'index', index);
         const front = await openFront();
         await engine.docker('pull', '--platform=linux/arm64', `${front.host}/index`);
@@ -143,7 +143,7 @@ function describeDocker(dockerEngine: DockerEngine): void {
         await engine.removeImages();
       });
 
-      // The embedded store has no address that clients could be sent to.
+      // The embedded store has no address to which clients can be redirected.
       if (store === 'embedded') return;
       test('pulls every layer from MinIO itself, none through the app', async ({ skip }) => {
         const { traffic, url } = registry();

@@ -8,7 +8,7 @@ describeClient(goClient('helm', 'helm.sh/helm/v4/cmd/helm'), (run, folder) => {
     await run(['create', 'harbor']);
   });
 
-  // Each test goes on from where the one before has left the registry.
+  // Each test continues from the state in which the test before left the registry.
   describeOnEachStore('helm', (registry) => {
     const chart = () => `oci://${registry().host}/charts/harbor`;
 

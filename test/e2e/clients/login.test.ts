@@ -1,4 +1,4 @@
-/** Every client that people log in with, at a registry that lets nobody else in. */
+/** Clients log in to a registry that refuses anonymous users. */
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,25 +13,25 @@ const USER = 'alice';
 const PASSWORD = testPassword('right');
 const settings = { REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD: htpasswd({ [USER]: PASSWORD }) };
 
-// Docker 29 tells no status: it says what the registry's error says.
+// Docker 29 prints the message of the registry's error, not the status.
 const REFUSED =
-  /\b401\b|unauthorized|authentication required|no basic auth credentials|invalid username\/password|this registry is for its users/i;
+  /\b401\b|unauthorized|authentication required|no basic auth credentials|invalid username\/password|anonymous users have no access/i;
 
-/** What a client does, by its own commands. */
+/** The commands of one client. */
 interface Session {
   readonly logIn: (password: string) => Promise<unknown>;
-  /** False for a client that keeps a password without asking whether it is right. */
+  /** False for a client that stores a password without checking it at the registry. */
   readonly logInAsks?: boolean;
-  /** What tells the pushed thing from any other. */
+  /** Identifies the pushed content. */
   readonly push: () => Promise<string>;
-  /** The same of what was pulled, whose bytes all come from the registry. */
+  /** The same for the pulled content, whose bytes all come from the registry. */
   readonly pull: () => Promise<string>;
   readonly logOut: () => Promise<unknown>;
 }
 
 type Folder = (...path: string[]) => string;
 
-/** @param start - makes ready what the session needs */
+/** @param start - prepares the session */
 function describeLogin(client: Client, start: (registry: () => Registry, run: RunClient, folder: Folder) => Session): void {
   describeClient(client, (run, folder) => {
     describeOnEachStore(
@@ -39,7 +39,7 @@ function describeLogin(client: Client, start: (registry: () => Registry, run: Ru
       (registry) => {
         const { logIn, logInAsks = true, push, pull, logOut } = start(registry, run, folder);
 
-        test('logs in, pushes and pulls what nobody else can, and logs out', { timeout: 240_000 }, async () => {
+        test('logs in, pushes and pulls what anonymous users can not, and logs out', { timeout: 240_000 }, async () => {
           const withWrongPassword = logIn(testPassword('wrong'));
           if (logInAsks) await expect(withWrongPassword).rejects.toThrow(REFUSED);
           else await withWrongPassword;
@@ -188,7 +188,7 @@ describeLogin(goClient('helm', 'helm.sh/helm/v4/cmd/helm'), (registry, run, fold
   };
 });
 
-/** podman and skopeo would keep passwords below /run, for the whole machine. The file has to be there for some commands. */
+/** podman and skopeo would store passwords below /run, for the whole machine. Some commands need the file to exist. */
 function useAuthFile(folder: Folder): () => { readonly env: Record<string, string> } {
   beforeAll(() => writeFile(folder('auth.json'), '{}'));
   return () => ({ env: { REGISTRY_AUTH_FILE: folder('auth.json') } });

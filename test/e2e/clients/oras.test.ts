@@ -18,7 +18,7 @@ describeClient(goClient('oras', 'oras.land/oras/cmd/oras'), (run, folder) => {
     await writeFile(folder('data.bin'), randomBytes(9 * MIB));
   });
 
-  // Each test goes on from where the one before has left the registry.
+  // Each test continues from the state in which the test before left the registry.
   describeOnEachStore('oras', (registry) => {
     const name = (repository: string) => `${registry().host}/team/${repository}`;
     const tags = async (repository: string) => (await oras('repo tags', name(repository))).trim().split('\n');
@@ -41,13 +41,13 @@ describeClient(goClient('oras', 'oras.land/oras/cmd/oras'), (run, folder) => {
       expect(await discover(`${name('oras')}:v1`)).toMatchObject({
         referrers: [{ artifactType: 'application/x.sbom', referrers: [{ artifactType: 'application/x.signature' }] }],
       });
-      // Where the API isn't there, oras keeps an index under a tag of its own.
+      // Without the API, oras stores an index under a tag of its own.
       expect(await tags('oras')).toEqual(['v1']);
       const asked = requestsIn(registry().output()).filter(({ path }) => path.startsWith('/v2/team/oras/referrers/'));
       expect(asked.filter(({ status }) => status === 200)).toEqual(asked);
     });
 
-    test('copies an artifact with all that is attached to it', async () => {
+    test('copies an artifact with everything attached to it', async () => {
       const http = ['--from-plain-http', '--to-plain-http'];
       await run(['copy', '--recursive', ...http, `${name('oras')}:v1`, `${name('copied')}:v1`]);
       const copied = await discover(`${name('copied')}:v1`);
@@ -56,7 +56,7 @@ describeClient(goClient('oras', 'oras.land/oras/cmd/oras'), (run, folder) => {
       expect(await tags('copied')).toEqual(['v1']);
     });
 
-    test('deletes what is attached', async () => {
+    test('deletes attached artifacts', async () => {
       const { referrers: [sbom] = [] } = await discover(`${name('copied')}:v1`);
       await oras('manifest delete', '--force', `${name('copied')}@${sbom?.digest}`);
       expect((await discover(`${name('copied')}:v1`)).referrers ?? []).toEqual([]);

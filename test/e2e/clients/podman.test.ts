@@ -5,7 +5,7 @@ import { describeOnEachStore } from '../../support/each-store.ts';
 import { makeChildContext, makeLayout } from '../../support/images.ts';
 
 describeClient(rootClient('podman'), (run, folder) => {
-  /** With a storage of its own, and without what a container would need to run: none does. */
+  /** Uses a storage of its own. No container runs, so it needs no runtime. */
   const podman = (...args: string[]) =>
     run([
       `--root=${folder('root')}`,
@@ -25,7 +25,7 @@ describeClient(rootClient('podman'), (run, folder) => {
   describeOnEachStore('podman', (registry) => {
     const name = (tag: string) => `${registry().host}/team/podman:${tag}`;
 
-    test('pushes an image, forgets it and pulls the same one', async () => {
+    test('pushes an image, removes it and pulls the same one', async () => {
       const id = (await podman('pull', '--quiet', 'oci:image:latest')).trim();
       await podman('push', '--tls-verify=false', `--digestfile=${folder('digest')}`, id, name('latest'));
       await forgetEverything();
@@ -35,7 +35,7 @@ describeClient(rootClient('podman'), (run, folder) => {
       );
     });
 
-    test('pushes a list of two platforms with every image and pulls one of them by it', async () => {
+    test('pushes a manifest list of two platforms with its images, and pulls one of them by it', async () => {
       await podman('manifest', 'create', name('list'));
       await podman('manifest', 'add', '--all', name('list'), 'oci:index:latest');
       await podman('manifest', 'push', '--all', '--tls-verify=false', name('list'), `docker://${name('list')}`);

@@ -17,7 +17,7 @@ describeClient(goClient('regctl', 'github.com/regclient/regclient/cmd/regctl'), 
     image = await makeLayout(folder('image'));
   });
 
-  // Each test goes on from where the one before has left the registry.
+  // Each test continues from the state in which the test before left the registry.
   describeOnEachStore('regctl', (registry) => {
     const name = (repository: string) => `${registry().host}/team/${repository}`;
 
@@ -36,7 +36,7 @@ describeClient(goClient('regctl', 'github.com/regclient/regclient/cmd/regctl'), 
       await run(['artifact', 'put', subject, '--artifact-type=application/x.note'], { input: Buffer.from('a note') });
       await regctl('image', 'copy', '--referrers', `${name('regctl')}:latest`, `${name('copied')}:latest`);
       expect(await regctl('artifact', 'list', `${name('copied')}:latest`)).toContain('application/x.note');
-      // Where the API isn't there, regctl keeps an index under a tag of its own.
+      // Without the API, regctl stores an index under a tag of its own.
       expect(await lines('tag', 'ls', name('copied'))).toEqual(['latest']);
     });
 
@@ -48,12 +48,12 @@ describeClient(goClient('regctl', 'github.com/regclient/regclient/cmd/regctl'), 
       expect(await regctl('image', 'digest', `${name('regctl')}:second`)).toBe(image.digest);
     });
 
-    test('puts a blob in chunks as long as the registry asks for', async () => {
+    test('puts a blob in chunks of the size that the registry asks for', async () => {
       expect(await putInChunks(registry().host, 1000, randomBytes(18 * MIB))).toEqual([8 * MIB, 8 * MIB, 2 * MIB]);
     });
 
-    describe('to which nothing is said of how long chunks should be', () => {
-      // regctl honours the header, and so never sends chunks as small as others may.
+    describe('without OCI-Chunk-Min-Length', () => {
+      // With the header, regctl never sends chunks as small as those of other clients.
       let deaf: HeaderDroppingProxy;
       beforeAll(async () => {
         deaf = await startHeaderDroppingProxy(registry().url, 'OCI-Chunk-Min-Length');
@@ -71,7 +71,7 @@ describeClient(goClient('regctl', 'github.com/regclient/regclient/cmd/regctl'), 
       });
     });
 
-    /** Puts a blob by way of a host, reads it back, and tells how long the chunks were that were sent. */
+    /** Puts a blob through a host, reads it back, and gives the lengths of the chunks. */
     async function putInChunks(host: string, chunkBytes: number, content: Buffer): Promise<number[]> {
       await useHost(host, `--blob-chunk=${chunkBytes}`);
       const output = await run(['blob', 'put', '--verbosity=trace', `${host}/team/chunks`], { input: content });

@@ -1,6 +1,6 @@
 /**
- * The requests of clients that a test machine can't have, or not at that version, as their sources send them; each answer has
- * what the client goes on from.
+ * Replays the requests of clients that a test machine can't have, or not in that version, by their source code. Each answer must
+ * have everything that the client needs to continue.
  */
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -59,7 +59,7 @@ describeOnEachStore('replays', (registry) => {
       expect(await pulled.text()).toBe(manifest);
     });
 
-    test('a layer in parallel open-ended ranges, each broken off after its part', async () => {
+    test('a layer in parallel ranges without an end, each broken off after its part', async () => {
       const [name, layer] = [freshName(), randomBytes(9 * MIB + 5)];
       const path = `/v2/${name}/blobs/${await push(name, layer)}`;
       const partBytes = 2 * MIB;
@@ -73,7 +73,7 @@ describeOnEachStore('replays', (registry) => {
       expect(Buffer.concat(await Promise.all(parts)).equals(layer)).toBe(true);
     });
 
-    test('a pull that broke off goes on where it was', async () => {
+    test('a pull that broke off continues at its offset', async () => {
       const [name, layer] = [freshName(), randomBytes(3 * MIB)];
       const path = `/v2/${name}/blobs/${await push(name, layer)}`;
       const beginning = await replay.firstBytes(await replay.pull(200, path, FETCH), MIB);
@@ -81,7 +81,7 @@ describeOnEachStore('replays', (registry) => {
       expect(Buffer.concat([beginning, await bodyOf(rest)]).equals(layer)).toBe(true);
     });
 
-    test('a mount from a repository that has the blob, and an upload where it has not', async () => {
+    test('a mount from a repository that has the blob, and an upload where the repository does not', async () => {
       const [name, source, layer] = [freshName(), freshName(), randomBytes(1000)];
       const mount = `?mount=${await push(source, layer)}&from=${source}`;
       await replay.expect(201, 'POST', `/v2/${name}/blobs/uploads/${mount}`);
@@ -96,7 +96,7 @@ describeOnEachStore('replays', (registry) => {
   describeReplay('kaniko', 'go-containerregistry 0.22.1', () => {
     const JSON_TYPE = { headers: { 'Content-Type': 'application/json' } };
 
-    test('a POST to see whether it may push, and no more of it', async () => {
+    test('a POST only to check whether it is allowed to push', async () => {
       const begun = await replay.expect(202, 'POST', `/v2/${freshName()}/blobs/uploads/`, JSON_TYPE);
       expect(begun.headers.get('Location')).toContain('/blobs/uploads/');
     });
@@ -133,7 +133,7 @@ describeOnEachStore('replays', (registry) => {
       }));
       const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: children }));
       const put = { headers: { 'Content-Type': OCI_INDEX }, body: index };
-      // Not before its layers are there.
+      // The index is refused before its layers exist.
       await replay.expect(404, 'PUT', `/v2/${name}/manifests/cache`, put);
       for (const content of contents) {
         const begun = await replay.expect(202, 'POST', `/v2/${name}/blobs/uploads/`);
@@ -151,7 +151,7 @@ describeOnEachStore('replays', (registry) => {
 
   // scheme/reg/{blob,manifest}.go; what regctl does by itself is in regctl.test.ts
   describeReplay('regctl, after a failure', '0.11.7', () => {
-    test('a mount from nowhere, a PUT that fails, chunks to the same place, and tags beside the digest', async () => {
+    test('a mount without a source, a PUT that fails, chunks to the same upload, and tags beside the digest', async () => {
       const [name, content] = [freshName(), randomBytes(5000)];
       const digest = digestOf(content);
       const begun = await replay.expect(202, 'POST', `/v2/${name}/blobs/uploads/?mount=${digest}`);
@@ -174,7 +174,7 @@ describeOnEachStore('replays', (registry) => {
       await replay.expect(200, 'HEAD', `/v2/${name}/manifests/two`);
     });
 
-    test('an upload given up', async () => {
+    test('a cancelled upload', async () => {
       const begun = await replay.expect(202, 'POST', `/v2/${freshName()}/blobs/uploads/`);
       const options = { headers: { ...OCTETS, 'Content-Range': '0-999' }, body: randomBytes(1000) };
       const sent = await replay.expect(202, 'PATCH', replay.next(begun), options);

@@ -36,7 +36,7 @@ describeClient(debianClient('skopeo'), (run, folder) => {
       },
     );
 
-    test('copies an index of two platforms in and out with all its images, every layer the same bytes', async () => {
+    test('copies an index of two platforms in and out with all its images, and all layers have the same bytes', async () => {
       const remote = `docker://${registry().host}/team/index:latest`;
       const out = folder(`index from ${registry().host}`);
       await copy('--all', '--dest-tls-verify=false', `oci:${index.folder}:latest`, remote);
@@ -64,7 +64,7 @@ describeClient(debianClient('skopeo'), (run, folder) => {
   });
 });
 
-/** `dir:` keeps a layer in a file named as its digest's hex part. */
+/** `dir:` stores a layer in a file whose name is the hex part of its digest. */
 async function expectSameLayers({ folder, layers }: Layout, out: string): Promise<void> {
   for (const layer of layers) {
     const hex = layer.replace('sha256:', '');

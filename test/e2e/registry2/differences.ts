@@ -1,6 +1,6 @@
 import type { Answer } from './exchange.ts';
 
-/** What two registries have answered differently. */
+/** A difference between the answers of two registries. */
 export interface Difference {
   readonly request: string;
   /** `answer` (status and error code), `body`, or a header's name. */
@@ -11,7 +11,7 @@ export interface Difference {
 
 const ABSENT = '–';
 
-/** Another status makes it another answer, whose headers are compared where both registries give it. */
+/** Compares body and headers only where the status is the same. */
 export function differencesBetween(request: string, theirs: Answer, ours: Answer): Difference[] {
   const found: Difference[] = [];
   const compare = (what: string, a: string | undefined, b: string | undefined) => {
@@ -33,13 +33,13 @@ function readable(value: string | undefined): string {
   return value?.replace(/sha(256|512):[0-9a-f]{64,}/g, '<digest>') ?? ABSENT;
 }
 
-/** A row of docs/registry2-differences.md: differences that are meant. */
+/** A row of docs/registry2-differences.md: an intended difference. */
 export interface ListedDifference extends Omit<Difference, 'request'> {
-  /** Names of recorded requests, or one of `EVERY`. */
+  /** Names of recorded requests, or keys of `EVERY`. */
   readonly requests: readonly string[];
 }
 
-/** Words for many requests at once. */
+/** Names for groups of requests. */
 const EVERY: Readonly<Record<string, (answer: Answer) => boolean>> = {
   'every answer': () => true,
   'every refusal': ({ status }) => status >= 400,
@@ -51,8 +51,10 @@ const EVERY: Readonly<Record<string, (answer: Answer) => boolean>> = {
 };
 
 export function isListed(difference: Difference, listed: ListedDifference, theirs: Answer): boolean {
-  const isMeant = listed.requests.some((name) => EVERY[name]?.(theirs) ?? name === difference.request);
-  return isMeant && listed.what === difference.what && listed.theirs === difference.theirs && listed.ours === difference.ours;
+  const isForRequest = listed.requests.some((name) => EVERY[name]?.(theirs) ?? name === difference.request);
+  return (
+    isForRequest && listed.what === difference.what && listed.theirs === difference.theirs && listed.ours === difference.ours
+  );
 }
 
 /**

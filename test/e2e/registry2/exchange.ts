@@ -2,18 +2,18 @@ import { request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import type { RecordedRequest } from './requests.ts';
 
-/** What came back, as far as two registries can be compared. */
+/** An answer, without the parts that can't be compared between two registries. */
 export interface Answer {
   readonly status: number;
-  /** Names in lower case; values without what differs from one run to the next. */
+  /** Names are in lower case. Parts of values that differ between runs are replaced. */
   readonly headers: Readonly<Record<string, string>>;
-  /** A refusal's error code; `none` where its body is not in the specification's format. */
+  /** The error code of an answer from 400; `none` where the body does not have the specification's format. */
   readonly code: string | undefined;
-  /** Of a success; of tags registry:2 has no order, and so they have none here. */
+  /** The body of an answer below 400. Tags are sorted, since registry:2 does not sort them. */
   readonly body: string | undefined;
 }
 
-/** Sends the whole list, one request after the other. */
+/** Sends all requests, one after the other. */
 export async function exchange(url: string, requests: readonly RecordedRequest[]): Promise<Map<string, Answer>> {
   const answers = new Map<string, Answer>();
   const places = { '<upload>': '', '<next>': '' };
@@ -34,7 +34,7 @@ function pathOf(location: string): string {
   return pathname + search;
 }
 
-/** Not by fetch, which adds headers of its own and keeps some back. */
+/** Uses node:http, since fetch adds headers and hides some. */
 function send(url: string, { method, path, headers, body }: RecordedRequest): Promise<Answer> {
   const length =
     body === undefined && method !== 'PUT' && method !== 'POST' && method !== 'PATCH'
@@ -44,14 +44,14 @@ function send(url: string, { method, path, headers, body }: RecordedRequest): Pr
     const sent = request(url + path, { method, headers: { ...headers, ...length }, agent: false }, (response) => {
       const pieces: Buffer[] = [];
       response.on('data', (piece: Buffer) => pieces.push(piece));
-      // registry:2 tells some refusals shorter than their Content-Length says.
+      // Some error answers of registry:2 are shorter than their Content-Length.
       response.on('error', () => undefined);
       response.on('close', () => {
         const { statusCode = 0, headers } = response;
         const received = Buffer.concat(pieces);
         const content = headers['content-encoding'] === 'gzip' ? gunzipSync(received) : received;
         const told = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
-        // What is compared is the body, not how many spaces it has.
+        // Bodies are compared as JSON, so their length may differ.
         if (content.length > 0 && told['content-length'] === `${content.length}`) told['content-length'] = '<length>';
         resolve({ status: statusCode, headers: told, ...contentOf(statusCode, content) });
       });

@@ -1,12 +1,12 @@
 import { bytesOf, digestOf, imageManifest, OCI_IMAGE, OCI_INDEX } from '../../support/api-client.ts';
 import { basic } from '../../support/users.ts';
 
-/** One request of the recorded list. */
+/** A request of the recorded list. */
 export interface RecordedRequest {
-  /** Unique, for docs/ speak of it by this. */
+  /** Unique. docs/registry2-differences.md uses it. */
   readonly name: string;
   readonly method: string;
-  /** `<upload>` stands for the last Location of an upload, `<next>` for where the last Link leads. */
+  /** `<upload>` stands for the last Location of an upload, `<next>` for the target of the last Link. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
@@ -55,7 +55,7 @@ const BEHIND_A_PROXY = { headers: { 'X-Forwarded-Proto': 'https', 'X-Forwarded-H
 
 type Row = readonly [name: string, method: string, path: string, rest?: Pick<RecordedRequest, 'headers' | 'body'>];
 
-/** One after the other: later ones find what earlier ones have left. */
+/** Sent in this order: later requests depend on earlier ones. */
 // prettier-ignore
 const ROWS: readonly Row[] = [
   ['the API', 'GET', '/v2/'],

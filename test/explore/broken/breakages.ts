@@ -4,7 +4,7 @@ import { contentOf } from '../contents.ts';
 import { exploreOnce, type Finding, type Variant } from '../explore.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 
-/** Writes no cell of a kind anew that says the same already. */
+/** Skips the write of a cell of this kind whose content would stay the same. */
 export const leavingWhatStands = (store: ObjectStore, kind: string) =>
   overriddenStore(store, {
     put: async (key, bytes, condition) => {
@@ -14,7 +14,7 @@ export const leavingWhatStands = (store: ObjectStore, kind: string) =>
     },
   });
 
-/** Takes a write that was refused for one that was overwritten at once, where what stands is of this kind. */
+/** Treats a refused write as one that was overwritten at once, if the key now has a cell of this kind. */
 export const takingAsOverwritten = (store: ObjectStore, kind: string, by: 'live' | 'tombstone') =>
   overriddenStore(store, {
     put: async (key, bytes, condition) => {
@@ -25,7 +25,7 @@ export const takingAsOverwritten = (store: ObjectStore, kind: string, by: 'live'
     },
   });
 
-/** Makes nothing live again. */
+/** Never makes a condemned cell live again. */
 export const leavingCondemned = (store: ObjectStore, kind: string) =>
   overriddenStore(store, {
     put: async (key, bytes, condition) => {
@@ -35,7 +35,7 @@ export const leavingCondemned = (store: ObjectStore, kind: string) =>
     },
   });
 
-/** Seeds are tried until one shows it. */
+/** Tries seeds until one shows a defect. */
 export async function findingOf(scenario: Scenario, variant: Variant = {}): Promise<Finding | undefined> {
   for (let seed = 1; seed <= 3000; seed += 1) {
     const { finding } = await exploreOnce(scenario, seed, 0, variant);

@@ -1,4 +1,4 @@
-/** The explorer itself is tested: it must find what is wrong with each of these broken registries. */
+/** Tests the explorer: it must find the defect of each of these broken registries. */
 import { describe, expect, test } from 'vitest';
 import { type ListPage, type ObjectInfo, type ObjectStore, readAll, StoreError } from '../../../src/storage/object-store.ts';
 import { bytesOf, streamOf } from '../../support/api-client.ts';
@@ -10,14 +10,14 @@ import type { Intent } from '../scenarios/scenario.ts';
 import { CLOSED_AGAIN, RENEWED } from '../scenarios/uploads.ts';
 import { findingOf, leavingCondemned } from './breakages.ts';
 
-/** Garbage collection that would lose something, each of a kind that an earlier design had. */
+/** Garbage collection that would lose data. Each defect is one that an earlier design had. */
 describe('a collection that', () => {
   const isCollector = (intent: Intent) => intent.kind === 'collect';
   const withOldTimes = (info: ObjectInfo) => ({ ...info, lastModified: new Date(-1e12) });
 
   const BROKEN: readonly [string, string, Variant][] = [
     [
-      'takes no notice of the grace period',
+      'ignores the grace period',
       'a push beside two collections',
       {
         broken: isCollector,
@@ -38,7 +38,7 @@ describe('a collection that', () => {
       },
     ],
     [
-      'goes by what it listed an earlier time',
+      'uses an old listing',
       'a push of what was deleted long ago',
       {
         broken: isCollector,
@@ -56,7 +56,7 @@ describe('a collection that', () => {
       },
     ],
     [
-      'is not stopped by whoever relies on what is condemned',
+      'deletes a condemned link that a push relies on',
       'a push of what was deleted long ago',
       {
         broken: (intent) => !isCollector(intent),
@@ -64,7 +64,7 @@ describe('a collection that', () => {
       },
     ],
     [
-      'does not see that a manifest names a foreign layer',
+      'does not see that a manifest references a foreign layer',
       'an image with a foreign layer beside collection',
       {
         broken: isCollector,
@@ -80,16 +80,16 @@ describe('a collection that', () => {
       },
     ],
     [
-      'is not stopped by a manifest that names a condemned foreign layer',
+      'deletes a condemned foreign layer that a manifest references',
       'a tag set on what has a condemned foreign layer',
       {
         broken: (intent) => !isCollector(intent),
-        // Keeps what has to be there, not what is there besides.
+        // Only the foreign layer stays condemned; required blobs are made live again.
         breakage: (store) => leavingCondemned(store, `/_blobs/${FOREIGN_LAYER.replace(':', '/')}`),
       },
     ],
     [
-      'does not see that another repository holds the object',
+      'does not see the link of another repository',
       'a mount from where it is deleted, beside collection',
       {
         broken: isCollector,
@@ -103,7 +103,7 @@ describe('a collection that', () => {
       },
     ],
     [
-      'does not look at the tag after its hint has gone',
+      'does not read the tag after it has deleted its hint',
       'a tag moved back while its old hint goes',
       {
         broken: isCollector,
@@ -120,7 +120,7 @@ describe('a collection that', () => {
       },
     ],
     [
-      'does not look for manifests after it has taken a repository from the catalog',
+      'does not look for manifests after it has removed a repository from the catalog',
       'a push to a repository that is leaving the catalog',
       {
         broken: isCollector,
@@ -132,7 +132,7 @@ describe('a collection that', () => {
       },
     ],
     [
-      'writes over what has changed',
+      'overwrites a cell that has changed',
       'a tag set on what is condemned',
       {
         broken: isCollector,
@@ -141,21 +141,21 @@ describe('a collection that', () => {
     ],
   ];
 
-  test.each(BROKEN)('%s is found out', { timeout: TIMEOUT_MS }, async (_, scenario, variant) => {
+  test.each(BROKEN)('%s is found', { timeout: TIMEOUT_MS }, async (_, scenario, variant) => {
     const finding = await findingOf(scenarioNamed(scenario), variant);
     expect(finding?.wrong).not.toHaveLength(0);
     expect(finding?.path.length).toBeGreaterThan(0);
   });
 
-  test('meets sessions that are renewed by whoever asks how they stand is found out', { timeout: TIMEOUT_MS }, async () => {
+  test('runs beside sessions that a status request renews is found', { timeout: TIMEOUT_MS }, async () => {
     expect((await findingOf(RENEWED))?.wrong.join()).toContain('its bytes are missing');
   });
 
-  test('meets closing PUTs that take old objects for new is found out', { timeout: TIMEOUT_MS }, async () => {
+  test('runs beside closing PUTs that take old objects for new ones is found', { timeout: TIMEOUT_MS }, async () => {
     const breakage = (store: ObjectStore) => {
       let fails = true;
       return overriddenStore(store, {
-        // The first is answered to nobody, and so not linked.
+        // The answer to the first write is lost, so the object gets no link.
         put: async (key, bytes, condition) => {
           if (fails && key.startsWith('objects/streamed/')) {
             fails = false;

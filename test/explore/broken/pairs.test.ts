@@ -1,11 +1,10 @@
-/** The explorer itself is tested: it must find what is wrong with each of these broken registries. */
+/** Tests the explorer: it must find the defect of each of these broken registries. */
 import { describe, expect, test } from 'vitest';
 import { overriddenStore } from '../../support/overridden-store.ts';
 import { exploreAll, TIMEOUT_MS, type Variant } from '../explore.ts';
 import { scenarioNamed } from '../scenarios/all.ts';
 import { leavingWhatStands } from './breakages.ts';
 
-/** What would be wrong must be seen. */
 describe('a registry that', () => {
   const BROKEN: readonly [string, string, Variant][] = [
     [
@@ -14,7 +13,7 @@ describe('a registry that', () => {
       { breakage: (store) => overriddenStore(store, { put: (key, bytes) => store.put(key, bytes) }) },
     ],
     [
-      'gives an immutable tag to whoever comes last',
+      'moves an immutable tag to the last push',
       'two images pushed to one immutable tag',
       {
         breakage: (store) =>
@@ -24,7 +23,7 @@ describe('a registry that', () => {
       },
     ],
     [
-      'stores a manifest as whatever type comes last',
+      'changes the media type of a stored manifest',
       'an immutable tag beside a push as another media type',
       {
         breakage: (store) =>
@@ -54,17 +53,17 @@ describe('a registry that', () => {
       },
     ],
     [
-      'leaves a tag as it is that names the pushed manifest already',
+      'does not write a tag that already names the pushed manifest',
       'an image pushed while it is deleted',
       { breakage: (store) => leavingWhatStands(store, '/_tags/') },
     ],
     [
-      'leaves a referrer as it is that is listed already',
+      'does not write a referrer that is already listed',
       'a referrer pushed while it is deleted',
       { breakage: (store) => leavingWhatStands(store, '/_referrers/') },
     ],
     [
-      'takes a referrer off the list without a condition',
+      'removes a referrer from the list without a condition',
       'a referrer pushed while it is deleted',
       {
         breakage: (store) =>
@@ -74,7 +73,7 @@ describe('a registry that', () => {
       },
     ],
     [
-      'takes a link for what it was, though its bytes are gone',
+      'relies on a link whose bytes are missing',
       'two pushes of what has lost its bytes',
       {
         breakage: (store) =>
@@ -84,9 +83,9 @@ describe('a registry that', () => {
           }),
       },
     ],
-    ['draws an object name twice', 'one image pushed twice', { randomId: () => 'always-the-same' }],
+    ['uses an object name twice', 'one image pushed twice', { randomId: () => 'always-the-same' }],
     [
-      'does not look at the manifest after the tag',
+      'does not check the manifest after it has written the tag',
       'a tag moved to what is deleted',
       {
         breakage: (store) =>
@@ -98,7 +97,7 @@ describe('a registry that', () => {
     ],
   ];
 
-  test.each(BROKEN)('%s is found out', { timeout: TIMEOUT_MS }, async (_, scenario, variant) => {
+  test.each(BROKEN)('%s is found', { timeout: TIMEOUT_MS }, async (_, scenario, variant) => {
     const { finding } = await exploreAll(scenarioNamed(scenario), variant);
     expect(finding?.wrong).not.toHaveLength(0);
     expect(finding?.path.length).toBeGreaterThan(0);

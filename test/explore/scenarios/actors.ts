@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from '../../../src/domain/digest.ts';
 import { Failure } from '../../../src/domain/failure.ts';
 import type { Reference, RepositoryName, Tag } from '../../../src/domain/reference.ts';
-import { Unfinished } from '../../../src/domain/unfinished.ts';
+import { RepeatRequest } from '../../../src/domain/repeat-request.ts';
 import { StoreError } from '../../../src/storage/object-store.ts';
 import { streamOf } from '../../support/api-client.ts';
 import type { Isolate } from '../world.ts';
@@ -34,7 +34,7 @@ export function tagging(
       await first(services);
       await services.rest();
       const put = await services.manifests.put(repository, { tags: [tag as Tag] }, image.manifest, mediaType);
-      // Whoever is told so, by a warning, has no claim to it.
+      // The client got a warning, so the registry owes it no such layer.
       if (put.lacksForeignLayers) throw new Error('a foreign layer is not here');
     },
   };
@@ -46,19 +46,19 @@ export const pushElsewhere = (image: Image) =>
   tagging(image, 'latest', ELSEWHERE, (services) => upload(services, ELSEWHERE, image));
 export const retag = (image: Image, tag: string) => tagging(image, tag, REPOSITORY, async () => undefined);
 
-/** As a client does: where the mount fails, it uploads. */
+/** Uploads where the mount fails, as clients do. */
 export const mount = (image: Image, tag: string) =>
   tagging(image, tag, REPOSITORY, async (services) => {
     if (!(await services.blobs.mount(REPOSITORY, image.configDigest, ELSEWHERE))) await upload(services, REPOSITORY, image);
   });
 
-/** From where it was mounted before, or is mounted at this moment. */
+/** Mounts from the repository to which `mount` mounts. */
 export const mountElsewhere = (image: Image) =>
   tagging(image, 'latest', ELSEWHERE, async (services) => {
     if (!(await services.blobs.mount(ELSEWHERE, image.configDigest, REPOSITORY))) await upload(services, ELSEWHERE, image);
   });
 
-/** Stores the bytes in one request, links them in another, moves the link to another repository, and pushes the image there. */
+/** Stores bytes in one request, links them in another, moves the link to another repository, and pushes the image there. */
 export const wander = (image: Image) =>
   tagging(image, 'latest', ELSEWHERE, async (services) => {
     const { uploads, blobs, rest } = services;
@@ -78,7 +78,7 @@ export const lose = ({ configDigest }: Image): Actor => ({
   run: ({ loseBytes }) => loseBytes(configDigest),
 });
 
-/** Through the app; what is gone may be unknown. */
+/** Pulls through the app. A deleted blob may be unknown. */
 export const pullFrom = (repository: RepositoryName, { configDigest }: Image): Actor => ({
   intent: { kind: 'read', repository },
   run: async ({ blobs }) => {
@@ -102,7 +102,7 @@ const deleteIn = (repository: RepositoryName, { digest }: Image): Actor => ({
 export const deleteManifest = (image: Image) => deleteIn(REPOSITORY, image);
 export const deleteElsewhere = (image: Image) => deleteIn(ELSEWHERE, image);
 
-/** Whoever was refused tries again: a delete may then find that it was done. */
+/** Tries again after a refusal. A second delete may find nothing to delete. */
 export const again = ({ intent, run }: Actor): Actor => ({
   intent,
   run: async (services) => {
@@ -116,11 +116,11 @@ export const again = ({ intent, run }: Actor): Actor => ({
         await services.rest();
       }
     }
-    throw new Error('refused time and again');
+    throw new Error('refused five times');
   },
 });
 
-/** As a client does that is told to come again: it may then find that all is done. */
+/** Repeats the delete while the registry answers that it is unfinished. A repeated delete may find nothing left. */
 export const deleteInSteps = (image: Image): Actor => ({
   intent: { kind: 'delete manifest', repository: REPOSITORY, digest: image.digest },
   run: async ({ manifests, rest }) => {
@@ -129,15 +129,15 @@ export const deleteInSteps = (image: Image): Actor => ({
         return await manifests.delete(REPOSITORY, reference(image.digest));
       } catch (error) {
         if (step > 0 && error instanceof Failure && error.kind === 'manifest-unknown') return undefined;
-        if (!(error instanceof Unfinished)) throw error;
+        if (!(error instanceof RepeatRequest)) throw error;
         await rest();
       }
     }
-    throw new Error('it has no end');
+    throw new Error('not finished after 20 requests');
   },
 });
 
-/** From where it may be mounted at this moment. */
+/** Deletes the image and the blob from which others may mount. */
 export const deleteBlob = ({ configDigest, digest }: Image): Actor => ({
   intent: { kind: 'delete manifest', repository: ELSEWHERE, digest },
   run: async ({ manifests, blobs, rest }) => {

@@ -18,7 +18,7 @@ import { ONE, SIGNATURE, TWO, WINDOWS } from './images.ts';
 import { lost } from './lost-bytes.ts';
 import { type Scenario, scenario } from './scenario.ts';
 
-/** The run that kills, in every order with what would keep alive. */
+/** The run that deletes, in every order with an actor that needs the data. */
 export const LAST_MOMENTS: readonly Scenario[] = [
   scenario('a push at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [push(ONE, 'latest'), collectOnce]),
   scenario('a tag set at the last moment', condemned(push(ONE, 'latest'), deleteManifest(ONE)), [

@@ -1,7 +1,7 @@
 import { GRACE_MS } from '../world.ts';
 import type { Actor } from './scenario.ts';
 
-/** Looks again and again, at moments that lie well within a grace period of each other, and beyond it. */
+/** Collects four times, with pauses shorter and longer than a grace period. */
 export const collect: Actor = {
   intent: { kind: 'collect', repository: '' },
   run: async (isolate) => {
@@ -12,7 +12,7 @@ export const collect: Actor = {
   },
 };
 
-/** The same in slices, each of which ends after a few operations. */
+/** Collects in slices, each of which ends after a few operations. */
 export const collectInSlices: Actor = {
   intent: { kind: 'collect', repository: '' },
   run: async (isolate) => {
@@ -28,24 +28,24 @@ export const collectOnce: Actor = {
   run: ({ collect }) => collect(),
 };
 
-/** The same at moments so close that a request in between keeps a session alive. */
-export const collectOften = (runs = 12): Actor => ({
+/** Collects with pauses so short that a request in between keeps a session alive; in grace periods. */
+export const collectOften = ({ runs = 12, pause = 0.25 } = {}): Actor => ({
   intent: { kind: 'collect', repository: '' },
   run: async (isolate) => {
     for (let run = 0; run < runs; run += 1) {
       await isolate.collect();
-      await isolate.pass(GRACE_MS * 0.25);
+      await isolate.pass(GRACE_MS * pause);
     }
   },
 });
 
-/** What stands here before has long been there. */
+/** The actors' data is older than a grace period. */
 export const aged = (...actors: readonly Actor[]): Actor[] => [
   ...actors,
   { intent: { kind: 'collect', repository: '' }, run: ({ pass }) => pass(GRACE_MS * 1.1) },
 ];
 
-/** What nothing needs here was condemned long ago: the next run is its death. */
+/** The actors' unreferenced data was condemned long ago: the next run deletes it. */
 export const condemned = (...actors: readonly Actor[]): Actor[] => {
   return aged(...aged(...actors), collectOnce);
 };

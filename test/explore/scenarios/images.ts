@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from '../../../src/domain/digest.ts';
 import { bytesOf, imageManifest, OCI_IMAGE } from '../../support/api-client.ts';
 
-/** An image of a config alone: small, with all that an image needs. One has a layer with `urls` besides. */
+/** A small image: a config without layers. One image also has a layer with `urls`. */
 export interface Image {
   readonly config: Uint8Array;
   readonly configDigest: Digest;
@@ -41,7 +41,7 @@ export const TWO = imageOf('two');
 export const SIGNATURE = imageOf('signature', ONE);
 const FOREIGN_BYTES = bytesOf('a layer from elsewhere');
 export const FOREIGN_LAYER = digestOf(FOREIGN_BYTES);
-/** The same bytes, which say nothing of their media type, as two of them. */
+/** A manifest without a `mediaType` field, and the same bytes with another media type. */
 export const UNTYPED = untyped(imageOf('untyped'));
 export const RETYPED: Image = { ...UNTYPED, mediaType: 'application/vnd.docker.distribution.manifest.v2+json' };
 export const WINDOWS = imageOf('windows', undefined, FOREIGN_BYTES);

@@ -7,7 +7,7 @@ export const lost = (name: string, before: readonly Actor[], actors: readonly Ac
   lost: ONE.configDigest,
 });
 
-/** A link whose bytes are gone stands in nobody's way. */
+/** A link whose bytes are missing does not prevent a push. */
 export const LOST: readonly Scenario[] = [
   lost(
     'a push of what has lost its bytes, beside a pull',

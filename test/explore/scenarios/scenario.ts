@@ -2,7 +2,7 @@ import type { Digest } from '../../../src/domain/digest.ts';
 import type { TagsADelete } from '../../../src/registry/tags.ts';
 import type { Isolate } from '../world.ts';
 
-/** What an actor is after; by this the end of a run is judged. */
+/** What an actor wants to do. judge.ts checks the end of a run against it. */
 export type Intent =
   | {
       readonly kind: 'push';
@@ -27,15 +27,15 @@ export interface Scenario {
   readonly name: string;
   readonly before: readonly Actor[];
   readonly actors: readonly Actor[];
-  /** Of every isolate. */
+  /** The settings of every isolate. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** The one tag that the settings make so. */
+  /** The tag that the settings make immutable. */
   readonly immutable?: string;
-  /** A blob whose bytes a fault took before: every push here brings them, without asking whether they are there. */
+  /** A blob whose bytes a fault has deleted. Every push of the scenario uploads them without a HEAD. */
   readonly lost?: Digest;
-  /** What a page of a listing holds, where it is so little that others come in between. */
+  /** Keys in one page of a listing: few, so that other actors act between two pages. */
   readonly pageKeys?: number;
-  /** Few, so that a delete takes several requests. */
+  /** Small limits, so that a delete takes several requests. */
   readonly tagsADelete?: TagsADelete;
 }
 

@@ -8,13 +8,15 @@ import { aged, collectInSlices, collectOften } from './collectors.ts';
 import { type Image, ONE } from './images.ts';
 import { type Scenario, scenario } from './scenario.ts';
 
-/** A client that takes its time between the requests of an upload, and asks meanwhile how it stands. */
+/** A slow client: between the requests of an upload it waits, and asks for the upload's status. */
 interface Slow {
-  /** Sends the bytes, all of them or all but the last, to which the closing PUT adds what is missing. */
+  /** Sends all bytes, or all but the last; the closing PUT sends the rest. */
   readonly send: (services: Isolate, state: UploadState, bytes: Uint8Array) => Promise<UploadState>;
-  /** After which looks it closes the upload, until that is answered. */
+  /** After which status requests it tries to close the upload. */
   readonly closesAfter: readonly number[];
-  /** What becomes of the state each time it is asked for. */
+  /** Grace periods from one status request to the next. */
+  readonly step?: number;
+  /** Changes the state at each status request. */
   readonly renew?: (state: UploadState, services: Isolate) => UploadState;
 }
 
@@ -25,7 +27,7 @@ const bodyOf = (bytes: Uint8Array, first?: number): UploadBody => ({
 });
 
 const inOneBody: Slow = { closesAfter: [1, 10], send: ({ uploads }, state, bytes) => uploads.append(state, bodyOf(bytes)) };
-/** The first is less than a part, the second ends one. */
+/** The first chunk is smaller than a part, the second completes one. */
 const inChunks: Slow = {
   closesAfter: [1, 4, 10],
   send: async ({ uploads, rest }, state, bytes) => {
@@ -35,22 +37,24 @@ const inChunks: Slow = {
   },
 };
 
-/** Closes late, and again and again where that is refused; begins anew where the session is unknown by then. */
+/** Closes the upload late, and again after a refusal. Begins anew where the session has expired. */
 const uploadSlowly =
-  ({ send, closesAfter, renew = (state) => state }: Slow, image: Image) =>
+  ({ send, closesAfter, step = 0.15, renew = (state) => state }: Slow, image: Image) =>
   async (services: Isolate): Promise<void> => {
-    const { uploads, seal, pass } = services;
+    const { uploads, seal, pass, rest } = services;
     const { config, configDigest } = image;
     let state = await send(services, uploads.begin(REPOSITORY, 'sha256'), config);
     let sealed = await seal.seal(state);
     const missing = config.subarray(offsetOf(state));
-    for (let look = 1; look <= 10; look += 1) {
-      await pass(GRACE_MS * 0.15);
+    for (let request = 1; request <= 10; request += 1) {
+      await pass(GRACE_MS * step);
+      // So that a run of collection can begin before the request, and be under way during it.
+      await rest();
       try {
         state = renew(await seal.unseal(sealed, REPOSITORY, state.session), services);
         await uploads.checkAlive(state);
         sealed = await seal.seal(state);
-        if (closesAfter.includes(look)) return await uploads.finish(state, configDigest, bodyOf(missing));
+        if (closesAfter.includes(request)) return await uploads.finish(state, configDigest, bodyOf(missing));
       } catch (error) {
         if (error instanceof Failure && error.kind === 'upload-unknown') return upload(services, REPOSITORY, image);
         if (!(error instanceof StoreError)) throw error;
@@ -61,7 +65,7 @@ const uploadSlowly =
 const pushSlowly = (slow: Slow) => tagging(ONE, 'latest', REPOSITORY, uploadSlowly(slow, ONE));
 const late: Slow = { ...inOneBody, closesAfter: [10] };
 
-/** Sessions that outlive what was stored for them. */
+/** Upload sessions that could outlive their stored bytes. */
 export const SLOW: readonly Scenario[] = [
   scenario('a body closed late, beside collection', [], [pushSlowly(late), collectOften()]),
   scenario('a body closed again late, beside collection', [], [pushSlowly(inOneBody), collectOften()]),
@@ -74,12 +78,20 @@ export const SLOW: readonly Scenario[] = [
   ]),
 ];
 
-/** As an earlier version did: whoever asked how a session stands renewed it. */
+/** As in an earlier version: each status request renewed the session. */
 const renewing: Slow = {
   ...late,
   renew: (state, { nowMs }) => (state.stage === 'stored' ? { ...state, storedMs: nowMs() } : state),
 };
-/** For broken registries: looks for so long that one is likely to fall where it must. */
-const pushAndCollect = (name: string, slow: Slow) => scenario(name, [], [pushSlowly(slow), collectOften(56)]);
-export const RENEWED = pushAndCollect('a body closed late by a client that has renewed its session', renewing);
-export const CLOSED_AGAIN = pushAndCollect('chunks closed again late, beside a long collection', inChunks);
+/** For a broken registry: collection is likely to run at the wrong moment. */
+export const RENEWED = scenario(
+  'a body closed late by a client that has renewed its session',
+  [],
+  [pushSlowly(renewing), collectOften({ runs: 56 })],
+);
+/** Looks are due at the third and the sixth request, so the second of them is likely to be under way at the second close. */
+export const CLOSED_AGAIN = scenario(
+  'chunks closed again late, beside a long collection',
+  [],
+  [pushSlowly({ ...inChunks, closesAfter: [2, 6], step: 0.4 }), collectOften({ runs: 30, pause: 0.01 })],
+);
