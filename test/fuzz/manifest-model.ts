@@ -36,14 +36,14 @@ export function readManifest(bytes: Uint8Array, contentType: string | undefined)
     const digests = new Set(all.map(({ digest }) => digest));
     if (digests.size > MAX_NAMES) return undefined;
     // Not intersection(): its order depends on the sizes of the two sets.
-    const [names, foreign] = [[...digests].filter((digest) => required.has(digest)), [...digests.difference(required)]];
+    const [names, foreign] = [[...digests.intersection(required)].sort(), [...digests.difference(required)].sort()];
     return { ...told, names, foreign, artifactType: artifactType || config.mediaType };
   }
   if (!INDEXES.includes(mediaType) || !isAbsent(config) || !isAbsent(layers)) return undefined;
   if (manifests === undefined || !isListOrAbsent(manifests)) return undefined;
   const names = new Set(manifests?.map(({ digest }) => digest));
   const isTooLong = names.size > MAX_NAMES;
-  return isTooLong ? undefined : { ...told, names: [...names], foreign: [], artifactType: artifactType || undefined };
+  return isTooLong ? undefined : { ...told, names: [...names].sort(), foreign: [], artifactType: artifactType || undefined };
 }
 
 interface Descriptor {

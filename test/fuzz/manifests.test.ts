@@ -91,6 +91,9 @@ test('reads from a manifest what the image specification says', { timeout: FUZZ_
 
 function readingOf({ references, ...told }: Manifest): object {
   const digestsOf = (isRequired: boolean) =>
-    references.filter((each) => each.isRequired === isRequired).map((each) => each.digest);
+    references
+      .filter((each) => each.isRequired === isRequired)
+      .map((each) => each.digest)
+      .sort();
   return { ...told, names: digestsOf(true), foreign: digestsOf(false) };
 }

@@ -1,6 +1,7 @@
 /**
- * `npm run mutation [-- paths] [--own-tests]`: changes the code in thousands of small ways, and tells which of them no test notices.
- * `--own-tests` is quicker: it runs only the unit tests that are named like the modules. Mutants that stand in survivors.json with a reason are known. Ends with 1 for others, and where fewer than 90 % are noticed.
+ * `npm run mutation [-- paths] [--own-tests]`: changes the code in thousands of small ways, and tells which changes no test
+ * notices. `--own-tests` is quicker: it runs only the tests that are named like the modules. Survivors stand in
+ * survivors.json, each with its reason. Ends with 1 where another one survives, or fewer than 90 % are killed.
  */
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +19,7 @@ const MIN_SCORE = 0.9;
  */
 const ROUNDS: readonly (readonly [pattern: string, maxDistance: number])[] = [
   // The module's own tests, named as it is.
-  ['test/unit/**/*.test.ts', 0],
+  ['test/{unit,api}/**/*.test.ts', 0],
   ['test/unit/**/*.test.ts', 1],
   ['test/unit/**/*.test.ts', 2],
   ['test/fuzz/{parsing,ranges,positions}.test.ts', Infinity],
@@ -102,7 +103,7 @@ for (const [pattern, maxDistance] of rounds) {
   const matching = new Set(globSync(pattern, { cwd: root }));
   const round = [...rest].filter(({ moduleId }) => {
     const name = relative(root, moduleId);
-    if (maxDistance === 0) return files.some((file) => basename(file, '.ts') === basename(name, '.test.ts'));
+    if (maxDistance === 0) return files.some((file) => isOwnTest(basename(file, '.ts'), basename(name, '.test.ts')));
     const isNear = files.some((file) => (distances.get(name)!.get(join(root, file)) ?? Infinity) <= maxDistance);
     return isNear && matching.has(name);
   });
@@ -118,6 +119,11 @@ await runAlone();
 const exitCode = report();
 await vitest.close();
 process.exit(exitCode);
+
+/** `manifest.test.ts` and `manifest-faults.test.ts` are tests of `manifest.ts`. */
+function isOwnTest(module: string, test: string): boolean {
+  return test === module || test.startsWith(`${module}-`);
+}
 
 function setActive(id: number): void {
   writeFileSync(join(folder, 'active'), String(id));

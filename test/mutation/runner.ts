@@ -12,7 +12,7 @@ const MAX_CALLS_TIMES = 50;
 const CALLS_FOR_ALL = 1_000_000;
 const MORE_MS = 1000;
 /** Of all runs of one mutant in the tests of one file. */
-const MAX_MS_EACH = 1500;
+const MAX_MS_EACH = 5000;
 
 const folder = process.env['BERTH_MUTATION']!;
 const { setTimeout: wait, clearTimeout: stopWaiting } = globalThis;
@@ -57,7 +57,6 @@ export default class MutationRunner extends TestRunner {
   async runTask(test: RunnerTestCase): Promise<void> {
     this.#file = test.file.name;
     if (fixed !== 0) return await this.#runFixed(test);
-    reached = new Set();
     calls = 0;
     maxCalls = Infinity;
     const start = nowMs();
@@ -65,6 +64,7 @@ export default class MutationRunner extends TestRunner {
     const took = nowMs() - start;
     const limits = { ms: MORE_MS + 10 * took, calls: CALLS_FOR_ALL + MAX_CALLS_TIMES * calls };
     const ids = [...reached];
+    reached = new Set();
     for (const id of ids) if (!this.#reached.has(id)) this.#note({ id, file: this.#file, isReached: true });
     for (const id of ids) this.#reached.add(id);
     const alive = ids.filter((id) => !this.#dead.has(id) && (this.#spentMs.get(id) ?? 0) < MAX_MS_EACH);
@@ -101,14 +101,13 @@ export default class MutationRunner extends TestRunner {
   /** @returns why the test failed; undefined where it did not */
   async #again(test: RunnerTestCase, id: number, limits: { ms: number; calls: number }): Promise<string | undefined> {
     await endHooks(test);
-    await beginHooks(test);
     active = id;
     calls = 0;
     maxCalls = limits.calls;
     let timer: NodeJS.Timeout | undefined;
     try {
       const late = new Promise<never>((_, reject) => (timer = wait(() => reject(new Error('the test does not end')), limits.ms)));
-      await Promise.race([getFn(test)(), late]);
+      await Promise.race([beginHooks(test).then(async () => await getFn(test)()), late]);
       return undefined;
     } catch (error) {
       return String(error).split('\n')[0]!;

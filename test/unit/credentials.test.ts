@@ -20,6 +20,7 @@ test.each<[string | undefined, Credentials]>([
   ['Basic', { kind: 'unreadable' }],
   ['Bearer', { kind: 'unreadable' }],
   ['Digest abc', { kind: 'unreadable' }],
+  [`Digest ${basic('a:b')}`, { kind: 'unreadable' }],
   [`x Basic ${basic('a:b')}`, { kind: 'unreadable' }],
 ])('%j', (header, credentials) => {
   expect(readCredentials(header)).toEqual(credentials);

@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type KeySet, remoteKeySet } from '../../src/auth/key-sets.ts';
 
 const MINUTE_MS = 60_000;
+const START_MS = 1_800_000_000_000;
 const jwks: Record<string, object> = {};
 
 let nowMs: number;
@@ -19,7 +20,7 @@ beforeAll(async () => {
 });
 
 beforeEach(() => {
-  [nowMs, fetches] = [0, []];
+  [nowMs, fetches] = [START_MS, []];
   serve('a');
   vi.stubGlobal('fetch', async (url: URL, init: RequestInit) => {
     fetches.push([String(url), init]);
@@ -42,13 +43,13 @@ const unavailable = (reason: string) => {
 
 test('is fetched once in ten minutes, without redirects', async () => {
   expect(await find('a')).toBe('public');
-  nowMs = 10 * MINUTE_MS - 1;
+  nowMs = START_MS + 10 * MINUTE_MS - 1;
   expect(await find('a')).toBe('public');
   expect(fetches).toHaveLength(1);
   const [url, { redirect, headers, signal }] = fetches[0]!;
   expect([url, redirect, signal]).toEqual(['https://tokens.example.com/keys?secret', 'manual', expect.any(AbortSignal)]);
   expect(headers).toEqual({ Accept: 'application/json, application/jwk-set+json' });
-  nowMs = 10 * MINUTE_MS;
+  nowMs = START_MS + 10 * MINUTE_MS;
   serve('b');
   await expect(find('a')).rejects.toEqual(unknown);
   expect(fetches).toHaveLength(2);
@@ -57,10 +58,10 @@ test('is fetched once in ten minutes, without redirects', async () => {
 test('is fetched for an unknown key, every 30 seconds at most', async () => {
   await find('a');
   serve('a', 'b');
-  nowMs = 29_999;
+  nowMs = START_MS + 29_999;
   await expect(find('b')).rejects.toEqual(unknown);
   expect(fetches).toHaveLength(1);
-  nowMs = 30_000;
+  nowMs = START_MS + 30_000;
   expect(await find('b')).toBe('public');
   expect(await find('a')).toBe('public');
   await expect(find('c')).rejects.toEqual(unknown);
@@ -72,10 +73,10 @@ test('is fetched again 5 seconds after a failure', async () => {
   const failure = unavailable('the token server answered 201 instead of 200');
   await expect(find('a')).rejects.toEqual(failure);
   serve('a');
-  nowMs = 4999;
+  nowMs = START_MS + 4999;
   await expect(find('a')).rejects.toEqual(failure);
   expect(fetches).toHaveLength(1);
-  nowMs = 5000;
+  nowMs = START_MS + 5000;
   expect(await find('a')).toBe('public');
   expect(fetches).toHaveLength(2);
 });
@@ -85,7 +86,7 @@ test('keeps the last keys while the server fails, and says so of the others', as
   answer = () => {
     throw new TypeError('connection refused');
   };
-  nowMs = 10 * MINUTE_MS;
+  nowMs = START_MS + 10 * MINUTE_MS;
   expect(await find('a')).toBe('public');
   expect(fetches).toHaveLength(2);
   await expect(find('b')).rejects.toEqual(unavailable('connection refused'));

@@ -122,7 +122,7 @@ describe('a field that could be read in two ways is refused', () => {
   });
 
   test('a name is compared also where each of its letters is escaped', () => {
-    const escaped = [...'SchemaVersion'].map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join('');
+    const escaped = Array.from('SchemaVersion', (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join('');
     expect(() => parse(image(`,"${escaped}":2`))).toThrow('schemaVersion: is written SchemaVersion');
   });
 

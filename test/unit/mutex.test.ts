@@ -84,3 +84,39 @@ test('a job that waits too long fails as unavailable', async () => {
   over.abort();
   await busy;
 });
+
+test.each([
+  ['from its beginning', 0, 20],
+  ['after a sign of life', 1, 21],
+])('a turn that is silent %s is taken over after 20 looks', async (_, signs, expected) => {
+  let looks = 0;
+  const job = { heartbeat: () => undefined as void };
+  const mutex = new Mutex({
+    wait: async () => {
+      looks += 1;
+      if (looks <= signs) job.heartbeat();
+    },
+  });
+  void mutex.run((heartbeat) => {
+    job.heartbeat = heartbeat;
+    return never;
+  });
+  expect(await mutex.run(async () => looks)).toBe(expected);
+});
+
+test('who waits looks 400 times', async () => {
+  let looks = 0;
+  const job = { heartbeat: () => undefined as void };
+  const mutex = new Mutex({
+    wait: async () => {
+      looks += 1;
+      job.heartbeat();
+    },
+  });
+  void mutex.run((heartbeat) => {
+    job.heartbeat = heartbeat;
+    return never;
+  });
+  await expect(mutex.run(async () => undefined)).rejects.toThrow('too many passwords');
+  expect(looks).toBe(400);
+});

@@ -202,6 +202,12 @@ describe("the platform's limit", () => {
     expect(retryAfter('alice', 'here')).toBe(30);
   });
 
+  test('makes the wait longer with each refusal', async () => {
+    platformAllows = false;
+    for (let n = 0; n < 50; n += 1) await throttle.checkPlatformLimit('alice', 'here').catch(() => undefined);
+    expect(retryAfter('alice', 'here')).toBe(41 * 30);
+  });
+
   test('is none where none is bound', async () => {
     const options = { clock: () => new Date(0), wait: async () => undefined, limit: undefined };
     await expect(new Throttle(options).checkPlatformLimit('alice', 'here')).resolves.toBeUndefined();

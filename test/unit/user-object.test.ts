@@ -5,7 +5,7 @@ import { userObject } from '../../src/auth/user-object.ts';
 const line = (user: string) => `${user}:$2y$05$${'a'.repeat(53)}`;
 
 function usersOf(...texts: (string | undefined)[]) {
-  const seen = { nowMs: 0, reads: 0 };
+  const seen = { nowMs: 1_000_000, reads: 0 };
   const load = userObject({
     read: async () => texts[Math.min(seen.reads++, texts.length - 1)],
     clock: () => new Date(seen.nowMs),
@@ -16,10 +16,10 @@ function usersOf(...texts: (string | undefined)[]) {
 test('are read again once they are a minute old', async () => {
   const { seen, names } = usersOf(line('alice'), line('bob'));
   expect(await names()).toEqual(['alice']);
-  seen.nowMs = 59_999;
+  seen.nowMs += 59_999;
   expect(await names()).toEqual(['alice']);
   expect(seen.reads).toBe(1);
-  seen.nowMs = 60_000;
+  seen.nowMs += 1;
   expect(await names()).toEqual(['bob']);
   expect(seen.reads).toBe(2);
 });
