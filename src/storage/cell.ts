@@ -187,6 +187,7 @@ export async function restoreCell(
 const TOMBSTONE = new Uint8Array(0);
 
 function encode({ state, digest, mediaType, size, objectKey, bytes }: Cell): { nonce: string; content: Uint8Array } {
+  // Not passed in, as other ids are: with a nonce that repeats, a writer would take another's cell for its own.
   const nonce = crypto.randomUUID();
   const fields: z.input<typeof header> = { version: 1, state, nonce, digest, mediaType, size, object: objectKey };
   return { nonce, content: encodeEnvelope(fields, bytes) };
