@@ -103,7 +103,11 @@ export class Blobs {
    * @param standing - the key of the object that is linked
    * @returns the key of the object that is linked now
    */
-  async #replaceBroken(name: RepositoryName, own: Omit<Cell, 'state'> & { objectKey: string }, standing: string): Promise<string> {
+  async #replaceBroken(
+    name: RepositoryName,
+    own: Omit<Cell, 'state'> & { objectKey: string },
+    standing: string,
+  ): Promise<string> {
     const { store, pace, onBroken } = this.#options;
     if ((await store.head(standing)) !== undefined) return standing;
     onBroken({ repository: name, digest: own.digest, objectKey: standing });
