@@ -61,7 +61,7 @@ export class TagMove {
    * concurrent delete of the manifest sees a new ETag.
    *
    * @param isManifestNew - whether nothing was stored at the manifest's key before this push
-   * @throws {Failure} tag-immutable, also where another push was only just faster
+   * @throws {Failure} tag-immutable, also if another push was faster at the last moment
    */
   async write(isManifestNew: boolean): Promise<void> {
     const { store, pace, immutable, name, tag, manifest } = this.#options;
