@@ -69,7 +69,7 @@ export default class MutationRunner extends TestRunner {
     for (const id of ids) this.#reached.add(id);
     const alive = ids.filter((id) => !this.#dead.has(id) && (this.#spentMs.get(id) ?? 0) < MAX_MS_EACH);
     if (alive.length === 0) return;
-    // A test that fails when it is run again tells nothing.
+    // A test that fails when it runs again says nothing.
     if ((await this.#again(test, 0, limits)) !== undefined) return this.#giveUp(alive);
     while (alive.length > 0) {
       const id = alive.pop()!;

@@ -73,7 +73,7 @@ describe('a request is passed on', () => {
     }
   });
 
-  test('without a body where there is none', async () => {
+  test('without a body if the client sent none', async () => {
     for (const [method, length] of [
       ['POST', '0'],
       ['PUT', '0'],

@@ -1,4 +1,4 @@
-/** Files of users: what a line must be, and what is told of one that is not. */
+/** Files of users: what a line must be, and the errors for other lines. */
 import { expect, test } from 'vitest';
 import { HtpasswdError, parseHtpasswd } from '../../src/domain/htpasswd.ts';
 

@@ -96,7 +96,7 @@ test('keeps the last keys while the server fails, and says so of the others', as
   expect(await find('b')).toBe('public');
 });
 
-test('may throw what is no error', async () => {
+test('may throw a value that is not an error', async () => {
   answer = () => {
     throw 'away'; // oxlint-disable-line no-throw-literal
   };

@@ -1,4 +1,4 @@
-/** What is told of a manifest that is refused. */
+/** The messages for refused manifests. */
 import { expect, test } from 'vitest';
 import { parseManifest } from '../../src/domain/manifest.ts';
 import { bytesOf, digestOf, OCI_IMAGE, OCI_INDEX } from '../support/api-client.ts';

@@ -75,7 +75,7 @@ describe('wrong passwords', () => {
     expect([retryAfter('alice', 'there'), retryAfter('bob', 'here')]).toEqual([undefined, undefined]);
   });
 
-  test('from one address are refused after fifty, whoever is named', async () => {
+  test('from one address are refused after fifty, for all users together', async () => {
     await guess(
       49,
       (n) => `user ${n}`,

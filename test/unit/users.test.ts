@@ -42,7 +42,7 @@ test.each([
   rounds.count = 0;
   expect(await users().isPasswordOf(user, password, 'here')).toBe(false);
   expect(rounds.count).toBe(2 ** 6);
-  // bcrypt goes no rounds for what is no hash.
+  // bcrypt makes no rounds for a text that is not a hash.
   for (const hash of rounds.hashes) expect(hash).toMatch(BCRYPT);
 });
 
