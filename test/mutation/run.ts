@@ -18,8 +18,10 @@ const MIN_SCORE = 0.9;
  * need not try.
  */
 const ROUNDS: readonly (readonly [pattern: string, maxDistance: number])[] = [
-  // The module's own tests, named as it is.
-  ['test/{unit,api}/**/*.test.ts', 0],
+  // The module's own tests.
+  ['test/unit/**/*.test.ts', 0],
+  ['test/api/*-*.test.ts', 0],
+  ['test/api/*.test.ts', 0],
   ['test/unit/**/*.test.ts', 1],
   ['test/unit/**/*.test.ts', 2],
   ['test/fuzz/{parsing,ranges,positions}.test.ts', Infinity],
@@ -30,6 +32,11 @@ const ROUNDS: readonly (readonly [pattern: string, maxDistance: number])[] = [
   ['test/api/{accounts,memory}.test.ts', Infinity],
   ['test/unit/**/*.test.ts', Infinity],
 ];
+/** The own tests of a folder where they are not named like its modules. */
+const FOLDER_TESTS = new Map([
+  ['src/registry/gc', /^unit\/gc-/],
+  ['src/registry/uploads', /^(?:unit\/(?:part-reader|session-|upload)|api\/(?:upload-|memory))/],
+]);
 /** Slow, or of modules that have no mutants. */
 const NO_TESTS =
   /gc-progress|recent-cache|buffer-pool|s3-answers|front|bucket|client-pace|data-folder|probe|yaml|registry2|log\.test|progress/;
@@ -48,7 +55,7 @@ interface Survivor {
 
 const OWN_TESTS = '--own-tests';
 const named = process.argv.slice(2).filter((each) => each !== OWN_TESTS);
-const rounds = process.argv.includes(OWN_TESTS) ? ROUNDS.slice(0, 1) : ROUNDS;
+const rounds = process.argv.includes(OWN_TESTS) ? ROUNDS.filter(([, maxDistance]) => maxDistance === 0) : ROUNDS;
 const paths = named.length > 0 ? named : PATHS;
 const files = paths.flatMap((path) => globSync(path.endsWith('.ts') ? path : `${path}/**/*.ts`, { cwd: root })).toSorted();
 const mutants: (Mutant | undefined)[] = [undefined];
@@ -103,9 +110,9 @@ for (const [pattern, maxDistance] of rounds) {
   const matching = new Set(globSync(pattern, { cwd: root }));
   const round = [...rest].filter(({ moduleId }) => {
     const name = relative(root, moduleId);
-    if (maxDistance === 0) return files.some((file) => isOwnTest(basename(file, '.ts'), basename(name, '.test.ts')));
-    const isNear = files.some((file) => (distances.get(name)!.get(join(root, file)) ?? Infinity) <= maxDistance);
-    return isNear && matching.has(name);
+    if (!matching.has(name)) return false;
+    if (maxDistance === 0) return files.some((file) => isOwnTest(file, name));
+    return files.some((file) => (distances.get(name)!.get(join(root, file)) ?? Infinity) <= maxDistance);
   });
   for (const specification of round) rest.delete(specification);
   if (round.length === 0 || remaining().length === 0) continue;
@@ -121,8 +128,10 @@ await vitest.close();
 process.exit(exitCode);
 
 /** `manifest.test.ts` and `manifest-faults.test.ts` are tests of `manifest.ts`. */
-function isOwnTest(module: string, test: string): boolean {
-  return test === module || test.startsWith(`${module}-`);
+function isOwnTest(file: string, testFile: string): boolean {
+  const [module, test] = [basename(file, '.ts'), basename(testFile, '.test.ts')];
+  const [, ofFolder] = [...FOLDER_TESTS].find(([folder]) => file.startsWith(folder)) ?? [];
+  return test === module || test.startsWith(`${module}-`) || ofFolder?.test(relative('test', testFile)) === true;
 }
 
 function setActive(id: number): void {
