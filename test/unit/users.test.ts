@@ -1,13 +1,14 @@
 /** The cost of checking a password: the time of an answer must not tell whether a user exists. */
 import type * as Bcrypt from 'bcryptjs';
 import { hashSync } from 'bcryptjs';
-import { describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Throttle, type ThrottleOptions } from '../../src/auth/throttle.ts';
 import { Mutex } from '../../src/auth/mutex.ts';
 import { Users } from '../../src/auth/users.ts';
 import { BCRYPT, parseHtpasswd } from '../../src/domain/htpasswd.ts';
 
 const rounds = vi.hoisted(() => ({ count: 0, hashes: [] as string[] }));
+beforeEach(() => void Object.assign(rounds, { count: 0, hashes: [] }));
 
 vi.mock('bcryptjs', async (importOriginal) => {
   const original = await importOriginal<typeof Bcrypt>();
@@ -39,7 +40,6 @@ test.each([
   ['of a user with a slow hash', 'slow', 'wrong'],
   ['of more bytes than bcrypt reads', 'fast', 'x'.repeat(73)],
 ])('a wrong password %s costs as many rounds as the slowest hash', async (_, user, password) => {
-  rounds.count = 0;
   expect(await users().isPasswordOf(user, password, 'here')).toBe(false);
   expect(rounds.count).toBe(2 ** 6);
   // bcrypt makes no rounds for a text that is not a hash.
@@ -47,14 +47,12 @@ test.each([
 });
 
 test('a right password costs the rounds of its own hash once, then it is remembered', async () => {
-  rounds.count = 0;
   const known = users();
   for (let n = 0; n < 2; n += 1) expect(await known.isPasswordOf('fast', 'right', 'here')).toBe(true);
   expect(rounds.count).toBe(2 ** 4);
 });
 
 test('a right password that is sent many times at once is compared once', async () => {
-  rounds.count = 0;
   const known = users();
   const answers = await Promise.all(Array.from({ length: 20 }, () => known.isPasswordOf('slow', 'right', 'here')));
   expect(new Set(answers)).toEqual(new Set([true]));
