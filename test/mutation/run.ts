@@ -6,7 +6,7 @@
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
-import { createVitest } from 'vitest/node';
+import { createVitest, type TestSpecification } from 'vitest/node';
 import { type Mutant, mutate } from './mutants.ts';
 import { importDistances } from './import-distances.ts';
 import { type Outcome, readOutcomes } from './outcomes.ts';
@@ -124,8 +124,7 @@ for (const [pattern, maxDistance] of rounds) {
   // A survivor with a reason needs no more tests than its own.
   const todo = maxDistance === 0 ? remaining() : remaining().filter((id) => !reasons.has(keyOf(mutants[id]!)));
   if (round.length === 0 || todo.length === 0) continue;
-  const { testModules } = await vitest.runTestSpecifications(round);
-  for (const module of testModules) if (!module.ok()) failing.add(relative(root, module.moduleId));
+  for (const name of await failingOf(round)) failing.add(name);
   progress(`${pattern}, distance ${maxDistance}`);
 }
 if (failing.size > 0) console.log(`failing without any mutant, so used only where they passed: ${[...failing].join(', ')}`);
@@ -144,6 +143,14 @@ function isOwnTest(file: string, testFile: string): boolean {
 
 function keyOf({ file, line, original, replacement }: Omit<Survivor, 'reason'>): string {
   return JSON.stringify([file, line, original, replacement]);
+}
+
+/** Runs test files. Returns the names of those that fail. */
+async function failingOf(tests: TestSpecification[]): Promise<string[]> {
+  const { testModules } = await vitest.runTestSpecifications(tests);
+  // Vitest returns the files of earlier runs too, with their results.
+  const ran = testModules.filter(({ moduleId }) => tests.some((test) => test.moduleId === moduleId));
+  return ran.filter((module) => !module.ok()).map(({ moduleId }) => relative(root, moduleId));
 }
 
 function setActive(id: number): void {
@@ -183,8 +190,7 @@ async function runAlone(): Promise<void> {
     for (const name of names.slice(0, MAX_FILES_ALONE)) {
       if (failing.has(name) || ranAlone.has(`${id} ${name}`)) continue;
       ranAlone.add(`${id} ${name}`);
-      const { testModules } = await vitest.runTestSpecifications(suiteOf(name));
-      if (testModules.length > 0 && testModules.every((module) => module.ok())) continue;
+      if ((await failingOf(suiteOf(name))).length === 0) continue;
       writeFileSync(join(folder, 'outcomes'), `${JSON.stringify({ id, file: name, killedBy: 'a run of its own' })}\n`, {
         flag: 'a',
       });
