@@ -52,6 +52,20 @@ test('a right password costs the rounds of its own hash once, then it is remembe
   expect(rounds.count).toBe(2 ** 4);
 });
 
+test('a right password is remembered for five minutes', async () => {
+  let nowMs = 1_800_000_000_000;
+  const known = users({ clock: () => new Date(nowMs) });
+  for (const [laterMs, compared] of [
+    [0, 1],
+    [299_999, 1],
+    [1, 2],
+  ] as const) {
+    nowMs += laterMs;
+    expect(await known.isPasswordOf('fast', 'right', 'here')).toBe(true);
+    expect(rounds.count).toBe(compared * 2 ** 4);
+  }
+});
+
 test('a right password that is sent many times at once is compared once', async () => {
   const known = users();
   const answers = await Promise.all(Array.from({ length: 20 }, () => known.isPasswordOf('slow', 'right', 'here')));
