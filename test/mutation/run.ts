@@ -42,7 +42,7 @@ const FOLDER_TESTS = new Map([
 const NO_TESTS =
   /gc-progress|recent-cache|buffer-pool|s3-answers|front|bucket|client-pace|data-folder|probe|yaml|registry2|log\.test|progress/;
 const SLOW_TESTS = /^(?!.*(?:4 MiB of|10,000|60 stalled))/;
-/** The test files that come nearest to a mutant's module. */
+/** The test files with the module's name, and those that come nearest to it. */
 const MAX_FILES_ALONE = 2;
 const root = join(import.meta.dirname, '../..');
 
@@ -182,8 +182,9 @@ async function runAlone(): Promise<void> {
   for (const [index, id] of todo.entries()) {
     setActive(id);
     if (index % 50 === 49) progress(`${index + 1} of them`);
-    const source = join(root, mutants[id]!.file);
-    const distanceFrom = (name: string) => distances.get(name)?.get(source) ?? Infinity;
+    const { file } = mutants[id]!;
+    const distanceFrom = (name: string) =>
+      basename(name, '.test.ts') === basename(file, '.ts') ? 0 : (distances.get(name)?.get(join(root, file)) ?? Infinity);
     const names = [...new Set(filesOf.get(id)!.map(({ file }) => file))].toSorted(
       (one, other) => distanceFrom(one) - distanceFrom(other),
     );

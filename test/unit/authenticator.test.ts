@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
-import { NO_AUTHENTICATION } from '../../src/auth/authenticator.ts';
+import { INVALID_TOKEN, NO_AUTHENTICATION } from '../../src/auth/authenticator.ts';
 import { ANYONE } from '../../src/auth/caller.ts';
+
+test('an invalid token is refused with the reason and the way out', () => {
+  const message = 'the token is not valid for this registry or has expired: get a new one';
+  expect(INVALID_TOKEN).toEqual({ kind: 'refused', reason: 'invalid-token', message });
+});
 
 test('a registry without users knows no callers apart, and has no name or token server', async () => {
   const caller = { kind: 'caller', caller: ANYONE };
