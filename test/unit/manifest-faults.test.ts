@@ -1,6 +1,6 @@
 /** The messages for refused manifests. */
 import { expect, test } from 'vitest';
-import { parseManifest } from '../../src/domain/manifest.ts';
+import { MAX_MANIFEST_BYTES, parseManifest } from '../../src/domain/manifest.ts';
 import { bytesOf, digestOf, OCI_IMAGE, OCI_INDEX } from '../support/api-client.ts';
 
 const DIGEST = digestOf(bytesOf('{}'));
@@ -67,4 +67,15 @@ test('a child is a manifest where its media type says so', () => {
     ['child', true],
     ['child', false],
   ]);
+});
+
+test('a list of Docker is an index', () => {
+  const type = 'application/vnd.docker.distribution.manifest.list.v2+json';
+  const json = index({ manifests: [descriptor({ mediaType: type })] });
+  const { mediaType, references } = parseManifest(bytesOf(JSON.stringify(json)), type);
+  expect([mediaType, references]).toEqual([type, [expect.objectContaining({ kind: 'child', isManifest: true })]]);
+});
+
+test('a manifest may have 4 MiB, as the specification requires', () => {
+  expect(MAX_MANIFEST_BYTES).toBe(4_194_304);
 });
