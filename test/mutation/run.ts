@@ -177,28 +177,31 @@ async function runAlone(): Promise<void> {
     outcomes.filter(({ isLoading, isUnjudged }) => isLoading ?? isUnjudged),
     ({ id }) => id,
   );
-  const todo = remaining().filter((id) => filesOf.has(id));
-  console.log(`${todo.length} need runs of their own`);
-  for (const [index, id] of todo.entries()) {
+  const todo = remaining().flatMap((id) => {
+    const names = nearestTo(mutants[id]!.file, filesOf.get(id) ?? []).filter((name) => !failing.has(name));
+    return names.some((name) => !ranAlone.has(`${id} ${name}`)) ? [{ id, names }] : [];
+  });
+  if (todo.length > 0) console.log(`${todo.length} need runs of their own`);
+  for (const [index, { id, names }] of todo.entries()) {
     setActive(id);
     if (index % 50 === 49) progress(`${index + 1} of them`);
-    const { file } = mutants[id]!;
-    const distanceFrom = (name: string) =>
-      basename(name, '.test.ts') === basename(file, '.ts') ? 0 : (distances.get(name)?.get(join(root, file)) ?? Infinity);
-    const names = [...new Set(filesOf.get(id)!.map(({ file }) => file))].toSorted(
-      (one, other) => distanceFrom(one) - distanceFrom(other),
-    );
-    for (const name of names.slice(0, MAX_FILES_ALONE)) {
-      if (failing.has(name) || ranAlone.has(`${id} ${name}`)) continue;
+    for (const name of names) {
+      if (ranAlone.has(`${id} ${name}`)) continue;
       ranAlone.add(`${id} ${name}`);
       if ((await failingOf(suiteOf(name))).length === 0) continue;
-      writeFileSync(join(folder, 'outcomes'), `${JSON.stringify({ id, file: name, killedBy: 'a run of its own' })}\n`, {
-        flag: 'a',
-      });
+      const outcome: Outcome = { id, file: name, killedBy: 'a run of its own' };
+      writeFileSync(join(folder, 'outcomes'), `${JSON.stringify(outcome)}\n`, { flag: 'a' });
       break;
     }
   }
   setActive(0);
+}
+
+function nearestTo(file: string, outcomes: readonly Outcome[]): string[] {
+  const distanceFrom = (name: string) =>
+    basename(name, '.test.ts') === basename(file, '.ts') ? 0 : (distances.get(name)?.get(join(root, file)) ?? Infinity);
+  const names = new Set(outcomes.map((outcome) => outcome.file));
+  return [...names].toSorted((one, other) => distanceFrom(one) - distanceFrom(other)).slice(0, MAX_FILES_ALONE);
 }
 
 function report(): number {
