@@ -40,7 +40,7 @@ const FOLDER_TESTS = new Map([
 /** Slow, or of modules that have no mutants. */
 const NO_TESTS =
   /gc-progress|recent-cache|buffer-pool|s3-answers|front|bucket|client-pace|data-folder|probe|yaml|registry2|log\.test|progress/;
-const SLOW_TESTS = /^(?!.*(?:4 MiB of|10,000|60 stalled))/;
+const SLOW_TESTS = /^(?!.*(?:4 MiB of|10,000|60 stalled|slices delete as much))/;
 /** The test files that come nearest to a mutant's module. */
 const MAX_FILES_ALONE = 2;
 const root = join(import.meta.dirname, '../..');
