@@ -39,23 +39,23 @@ describe('a budget', () => {
 });
 
 describe('a cache of listings', () => {
-  /** Keys `p/00`, `p/01` and so on, two on each page, with neighbours before and behind. */
-  const cacheOf = async (count: number) => {
+  /** Keys `p/00`, `p/01` and so on, with neighbours before and behind. */
+  const cacheOf = async (count: number, pageKeys = 2) => {
     const memory = new MemoryStore();
     const keys = Array.from({ length: count }, (_, n) => `p/${`${n}`.padStart(2, '0')}`);
     for (const key of ['o/a', ...keys, 'q/z']) await memory.put(key, bytesOf('x'));
     const listed: unknown[] = [];
     const store = new MemoryStore();
-    store.list = (options) => (listed.push(options.startAfter), memory.list({ ...options, limit: 2 }));
+    store.list = (options) => (listed.push(options.startAfter), memory.list({ ...options, limit: pageKeys }));
     const cache = new ListingCache({ store, prefix: 'p/' });
     const behind = async (after: string) => (await Array.fromAsync(cache.behind(after))).map(({ key }) => key);
     return { memory, keys, cache, behind, listings: () => listed.splice(0) };
   };
 
   test('lists the keys behind any place, and each page once', async () => {
-    const { keys, behind, listings } = await cacheOf(7);
+    const { keys, behind, listings } = await cacheOf(7, 3);
     expect(await behind('p/')).toEqual(keys);
-    expect(listings()).toEqual(['p/', 'p/01', 'p/03', 'p/05']);
+    expect(listings()).toEqual(['p/', 'p/02', 'p/05']);
     for (const [n, key] of keys.entries()) expect(await behind(key)).toEqual(keys.slice(n + 1));
     expect(await behind('p/025')).toEqual(keys.slice(3));
     expect(await behind('p/~')).toEqual([]);
@@ -104,5 +104,6 @@ describe('a cache of listings', () => {
     const { behind, listings } = await cacheOf(0);
     expect([await behind('p/'), await behind('p/')]).toEqual([[], []]);
     expect(listings()).toEqual(['p/']);
+    expect(await behind('o/')).toEqual([]);
   });
 });

@@ -128,10 +128,32 @@ describe('kept manifests', () => {
     expect(kept(read([], [referrer]), referrer, child)).toEqual([false, true]);
   });
 
-  test('are several referrers of one subject', () => {
+  test('are several referrers of one subject, also read before its tag', () => {
     const signatures = [6, 7, 8].map((n) => image(n, { subject: descriptorOf(subject) }));
     expect(kept(read([subject], signatures), ...signatures)).toEqual([true, true, true]);
     expect(kept(read([other], signatures), ...signatures)).toEqual([false, false, false]);
+    const mark = markOf();
+    for (const signature of signatures) mark.noteManifest(signature);
+    const next = reloaded(mark);
+    next.noteTag(LATEST, subject);
+    next.followEdges();
+    expect(kept(next, ...signatures)).toEqual([true, true, true]);
+  });
+
+  test('are found however deep they are, and read from below', () => {
+    const levels = [child];
+    for (let n = 0; n < 5; n += 1) levels.push(index([levels.at(-1)!]));
+    const [top, ...others] = levels.toReversed() as [StoredCell, ...StoredCell[]];
+    expect(kept(read([top], others.toReversed()), ...levels)).toEqual(levels.map(() => true));
+  });
+
+  test('cost no edges where the mark does not learn them, and none for blobs', () => {
+    const mark = markOf(false);
+    for (const cell of [outer, inner, signature]) mark.noteManifest(cell);
+    expect(mark.save().sections['markEdges']).toHaveLength(0);
+    const learning = markOf();
+    learning.noteManifest(child);
+    expect(learning.save().sections['markEdges']).toHaveLength(0);
   });
 
   test('are found although two manifests are subjects of each other', () => {
