@@ -17,6 +17,12 @@ function fill(filled: BloomFilter, count: number, name = 'text') {
   return filled;
 }
 
+/** What the next run gets, short enough to compare. */
+const savedOf = (saving: BloomFilter) => {
+  const { count, bytes } = saving.save();
+  return { count, length: bytes.length, hash: createHash('sha256').update(bytes).digest('hex') };
+};
+
 test('a filter has each text that was added, and few others', () => {
   const filled = filter();
   expect(filled.has('text 0')).toBe(false);
@@ -31,7 +37,7 @@ test('adding a text again changes nothing', () => {
   expect([once.add('a'), once.add('a'), once.add('b')]).toEqual([true, false, true]);
   const twice = filter();
   for (const text of ['a', 'b']) twice.add(text);
-  expect(once.save()).toEqual(twice.save());
+  expect(savedOf(once)).toEqual(savedOf(twice));
 });
 
 test('a filter grows by a layer four times as large once its last layer is full', () => {
@@ -62,16 +68,14 @@ test.each([
 test.each([CAPACITY, CAPACITY + 1, 6 * CAPACITY])('the next run goes on with a filter of %i texts as it was', (count) => {
   const filled = fill(filter(), count);
   const next = filter().load(filled.save());
-  expect(next.save()).toEqual(filled.save());
+  expect(savedOf(next)).toEqual(savedOf(filled));
   for (const each of [filled, next]) fill(each, 100, 'later');
-  expect(next.save()).toEqual(filled.save());
+  expect(savedOf(next)).toEqual(savedOf(filled));
   expect(next.has('text 0')).toBe(true);
   expect(filter(MANY_BYTES, 8).load(filled.save()).has('text 0')).toBe(false);
 });
 
 test('a filter sets the same bits in each version of Berth, since one reads what another has stored', () => {
-  const { bytes } = fill(filter(MANY_BYTES, Date.parse('2026-01-01')), 2000).save();
-  expect(createHash('sha256').update(bytes).digest('hex')).toBe(
-    'a8d7e093ec0abe492c5334719a5e796620631dca2824b4e6216bb9a84175b28c',
-  );
+  const { hash } = savedOf(fill(filter(MANY_BYTES, Date.parse('2026-01-01')), 2000));
+  expect(hash).toBe('a8d7e093ec0abe492c5334719a5e796620631dca2824b4e6216bb9a84175b28c');
 });

@@ -36,14 +36,12 @@ function reloaded(mark: Mark): Mark {
   return Mark.load(markHeader.parse(JSON.parse(JSON.stringify(header))), sections);
 }
 
-/** A mark that another run has left, with so many texts in these sections. */
-const markWith = (counts: { readonly markSeen?: number; readonly markEdges?: number }) => {
+/** A mark that another run has left, with so many fingerprints in a section. */
+const markWith = (section: 'markSeen' | 'markEdges', count: number) => {
   const { header, sections } = markOf().save();
-  const packed = Object.entries(counts).map(([name, count]) => {
-    const texts = Array.from({ length: count }, (_, n) => `${n}`.padStart(16, '0'));
-    return [name, packFingerprints(texts)] as const;
-  });
-  return Mark.load(markHeader.parse(header), { ...sections, ...Object.fromEntries(packed) });
+  const fingerprints = Buffer.alloc(16 * count);
+  for (let n = 0; n < count; n += 1) fingerprints.writeUInt32LE(n, 16 * n);
+  return Mark.load(markHeader.parse(header), { ...sections, [section]: fingerprints });
 };
 
 describe('a mark', () => {
@@ -171,7 +169,7 @@ describe('kept manifests', () => {
       [39_999, false],
       [40_000, true],
     ] as const) {
-      const mark = markWith({ markEdges: 2 * edges });
+      const mark = markWith('markEdges', 2 * edges);
       mark.noteManifest(index(children));
       mark.followEdges();
       expect(kept(mark, child)).toEqual([isKept]);
@@ -184,7 +182,7 @@ test('a mark remembers the first 150,000 manifests as read', () => {
     [149_999, true],
     [150_000, false],
   ] as const) {
-    const mark = markWith({ markSeen: seen });
+    const mark = markWith('markSeen', seen);
     mark.noteManifest(image(1));
     expect(mark.isSeen(image(1).digest)).toBe(isSeen);
     expect(mark.isNamed(CONFIG)).toBe(true);
