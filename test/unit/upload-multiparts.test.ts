@@ -29,8 +29,7 @@ describe('a part uploader', () => {
       multipartId: 'm',
       uploadPart: (number) =>
         new Promise((resolve, reject) => {
-          const end = (error?: unknown) =>
-            error === undefined ? resolve({ number, etag: `e${number}` }) : reject(error as Error);
+          const end = (error?: unknown) => (error === undefined ? resolve({ number, etag: `e${number}` }) : reject(error));
           calls.push({ number, end });
         }),
       complete: async () => undefined,
