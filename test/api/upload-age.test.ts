@@ -163,3 +163,21 @@ test('chunks that this request completes may be of any age', async () => {
   location = locationOf(await client.chunk(location, content.subarray(2 * PART_BYTES), 2 * PART_BYTES));
   expect((await client.finish(location, digestOf(content))).status).toBe(201);
 });
+
+test('small chunks keep their session as long as it is used, unless one of them became an object', async () => {
+  for (const [body, expected] of [
+    [(bytes: Uint8Array) => bytes, 201],
+    [(bytes: Uint8Array) => streamOf(bytes), 404],
+  ] as const) {
+    const { isolate, pass } = bucket();
+    const { client } = isolate();
+    const content = randomBytes(30);
+    let location = locationOf(await client.chunk(await client.begin('a'), content.subarray(0, 10), 0));
+    for (const start of [10, 20]) location = locationOf(await client.patch(location, body(content.subarray(start, start + 10))));
+    for (let time = 0; time < 3; time += 1) {
+      pass(6);
+      location = await statusOf(client, location);
+    }
+    expect((await client.finish(location, digestOf(content))).status).toBe(expected);
+  }
+});

@@ -41,7 +41,7 @@ const FOLDER_TESTS = new Map([
 /** Slow, or of modules that have no mutants. */
 const NO_TESTS =
   /gc-progress|recent-cache|buffer-pool|s3-answers|front|bucket|client-pace|data-folder|probe|yaml|registry2|log\.test|progress/;
-const SLOW_TESTS = /^(?!.*(?:4 MiB with|10,000|60 stalled))/;
+const SLOW_TESTS = /^(?!.*(?:4 MiB with|10,000|60 stalled|slices delete as much))/;
 /** The test files with the module's name, and those that come nearest to it. */
 const MAX_FILES_ALONE = 2;
 const root = join(import.meta.dirname, '../..');

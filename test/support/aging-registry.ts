@@ -1,5 +1,5 @@
 import { MemoryStore } from '../../src/storage/memory.ts';
-import { listAll } from '../../src/storage/object-store.ts';
+import { listAll, type ObjectStore } from '../../src/storage/object-store.ts';
 import { imageManifest } from './api-client.ts';
 import { countingStore } from './counting-store.ts';
 import { memoryRegistry } from './memory-registry.ts';
@@ -8,12 +8,15 @@ export const HOUR_MS = 3_600_000;
 /** The default grace period, and a little more. */
 export const GRACE_MS = 24.1 * HOUR_MS;
 
-/** A registry whose clock the test sets forward. */
-export function agingRegistry(settings: Record<string, string> = {}) {
+/**
+ * A registry whose clock the test sets forward.
+ * @param wrap - changes the store that the registry sees
+ */
+export function agingRegistry(settings: Record<string, string> = {}, wrap = (store: ObjectStore) => store) {
   let nowMs = Date.parse('2026-01-01');
   const clock = () => new Date(nowMs);
   const memory = new MemoryStore(clock);
-  const { store, take } = countingStore(memory);
+  const { store, take } = countingStore(wrap(memory));
   const { registry, client } = memoryRegistry({ REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: 'none', ...settings }, { store, clock });
   const keys = async (prefix: string) => {
     const found = [];

@@ -8,7 +8,7 @@ import { parseConfig } from '../../src/config/config.ts';
 import { type Digest, digestOf } from '../../src/domain/digest.ts';
 import type { RepositoryName, Tag } from '../../src/domain/reference.ts';
 import { BufferPool } from '../../src/registry/body/buffer-pool.ts';
-import { createCell } from '../../src/storage/cell.ts';
+import { type Cell, createCell } from '../../src/storage/cell.ts';
 import { blobKey, catalogKey, manifestKey, objectKey, taggedKey, tagKey } from '../../src/storage/keys.ts';
 import { MemoryStore } from '../../src/storage/memory.ts';
 import { listAll } from '../../src/storage/object-store.ts';
@@ -70,14 +70,14 @@ class Bucket {
     const digest = digestOf(bytes);
     const objects = Array.from({ length: copies }, () => objectKey(digest, crypto.randomUUID()));
     for (const object of objects) await this.memory.put(object, bytes);
-    const cell = {
+    const cell: Cell = {
       state: 'live',
       digest,
       mediaType: 'application/octet-stream',
       size: bytes.length,
-      object: objects[0],
+      objectKey: objects[0],
       bytes: NO_BYTES,
-    } as const;
+    };
     await createCell(this.memory, simulatedTime(), blobKey(name as RepositoryName, digest), () => cell);
     return digest;
   }
@@ -92,7 +92,7 @@ class Bucket {
     );
     const bytes = bytesOf(manifest);
     const digest = digestOf(bytes);
-    const cell = { state: 'live', digest, mediaType: OCI_IMAGE, size: bytes.length, bytes } as const;
+    const cell: Cell = { state: 'live', digest, mediaType: OCI_IMAGE, size: bytes.length, bytes };
     await this.memory.put(taggedKey(name, digest, tag as Tag), NO_BYTES);
     await createCell(this.memory, simulatedTime(), manifestKey(name, digest), () => cell);
     await createCell(this.memory, simulatedTime(), tagKey(name, tag as Tag), () => cell);

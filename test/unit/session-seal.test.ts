@@ -73,6 +73,19 @@ describe('a sealed session', () => {
     expect(await unseal(seal(NEW), again)).toEqual(state);
   });
 
+  test('is unknown in another repository, and under another session', async () => {
+    const sealed = await seal(NEW).seal(STATE);
+    await expect(seal(NEW).unseal(sealed, 'other' as RepositoryName, STATE.session)).rejects.toMatchObject(unknown);
+    await expect(seal(NEW).unseal(sealed, NAME, crypto.randomUUID())).rejects.toMatchObject(unknown);
+  });
+
+  test('says why it can not be unsealed, and is not unknown where only the keys can not be read', async () => {
+    await expect(unseal(seal(NEW), 'junk')).rejects.toMatchObject({ ...unknown, cause: { name: 'JWEInvalid' } });
+    const keys = new KeyRing({ secrets: () => Promise.reject(new Error('the storage is down')), purpose: 'test' });
+    const broken = new SessionSeal({ keys, clock: () => new Date(now), lifetimeSeconds: 3600 });
+    await expect(unseal(broken, await seal(NEW).seal(STATE))).rejects.toThrow('the storage is down');
+  });
+
   test.each(['', 'junk', 'a.b.c.d.e', '....', `${Buffer.from('{"alg":"none"}').toString('base64url')}....`])(
     '%j is unknown',
     async (sealed) => {

@@ -99,7 +99,7 @@ export class BloomFilter {
     }
     one = Math.imul(one ^ (one >>> 16), 0x85ebca6b) ^ other;
     other = Math.imul(other ^ (other >>> 13), 0xc2b2ae35) | 1;
-    return Array.from({ length: PROBES }, (_, probe) => (one + Math.imul(probe, other)) >>> 0);
+    return Array.from({ length: PROBES }, (_, probe) => one + Math.imul(probe, other));
   }
 }
 

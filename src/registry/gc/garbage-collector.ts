@@ -59,7 +59,7 @@ export class GarbageCollector {
     const nowMs = isDryRun ? pace.clock().getTime() : await storageTime(store);
     const next = await this.#continue(isSlice && isUnderWay(last) ? last : newRound(last, nowMs), nowMs);
     if (!isDryRun) await writeState(store, next);
-    return { ...this.#report, state: next.round?.stage === 'done' ? 'done' : 'partial' };
+    return { ...this.#report, state: next.round.stage === 'done' ? 'done' : 'partial' };
   }
 
   #isRoundDue({ begunMs }: Round): boolean {
@@ -67,18 +67,18 @@ export class GarbageCollector {
     return pace.clock().getTime() >= begunMs + graceMs / ROUNDS_A_GRACE;
   }
 
-  async #continue(state: RoundUnderWay, nowMs: number): Promise<CollectionState> {
+  async #continue(state: StateWithRound, nowMs: number): Promise<StateWithRound> {
     const { round, lastLook } = state;
     if (round.stage === 'objects') return this.#deleteUnreferencedObjects(state, nowMs);
     const stopped = await this.#sweepRepositories(state, nowMs);
     if (stopped !== undefined) return { ...state, round: { ...round, after: stopped.after }, mark: stopped.mark };
-    const swept: RoundUnderWay = { round: { begunMs: round.begunMs, stage: 'objects' }, lastLook };
+    const swept: StateWithRound = { round: { begunMs: round.begunMs, stage: 'objects' }, lastLook };
     return this.#options.budget.isSpent ? swept : this.#deleteUnreferencedObjects(swept, nowMs);
   }
 
   /** @returns where the next run continues; undefined where all repositories are swept */
   async #sweepRepositories(
-    { round, mark: begun }: RoundUnderWay,
+    { round, mark: begun }: StateWithRound,
     nowMs: number,
   ): Promise<{ readonly after: RepositoryName | undefined; readonly mark?: Mark } | undefined> {
     const { store, budget, onRepository } = this.#options;
@@ -117,7 +117,7 @@ export class GarbageCollector {
     }
   }
 
-  async #deleteUnreferencedObjects(state: RoundUnderWay, nowMs: number): Promise<CollectionState> {
+  async #deleteUnreferencedObjects(state: StateWithRound, nowMs: number): Promise<StateWithRound> {
     const { isSlice } = this.#options;
     const { round, lastLook } = state;
     const ended: Round = { ...round, stage: 'done' };
@@ -130,13 +130,13 @@ export class GarbageCollector {
   }
 }
 
-type RoundUnderWay = CollectionState & { readonly round: Round };
+type StateWithRound = CollectionState & { readonly round: Round };
 
-function isUnderWay(state: CollectionState): state is RoundUnderWay {
+function isUnderWay(state: CollectionState): state is StateWithRound {
   return state.round !== undefined && state.round.stage !== 'done';
 }
 
-function newRound({ lastLook }: CollectionState, begunMs: number): RoundUnderWay {
+function newRound({ lastLook }: CollectionState, begunMs: number): StateWithRound {
   return { round: { begunMs, stage: 'repositories' }, lastLook };
 }
 

@@ -187,10 +187,11 @@ export class Look {
 async function* withMarkers(listed: AsyncIterable<ObjectInfo>): AsyncGenerator<MarkedObject> {
   let current: MarkedObject | undefined;
   for await (const { key, size } of listed) {
-    const { objectKey, digest, isMarker } = parseObjectKey(key);
+    const { objectKey, digest } = parseObjectKey(key);
     if (current?.objectKey !== objectKey) {
       if (current !== undefined) yield current;
-      current = { objectKey, size: isMarker ? 0 : size, keys: [], digests: [] };
+      // A marker whose object is gone is empty.
+      current = { objectKey, size, keys: [], digests: [] };
     }
     current.keys.push(key);
     if (digest !== undefined) current.digests.push(digest);
