@@ -42,8 +42,8 @@ const FOLDER_TESTS = new Map([
 const NO_TESTS =
   /gc-progress|recent-cache|buffer-pool|s3-answers|front|bucket|client-pace|data-folder|probe|yaml|registry2|log\.test|progress/;
 const SLOW_TESTS = /^(?!.*(?:4 MiB with|10,000|60 stalled|slices delete as much))/;
-/** The test files with the module's name, and those that come nearest to it. */
-const MAX_FILES_ALONE = 2;
+/** The test files that are named like the module, then those that come nearest to it. */
+const MAX_FILES_ALONE = 3;
 const root = join(import.meta.dirname, '../..');
 
 interface Survivor {
@@ -134,11 +134,15 @@ const exitCode = report();
 await vitest.close();
 process.exit(exitCode);
 
-/** `manifest.test.ts` and `manifest-faults.test.ts` are tests of `manifest.ts`. */
 function isOwnTest(file: string, testFile: string): boolean {
-  const [module, test] = [basename(file, '.ts'), basename(testFile, '.test.ts')];
   const [, ofFolder] = [...FOLDER_TESTS].find(([folder]) => file.startsWith(folder)) ?? [];
-  return test === module || test.startsWith(`${module}-`) || ofFolder?.test(relative('test', testFile)) === true;
+  return isNamedLike(file, testFile) || ofFolder?.test(relative('test', testFile)) === true;
+}
+
+/** `manifest.test.ts` and `manifest-faults.test.ts` are named like `manifest.ts`. */
+function isNamedLike(file: string, testFile: string): boolean {
+  const [module, test] = [basename(file, '.ts'), basename(testFile, '.test.ts')];
+  return test === module || test.startsWith(`${module}-`);
 }
 
 function keyOf({ file, line, original, replacement }: Omit<Survivor, 'reason'>): string {
@@ -198,8 +202,7 @@ async function runAlone(): Promise<void> {
 }
 
 function nearestTo(file: string, outcomes: readonly Outcome[]): string[] {
-  const distanceFrom = (name: string) =>
-    basename(name, '.test.ts') === basename(file, '.ts') ? 0 : (distances.get(name)?.get(join(root, file)) ?? Infinity);
+  const distanceFrom = (name: string) => (isNamedLike(file, name) ? 0 : (distances.get(name)?.get(join(root, file)) ?? Infinity));
   const names = new Set(outcomes.map((outcome) => outcome.file));
   return [...names].toSorted((one, other) => distanceFrom(one) - distanceFrom(other)).slice(0, MAX_FILES_ALONE);
 }

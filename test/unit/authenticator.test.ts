@@ -7,7 +7,7 @@ test('an invalid token is refused with the reason and the way out', () => {
   expect(INVALID_TOKEN).toEqual({ kind: 'refused', reason: 'invalid-token', message });
 });
 
-test('a registry without users knows no callers apart, and has no name or token server', async () => {
+test('in a registry without users every caller is anonymous, also one with a password', async () => {
   const caller = { kind: 'caller', caller: ANYONE };
   expect(await NO_AUTHENTICATION.identify({ kind: 'basic', user: 'alice', password: 'x' }, 'here')).toEqual(caller);
   expect([NO_AUTHENTICATION.service, NO_AUTHENTICATION.realm]).toEqual(['', undefined]);

@@ -126,7 +126,7 @@ describe('a field that could be read in two ways is refused', () => {
     expect(() => parse(image(`,"${escaped}":2`))).toThrow('schemaVersion: is written SchemaVersion');
   });
 
-  test('is a manifest-invalid', () => {
+  test('with the kind manifest-invalid', () => {
     const failure = { name: 'Failure', kind: 'manifest-invalid', message: expect.stringContaining('config: is written Config') };
     expect(() => parse(image(',"Config":{}'))).toThrow(expect.objectContaining(failure));
   });
