@@ -2,7 +2,9 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { head, openFront, sendRaw } from '../support/emulator-front.ts';
+import { head, frontForTests, sendRaw } from '../support/emulator-front.ts';
+
+const openFront = frontForTests();
 
 describe('a request is passed on', () => {
   const seen: IncomingMessage[] = [];

@@ -1,24 +1,20 @@
 /** The cost of checking a password: the time of an answer must not tell whether a user exists. */
-import type * as Bcrypt from 'bcryptjs';
-import { hashSync } from 'bcryptjs';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { getRounds, hashSync } from 'bcryptjs';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { comparePassword, type ComparePassword } from '../../src/auth/bcrypt.ts';
 import { Throttle, type ThrottleOptions } from '../../src/auth/throttle.ts';
 import { Mutex } from '../../src/auth/mutex.ts';
 import { Users } from '../../src/auth/users.ts';
 import { BCRYPT, parseHtpasswd } from '../../src/domain/htpasswd.ts';
 
-const rounds = vi.hoisted(() => ({ count: 0, hashes: [] as string[] }));
+const rounds = { count: 0, hashes: [] as string[] };
 beforeEach(() => void Object.assign(rounds, { count: 0, hashes: [] }));
 
-vi.mock('bcryptjs', async (importOriginal) => {
-  const original = await importOriginal<typeof Bcrypt>();
-  const compare = (...args: Parameters<typeof original.compare>) => {
-    rounds.count += 2 ** original.getRounds(args[1]);
-    rounds.hashes.push(args[1]);
-    return original.compare(...args);
-  };
-  return { ...original, compare };
-});
+const compare: ComparePassword = (password, hash, onSlice) => {
+  rounds.count += 2 ** getRounds(hash);
+  rounds.hashes.push(hash);
+  return comparePassword(password, hash, onSlice);
+};
 
 const file = ['fast:4', 'slow:6']
   .map((each) => each.split(':'))
@@ -31,6 +27,7 @@ function users(more: Partial<ThrottleOptions> = {}, load = () => file.join('\n')
     throttle: new Throttle(options),
     mutex: new Mutex({ wait: () => new Promise<void>((resolve) => void setImmediate(resolve)) }),
     clock: options.clock,
+    compare,
   });
 }
 
