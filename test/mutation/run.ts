@@ -26,10 +26,10 @@ const ROUNDS: readonly (readonly [pattern: string, maxDistance: number])[] = [
   ['test/unit/**/*.test.ts', 2],
   ['test/fuzz/{parsing,ranges,positions}.test.ts', Infinity],
   [
-    'test/api/{access-matrix,read-only,settings,external-tokens,immutable-tags,upload-age,missing-bytes,many-operations,cross-site}.test.ts',
+    'test/api/{access-matrix,read-only,settings,external-tokens,immutable-tags*,upload-age,missing-bytes,many-operations,cross-site}.test.ts',
     Infinity,
   ],
-  ['test/api/{accounts,memory}.test.ts', Infinity],
+  ['test/api/{htpasswd-tokens,memory}.test.ts', Infinity],
   ['test/unit/**/*.test.ts', Infinity],
 ];
 /** The own tests of a folder where they are not named like its modules. */
