@@ -212,9 +212,15 @@ describe('the bytes of earlier requests', () => {
     await memory.delete(['uploads/s/4']);
     const { sources } = await earlier(store, progress);
     const between = sources.at(-1)!;
+    const unhandled: unknown[] = [];
+    const listener = (error: unknown) => void unhandled.push(error);
+    process.on('unhandledRejection', listener);
     await between.read({ buffer: new ArrayBuffer(1) }, 0, 1);
+    await turn();
     for (const source of sources) source.leave();
     await turn();
+    process.off('unhandledRejection', listener);
+    expect(unhandled).toEqual([]);
     expect(left).toEqual(expect.arrayContaining(['2', '5']));
     expect(await textOf([between])).toBe('');
   });
