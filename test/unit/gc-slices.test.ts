@@ -51,7 +51,8 @@ test('slices that do one step each sweep each repository in turn, and then look 
   const { client, collect, memory, pass } = agingRegistry();
   for (const name of ['a', 'b', 'c']) await client.push(name, bytesOf(`only in ${name}`));
   await memory.put('repositories/not-ours', bytesOf('x'));
-  await memory.put('repositories/b/_blobs/no/digest', bytesOf('x'));
+  for (const folder of ['_blobs', '_manifests', '_tagged', '_referrers'])
+    await memory.put(`repositories/b/${folder}/no/digest`, bytesOf('x'));
   pass(DAY_MS + 1);
   const names: string[] = [];
   const reports = [];
@@ -63,6 +64,16 @@ test('slices that do one step each sweep each repository in turn, and then look 
   expect(reports.reduce((sum, { condemnedLinks }) => sum + condemnedLinks, 0)).toBe(3);
   expect(reports.slice(0, -1).map(({ state }) => state)).toEqual(reports.slice(1).map(() => 'partial'));
   expect((await collect({ slice: ONE })).state).toBe('resting');
+});
+
+test('a slice whose budget is spent by one repository leaves the others to the next', async () => {
+  const { client, collect, costOf, pass } = agingRegistry();
+  for (const name of ['a', 'b']) await client.pushImage(name, 'latest');
+  pass(1);
+  // As below.
+  const { result, operations } = await costOf(() => collect({ slice: { operations: 6, seconds: 60 } }));
+  expect([result.state, result.repositories, operations]).toEqual(['partial', 1, 7]);
+  expect(await collect({ slice: MANY })).toMatchObject({ state: 'done', repositories: 1 });
 });
 
 test('a slice whose budget is spent by the last repository leaves the look to the next', async () => {
@@ -218,17 +229,6 @@ describe('a slice that is spent in a batch', () => {
     expect(counts[0]).toBe(20);
     while ((await collect({ slice: MANY, deleteUntagged: true })).state === 'partial') counts.push(0);
   });
-
-  test('reads each of many tags once', async () => {
-    const { client, collect, costOf, pass } = agingRegistry();
-    const config = await client.push('a', bytesOf('{}'));
-    for (let n = 0; n < 130; n += 1) await client.putManifest('a', `t${n}`, manifestOf(config, n));
-    await client.request('DELETE', '/v2/a/manifests/t0');
-    pass(1);
-    // Reads and writes its state; writes and reads a small object, for the time. Lists repositories, links, objects, catalog.
-    // Reads the 129 tags, and the manifest without one.
-    expect((await costOf(() => collect())).operations).toBe(4 + 4 + 129 + 1);
-  });
 });
 
 describe('a sweep over many slices', () => {
@@ -307,20 +307,4 @@ test('a repository without manifests gets none from its neighbour', async () => 
   pass(1);
   await collect();
   expect((await keys('catalog/')).map(({ key }) => key)).toEqual(['catalog/b!']);
-});
-
-test('the report has the bytes of links that are condemned or deleted', async () => {
-  const { client, collect, pass } = agingRegistry();
-  await client.push('a', bytesOf('five!'));
-  const counts = [];
-  for (let run = 0; run < 3; run += 1) {
-    pass(DAY_MS + 1);
-    const { condemnedLinks, deadLinks, unneededBytes } = await collect();
-    counts.push([condemnedLinks, deadLinks, unneededBytes]);
-  }
-  expect(counts).toEqual([
-    [1, 0, 5],
-    [0, 1, 5],
-    [0, 0, 0],
-  ]);
 });
