@@ -201,6 +201,14 @@ describe('a body of several parts', () => {
   });
 });
 
+test('a body without bytes becomes an empty object', async () => {
+  const store = new MemoryStore();
+  const blobs = new BlobWriter({ store, intake: intakeOf(store), partBytes: PART_BYTES, randomId: () => 'id' });
+  const digest = digestOf(new Uint8Array(0));
+  const written = await blobs.writeStream(streamOf(), ['sha256'], digest);
+  expect(written).toEqual({ objectKey: `objects/${digest.replace(':', '/')}/id`, size: 0, digests: [digest] });
+});
+
 test('a body that the storage verifies is passed on as it is', async () => {
   const store = new MemoryStore();
   const blobs = new BlobWriter({ store, intake: intakeOf(store), partBytes: PART_BYTES, randomId: () => 'id' });

@@ -76,6 +76,13 @@ describe('a chunk record', () => {
     expect(JSON.parse(new TextDecoder().decode(encoded).split('\n')[0]!)).toEqual({ version: 2, ...header });
   });
 
+  test('of an earlier version names no pieces', async () => {
+    const encoded = bytesOf(`${JSON.stringify({ version: 1, size: 12, partBytes: 10, multipart })}\nab`);
+    const record = await readChunkRecord({ size: encoded.length, body: streamOf(encoded) });
+    expect(record.header).toEqual({ size: 12, partBytes: 10, multipart, pieces: [], consumed: [] });
+    expect(await textOf(record.own)).toBe('ab');
+  });
+
   test.each([15_000, 16_384, 40_000, 200_000])('is read, though its header has more than %i bytes', async (length) => {
     const consumed = ['c'.repeat(length)];
     const encoded = encodeChunkRecord({ ...header, consumed }, bytesOf('own\nbytes'));
