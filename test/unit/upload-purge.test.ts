@@ -196,4 +196,11 @@ describe('a bounded run', () => {
     });
     expect(keys()).toEqual(['a/1']);
   });
+
+  test('ends where the storage lists nothing and says that more follows', async () => {
+    const { purge, memory, calls } = bucket();
+    memory.list = async () => ({ objects: [], truncated: true });
+    expect(await purge.run()).toEqual({ seen: 0, purged: 0, failures: [] });
+    expect(calls).toHaveLength(5);
+  });
 });
