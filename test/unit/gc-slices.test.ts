@@ -70,9 +70,11 @@ test('a slice whose budget is spent by one repository leaves the others to the n
   const { client, collect, costOf, pass } = agingRegistry();
   for (const name of ['a', 'b']) await client.pushImage(name, 'latest');
   pass(1);
+  const names: string[] = [];
   // As below.
-  const { result, operations } = await costOf(() => collect({ slice: { operations: 6, seconds: 60 } }));
-  expect([result.state, result.repositories, operations]).toEqual(['partial', 1, 7]);
+  const slice = { operations: 6, seconds: 60 };
+  const { result, operations } = await costOf(() => collect({ slice, onRepository: (name) => names.push(name) }));
+  expect([result.state, result.repositories, operations, names]).toEqual(['partial', 1, 7, ['a']]);
   expect(await collect({ slice: MANY })).toMatchObject({ state: 'done', repositories: 1 });
 });
 
@@ -84,6 +86,9 @@ test('a slice whose budget is spent by the last repository leaves the look to th
   const slice = { operations: 6, seconds: 60 };
   const { result, operations } = await costOf(() => collect({ slice }));
   expect([result.state, result.repositories, operations]).toEqual(['partial', 1, 7]);
+  // Finds no further repository, and writes its state.
+  const next = await costOf(() => collect({ slice: ONE }));
+  expect([next.result.state, next.operations]).toEqual(['partial', 5]);
   expect(await collect({ slice: MANY })).toMatchObject({ state: 'done', repositories: 0 });
   expect((await collect({ slice: MANY })).state).toBe('resting');
 });
@@ -229,6 +234,16 @@ describe('a slice that is spent in a batch', () => {
     expect(counts[0]).toBe(20);
     while ((await collect({ slice: MANY, deleteUntagged: true })).state === 'partial') counts.push(0);
   });
+});
+
+test('a slice that is spent in a batch of stale hints, finishes 300 of them', async () => {
+  const { collect, memory, pass } = agingRegistry();
+  for (let n = 0; n < 305; n += 1)
+    await memory.put(`repositories/a/_tagged/${digestOf(bytesOf(`${n}`)).replace(':', '/')}/t`, new Uint8Array(0));
+  pass(DAY_MS + 1);
+  // Reads its state; writes and reads a small object, for the time. Lists the repositories, and deletes.
+  const slice = { operations: 5, seconds: 60 };
+  expect([(await collect({ slice })).tidied, (await collect({ slice: MANY })).tidied]).toEqual([300, 5]);
 });
 
 describe('a sweep over many slices', () => {
