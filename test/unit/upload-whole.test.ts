@@ -29,3 +29,15 @@ test.each([
   await uploads.finish(STATE, digest, { stream: streamOf(bytesOf('x')), length, range: undefined });
   expect(called).toEqual([expected, 'link']);
 });
+
+test('nobody, where it is empty: it is written as no bytes', async () => {
+  const written: number[] = [];
+  const uploads = new Uploads({
+    writer: { writeBytes: async (bytes: Uint8Array) => (written.push(bytes.length), { objectKey: '', size: 0, digests: [] }) },
+    bucket: { capabilities: async () => ({ verifiesSha256: true }) },
+    blobs: { link: async () => undefined },
+    store: { put: async (_: string, bytes: Uint8Array) => void written.push(bytes.length) },
+  } as never);
+  await uploads.finish(STATE, SHA256, { stream: null, length: 0, range: undefined });
+  expect(written).toEqual([0, 0]);
+});
