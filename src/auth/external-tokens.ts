@@ -93,7 +93,7 @@ export class ExternalTokens implements Authenticator {
   async #read(token: string): Promise<VerifiedToken<Claims> | undefined> {
     const payload = await this.#verify(token);
     const read = claims.safeParse(payload);
-    return payload !== undefined && read.success ? { claims: read.data, endsAtSeconds: payload.exp! } : undefined;
+    return read.success ? { claims: read.data, endsAtSeconds: payload!.exp! } : undefined;
   }
 
   /** @returns undefined for an invalid token */
@@ -176,7 +176,6 @@ async function* keysOf(keySet: KeySet, header: JWTHeaderParameters): AsyncGenera
     yield await keySet(header);
     return;
   } catch (error) {
-    if (error instanceof errors.JWKSNoMatchingKey) return;
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
     candidates = error;
   }

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Buffer } from 'node:buffer';
-import { compare, getRounds } from 'bcryptjs';
+import { getRounds } from 'bcryptjs';
 import { MAX_PASSWORD_BYTES, type UserFile } from '../domain/htpasswd.ts';
 import { RecentCache } from '../lib/recent-cache.ts';
+import type { ComparePassword } from './bcrypt.ts';
 import type { Throttle } from './throttle.ts';
 import type { Mutex } from './mutex.ts';
 
@@ -16,6 +17,7 @@ export interface UsersOptions {
   readonly throttle: Throttle;
   readonly mutex: Mutex;
   readonly clock: () => Date;
+  readonly compare: ComparePassword;
 }
 
 /** Checks passwords against an htpasswd file. */
@@ -47,7 +49,7 @@ export class Users {
     const isRight = await mutex.run(async (heartbeat) => {
       if (isRemembered()) return true; // An earlier job had the same password.
       throttle.begin(user, address);
-      if (!(await matches(password, hash, highestCost, heartbeat))) return false;
+      if (!(await this.#matches(password, hash, highestCost, heartbeat))) return false;
       throttle.succeeded(user, address);
       this.#remembered.set(key, true, 0);
       return true;
@@ -62,31 +64,25 @@ export class Users {
     return hash && createHash('sha256').update(`${user}:${hash}`).digest('base64url');
   }
 
+  /**
+   * Compares a password. The time of the answer must not tell whether the user exists, so a wrong password always costs as much
+   * as the slowest hash of the file. bcrypt runs 2^cost rounds, so 2^8 rounds and 2^8 more are 2^9.
+   */
+  async #matches(password: string, hash: string | undefined, highestCost: number, heartbeat: () => void): Promise<boolean> {
+    const { compare } = this.#options;
+    const isTooLong = Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
+    const compared = hash ?? dummyHash(highestCost);
+    const isRight = await compare(password, compared, heartbeat);
+    if (isRight && hash !== undefined && !isTooLong) return true;
+    for (let cost = getRounds(compared); cost < highestCost; cost += 1) await compare('', dummyHash(cost), heartbeat);
+    return false;
+  }
+
   #memoryKeyOf(user: string, password: string, hash: string): string {
     return createHash('sha256')
       .update(JSON.stringify([this.#memoryKey, user, password, hash]))
       .digest('base64url');
   }
-}
-
-/**
- * Compares a password. The time of the answer must not tell whether the user exists, so a wrong password always costs as much
- * as the slowest hash of the file. bcrypt runs 2^cost rounds, so 2^8 rounds and 2^8 more are 2^9.
- */
-async function matches(password: string, hash: string | undefined, highestCost: number, heartbeat: () => void): Promise<boolean> {
-  const isTooLong = Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
-  const compared = hash ?? dummyHash(highestCost);
-  const isRight = await slowCompare(password, compared, heartbeat);
-  if (isRight && hash !== undefined && !isTooLong) return true;
-  for (let cost = getRounds(compared); cost < highestCost; cost += 1) await slowCompare('', dummyHash(cost), heartbeat);
-  return false;
-}
-
-/** @param onSlice - called every 100 ms, between which other tasks run; never at the edge, where the clock stands still */
-function slowCompare(password: string, hash: string, onSlice: () => void): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    compare(password, hash, (error, isRight) => (error ? reject(error) : resolve(isRight === true)), onSlice);
-  });
 }
 
 /** A bcrypt hash that no known password has. */

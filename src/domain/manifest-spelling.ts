@@ -14,37 +14,39 @@ interface Shape {
   readonly names: ReadonlyMap<string, string>;
 }
 
+const ANYTHING = 'anything';
+
 const PLATFORM = shapeOf({
-  architecture: 'anything',
-  os: 'anything',
-  'os.version': 'anything',
-  'os.features': 'anything',
-  variant: 'anything',
-  features: 'anything',
+  architecture: ANYTHING,
+  os: ANYTHING,
+  'os.version': ANYTHING,
+  'os.features': ANYTHING,
+  variant: ANYTHING,
+  features: ANYTHING,
 });
 
 /** https://github.com/opencontainers/image-spec/blob/main/descriptor.md#properties */
 const DESCRIPTOR = shapeOf({
-  mediaType: 'anything',
-  digest: 'anything',
+  mediaType: ANYTHING,
+  digest: ANYTHING,
   size: 'integer',
-  urls: 'anything',
-  annotations: 'anything',
-  data: 'anything',
-  artifactType: 'anything',
+  urls: ANYTHING,
+  annotations: ANYTHING,
+  data: ANYTHING,
+  artifactType: ANYTHING,
   platform: PLATFORM,
 });
 
 /** The fields of an image and of an index together. */
 const MANIFEST = shapeOf({
   schemaVersion: 'integer',
-  mediaType: 'anything',
-  artifactType: 'anything',
+  mediaType: ANYTHING,
+  artifactType: ANYTHING,
   config: DESCRIPTOR,
   layers: DESCRIPTOR,
   manifests: DESCRIPTOR,
   subject: DESCRIPTOR,
-  annotations: 'anything',
+  annotations: ANYTHING,
 });
 
 function shapeOf(fields: Readonly<Record<string, Field>>): Shape {
@@ -92,7 +94,7 @@ export function checkSpelling(json: Uint8Array): void {
     const top = stack.at(-1);
     if (byte === QUOTE) {
       const end = endOfString(json, at);
-      if (top?.isBeforeName === true) field = top.shape && fieldOf(top, top.shape, json.subarray(at, end + 1));
+      if (top!.isBeforeName) field = top!.shape && fieldOf(top!, top!.shape, json.subarray(at, end + 1));
       at = end;
     } else if (byte === COLON) top!.isBeforeName = false;
     else if (byte === COMMA) {
@@ -108,10 +110,8 @@ export function checkSpelling(json: Uint8Array): void {
       const isObject = byte === OPEN_OBJECT;
       const place = top === undefined || shape === undefined ? '' : placeIn(top);
       stack.push({ isObject, shape, place, seen: new Set(), isBeforeName: isObject, at: 0 });
-    } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
-      stack.pop();
-      field = undefined;
-    } else if (field === 'integer' && (byte === DOT || byte === LOWER_E || byte === UPPER_E))
+    } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) stack.pop();
+    else if (field === 'integer' && (byte === DOT || byte === LOWER_E || byte === UPPER_E))
       throw invalid(`${placeIn(top!)}: must be an integer without a fraction or an exponent`);
   }
 }

@@ -97,7 +97,9 @@ export function parseReference(text: string): Reference {
  * @throws {Failure} digest-invalid, manifest-invalid
  */
 export function parseNewReference(text: string): Reference {
-  return findReference(text) ?? { kind: 'tag', tag: parseTag(text) };
+  const reference = findReference(text);
+  if (reference === undefined) throw invalidTag(text);
+  return reference;
 }
 
 /**
@@ -106,9 +108,13 @@ export function parseNewReference(text: string): Reference {
  */
 export function parseTag(text: string): Tag {
   const tag = findTag(text);
-  if (tag !== undefined) return tag;
+  if (tag === undefined) throw invalidTag(text);
+  return tag;
+}
+
+function invalidTag(text: string): Failure {
   const rule = `use letters, digits, _ . and -, at most ${MAX_TAG_LENGTH} characters, and no . or - at the start`;
-  throw new Failure('manifest-invalid', `${quoted(text)} is not a tag: ${rule}`, { detail: text });
+  return new Failure('manifest-invalid', `${quoted(text)} is not a tag: ${rule}`, { detail: text });
 }
 
 function findReference(text: string): Reference | undefined {

@@ -11,7 +11,7 @@ export interface TagMoveOptions {
   readonly immutable: ImmutableTags;
   readonly name: RepositoryName;
   readonly tag: Tag;
-  /** The manifest that the tag shall name. */
+  /** The manifest that the tag will name. */
   readonly manifest: Cell;
 }
 

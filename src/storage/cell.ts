@@ -61,7 +61,7 @@ export async function readCell(store: SmallObjects, key: string): Promise<Stored
   return (await lookAt(store, key)).cell;
 }
 
-/** Returns the cell to write in place of the current one, or undefined to keep the current one. */
+/** Returns the cell to write instead of the current one, or undefined to keep the current one. */
 export type Change = (current: StoredCell | undefined) => Cell | undefined;
 
 /**

@@ -1,4 +1,5 @@
 import { type Authenticator, NO_AUTHENTICATION } from '../auth/authenticator.ts';
+import { comparePassword } from '../auth/bcrypt.ts';
 import { ExternalTokens } from '../auth/external-tokens.ts';
 import { HtpasswdAuthenticator } from '../auth/htpasswd-authenticator.ts';
 import { Mutex } from '../auth/mutex.ts';
@@ -42,7 +43,13 @@ function createHtpasswdAuthenticator(
     lifetimeSeconds: config.tokenLifetimeSeconds,
     generation: config.generation,
   });
-  const users = new Users({ load, clock, throttle: new Throttle({ clock, wait, limit }), mutex: new Mutex({ wait }) });
+  const users = new Users({
+    load,
+    clock,
+    throttle: new Throttle({ clock, wait, limit }),
+    mutex: new Mutex({ wait }),
+    compare: comparePassword,
+  });
   return new HtpasswdAuthenticator({ users, tokens, rules: new AccessRules(config.rules) });
 }
 

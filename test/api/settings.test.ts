@@ -107,7 +107,7 @@ test('a GET of a blob is redirected with its digest; a HEAD is not redirected', 
   expect((await client.head(`/v2/a/blobs/${digest}`)).status).toBe(200);
 });
 
-describe('what is older than half the grace period', () => {
+describe('a cell that is older than half the grace period', () => {
   let now = Date.now();
   const clock = () => new Date(now);
   const { store, take } = countingStore(new MemoryStore(clock));

@@ -26,7 +26,7 @@ export function blobObjectsContract(contract: Contract): void {
       expect(await store().head(`${prefix}a`)).toBeUndefined();
     });
 
-    scratch('creates only what is absent, and replaces only the object that was read', async (prefix) => {
+    scratch('creates only an absent object, and replaces only the object that was read', async (prefix) => {
       const put = (content: Uint8Array, condition: PutCondition) =>
         answerOf(
           store().putVerified(`${prefix}a`, streamOf(content), { length: content.length, sha256: sha256(content) }, condition),

@@ -30,7 +30,7 @@ export function smallObjectsContract({ store, scratch, answerOf, textAt }: Contr
     await store().delete([`${prefix}absent`]);
   });
 
-  scratch('reads a range, and tells the size of the whole object', async (prefix) => {
+  scratch('reads a range, and gives the size of the whole object', async (prefix) => {
     await store().put(`${prefix}a`, bytes('0123456789'));
     const object = (await store().get(`${prefix}a`, { offset: 3, length: 4 }))!;
     expect(object.size).toBe(10);
@@ -77,7 +77,7 @@ export function smallObjectsContract({ store, scratch, answerOf, textAt }: Contr
   });
 
   describe('conditions', () => {
-    scratch('creates only what is absent', async (prefix) => {
+    scratch('creates only an absent object', async (prefix) => {
       expect(await store().put(`${prefix}a`, bytes('first'), { kind: 'absent' })).toBeDefined();
       expect(await store().put(`${prefix}a`, bytes('second'), { kind: 'absent' })).toBeUndefined();
       expect(await textAt(`${prefix}a`)).toBe('first');

@@ -17,7 +17,7 @@ describeUnless(missingGoProgram('conformance', MODULE), 'OCI conformance', () =>
 
   describeOnEachStore('conformance', (registry, store) => {
     test.for(VERSIONS)(
-      '%s: nothing fails, and nothing is skipped but what is listed',
+      '%s: nothing fails, and only listed tests are skipped',
       { timeout: 360_000 },
       async (version, { task }) => {
         const run = `${version} on ${store === 's3' ? 'MinIO' : 'the embedded store'}`;

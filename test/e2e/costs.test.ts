@@ -5,7 +5,7 @@ import { roundsOf } from '../support/counting-proxy.ts';
 import { describeOnS3 } from '../support/each-store.ts';
 import { randomContent } from '../support/random-content.ts';
 
-/** Long enough that requests made side by side overlap whatever else the machine does. */
+/** Long enough that requests made side by side overlap on a busy machine too. */
 const DELAY_MS = 40;
 
 describeOnS3('on the wire to', {}, (registry) => {

@@ -80,7 +80,7 @@ describeUnless(missingS3(), 'a registry whose power is cut', () => {
 
   /**
    * MinIO loses a multipart upload whose completion breaks off in its midst: its parts are gone, and there is no object
-   * (docs/architecture.md). The client is told that the upload is unknown, and pushes it again.
+   * (docs/architecture.md). The client gets BLOB_UPLOAD_UNKNOWN, and pushes it again.
    */
   const cutCompletions = (): number => {
     if (place.traffic === undefined) return Infinity;

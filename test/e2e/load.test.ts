@@ -12,7 +12,7 @@ const REPOSITORIES = 8;
 
 /** What may be held right after a collection: the bound on buffered bytes, and as much again. A worker may have 128. */
 const HELD_MIB = 100;
-/** How much of that may have come since the middle. */
+/** How much of that may be new since the middle. */
 const FLAT_MIB = 32;
 
 // Straight to MinIO: it is not the proxies of this process that are to be looked at.

@@ -62,7 +62,7 @@ describeUnless(missingProgram('nginx', 'nginx') ?? missingProgram('openssl', 'op
     return { status: response.statusCode, headers: response.headers, body };
   }
 
-  /** What nginx itself does, whoever asks for passwords. */
+  /** What nginx itself does, whether nginx or Berth asks for passwords. */
   function describeNginx(host: () => string): void {
     test.each(['docker/1.3.0', 'docker/1.5.0 go/go1.4.1', 'Go 1.1 package http'])('is not there for %s', async (agent) => {
       const { status, body } = await get(host(), '/v2/', { 'User-Agent': agent });

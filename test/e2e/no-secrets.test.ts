@@ -23,5 +23,5 @@ test.each([
   const server = await startServer({ projectFolder: probe.folder, env: { REGISTRY_HTTP_SECRET: SECRET } });
   await askProbe(`${server.url}/${told}`);
   await vi.waitFor(() => expect(server.output()).toContain(told));
-  await expect(server.stop()).rejects.toThrow(`the log tells what is secret:\nasked for /${told}`);
+  await expect(server.stop()).rejects.toThrow(`the log contains secrets:\nasked for /${told}`);
 });

@@ -24,7 +24,7 @@ objectStoreContract('the running worker', async () => {
   return { store, remaining };
 });
 
-test('a wrong key opens nothing, and a worker that is gone is told of', async () => {
+test('a wrong key opens nothing, and a worker that is gone gives an error', async () => {
   await expectStoreError(new RemoteStore({ ...access(), key: 'x'.repeat(43) }).head('a'), 'misconfigured');
   await expectStoreError(new RemoteStore({ ...access(), url: 'http://127.0.0.1:1' }).head('a'), 'unavailable');
 });

@@ -11,7 +11,7 @@ export function importDistances(file: string, importsOf: Map<string, readonly st
   for (const [path, distance] of distances) {
     const imports = importsOf.get(path) ?? readImports(path);
     importsOf.set(path, imports);
-    // A map is walked to its end, what is added on the way included.
+    // A map is walked to its end, including entries added on the way.
     for (const each of imports) if (!distances.has(each)) distances.set(each, distance + 1);
   }
   return distances;

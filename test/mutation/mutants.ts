@@ -106,7 +106,7 @@ export function mutate(file: string, source: string, firstId: number): { mutants
     return firstId + mutants.length - 1;
   }
 
-  /** The node's text with the mutants of what is inside it, and its own around that. */
+  /** The node's text with the mutants of its inner nodes, and its own around those. */
   function render(node: Node, parent: Node | undefined): string {
     const changes = changesOf(node, parent);
     const ids = changes.map(({ replacement }) => idOf(node, replacement));
@@ -265,7 +265,7 @@ function childrenOf(node: Node): Node[] {
   for (const [field, value] of Object.entries(node)) {
     const isName = field === 'key' || (field === 'property' && node.type === 'MemberExpression') || field === 'label';
     if ((isName && node['computed'] !== true) || field === 'source' || field === 'range' || field === 'parent') continue;
-    // What is shorthand stands there once, as both its key and its value.
+    // A shorthand property is there once, as both key and value.
     for (const child of Array.isArray(value) ? value : [value]) if (isNode(child) && isMutable(child)) children.push(child);
   }
   return children.toSorted((one, other) => one.start - other.start);

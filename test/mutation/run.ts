@@ -6,7 +6,7 @@
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
-import { createVitest } from 'vitest/node';
+import { createVitest, type TestSpecification } from 'vitest/node';
 import { type Mutant, mutate } from './mutants.ts';
 import { importDistances } from './import-distances.ts';
 import { type Outcome, readOutcomes } from './outcomes.ts';
@@ -34,14 +34,15 @@ const ROUNDS: readonly (readonly [pattern: string, maxDistance: number])[] = [
 ];
 /** The own tests of a folder where they are not named like its modules. */
 const FOLDER_TESTS = new Map([
+  ['src/auth/external-tokens.ts', /^api\/external-token/],
   ['src/registry/gc', /^unit\/gc-/],
   ['src/registry/uploads', /^(?:unit\/(?:part-reader|session-|upload-)|api\/(?:upload-|bounds))/],
 ]);
 /** Slow, or of modules that have no mutants. */
 const NO_TESTS =
   /gc-progress|recent-cache|buffer-pool|s3-answers|front|bucket|client-pace|data-folder|probe|yaml|registry2|log\.test|progress/;
-const SLOW_TESTS = /^(?!.*(?:4 MiB of|10,000|60 stalled|slices delete as much|takes at most 8 MiB|cuts any pieces))/;
-/** The test files that come nearest to a mutant's module. */
+const SLOW_TESTS = /^(?!.*(?:4 MiB with|10,000|60 stalled|slices delete as much|takes at most 8 MiB|cuts any pieces))/;
+/** The test files that are named like the module, then those that come nearest to it. */
 const MAX_FILES_ALONE = 8;
 const root = join(import.meta.dirname, '../..');
 
@@ -104,9 +105,14 @@ const specifications = (await vitest.globTestSpecifications()).filter(({ moduleI
   return files.some((file) => from.has(join(root, file)));
 });
 const suiteOf = (file: string) => specifications.filter(({ moduleId }) => relative(root, moduleId) === file);
+const known = JSON.parse(readFileSync(join(import.meta.dirname, 'survivors.json'), 'utf8')) as Survivor[];
+const reasons = new Map(known.map((survivor) => [keyOf(survivor), survivor.reason]));
 const failing = new Set<string>();
+/** Mutants with the test files that ran for each alone. */
+const ranAlone = new Set<string>();
 const rest = new Set(specifications);
 for (const [pattern, maxDistance] of rounds) {
+  if (maxDistance > 0) await runAlone();
   const matching = new Set(globSync(pattern, { cwd: root }));
   const round = [...rest].filter(({ moduleId }) => {
     const name = relative(root, moduleId);
@@ -115,9 +121,10 @@ for (const [pattern, maxDistance] of rounds) {
     return files.some((file) => (distances.get(name)!.get(join(root, file)) ?? Infinity) <= maxDistance);
   });
   for (const specification of round) rest.delete(specification);
-  if (round.length === 0 || remaining().length === 0) continue;
-  const { testModules } = await vitest.runTestSpecifications(round);
-  for (const module of testModules) if (!module.ok()) failing.add(relative(root, module.moduleId));
+  // A survivor with a reason needs no more tests than its own.
+  const todo = maxDistance === 0 ? remaining() : remaining().filter((id) => !reasons.has(keyOf(mutants[id]!)));
+  if (round.length === 0 || todo.length === 0) continue;
+  for (const name of await failingOf(round)) failing.add(name);
   progress(`${pattern}, distance ${maxDistance}`);
 }
 if (failing.size > 0) console.log(`failing without any mutant, so used only where they passed: ${[...failing].join(', ')}`);
@@ -127,11 +134,27 @@ const exitCode = report();
 await vitest.close();
 process.exit(exitCode);
 
-/** `manifest.test.ts` and `manifest-faults.test.ts` are tests of `manifest.ts`. */
 function isOwnTest(file: string, testFile: string): boolean {
-  const [module, test] = [basename(file, '.ts'), basename(testFile, '.test.ts')];
   const [, ofFolder] = [...FOLDER_TESTS].find(([folder]) => file.startsWith(folder)) ?? [];
-  return test === module || test.startsWith(`${module}-`) || ofFolder?.test(relative('test', testFile)) === true;
+  return isNamedLike(file, testFile) || ofFolder?.test(relative('test', testFile)) === true;
+}
+
+/** `manifest.test.ts` and `manifest-faults.test.ts` are named like `manifest.ts`. */
+function isNamedLike(file: string, testFile: string): boolean {
+  const [module, test] = [basename(file, '.ts'), basename(testFile, '.test.ts')];
+  return test === module || test.startsWith(`${module}-`);
+}
+
+function keyOf({ file, line, original, replacement }: Omit<Survivor, 'reason'>): string {
+  return JSON.stringify([file, line, original, replacement]);
+}
+
+/** Runs test files. Returns the names of those that fail. */
+async function failingOf(tests: TestSpecification[]): Promise<string[]> {
+  const { testModules } = await vitest.runTestSpecifications(tests);
+  // Vitest returns the files of earlier runs too, with their results.
+  const ran = testModules.filter(({ moduleId }) => tests.some((test) => test.moduleId === moduleId));
+  return ran.filter((module) => !module.ok()).map(({ moduleId }) => relative(root, moduleId));
 }
 
 function setActive(id: number): void {
@@ -158,34 +181,33 @@ async function runAlone(): Promise<void> {
     outcomes.filter(({ isLoading, isUnjudged }) => isLoading ?? isUnjudged),
     ({ id }) => id,
   );
-  const todo = remaining().filter((id) => filesOf.has(id));
-  console.log(`${todo.length} need runs of their own`);
-  for (const [index, id] of todo.entries()) {
+  const todo = remaining().flatMap((id) => {
+    const names = nearestTo(mutants[id]!.file, filesOf.get(id) ?? []).filter((name) => !failing.has(name));
+    return names.some((name) => !ranAlone.has(`${id} ${name}`)) ? [{ id, names }] : [];
+  });
+  if (todo.length > 0) console.log(`${todo.length} need runs of their own`);
+  for (const [index, { id, names }] of todo.entries()) {
     setActive(id);
     if (index % 50 === 49) progress(`${index + 1} of them`);
-    const source = join(root, mutants[id]!.file);
-    const distanceFrom = (name: string) => distances.get(name)?.get(source) ?? Infinity;
-    const names = [...new Set(filesOf.get(id)!.map(({ file }) => file))].toSorted(
-      (one, other) => distanceFrom(one) - distanceFrom(other),
-    );
-    for (const name of names.slice(0, MAX_FILES_ALONE)) {
-      if (failing.has(name)) continue;
-      const { testModules } = await vitest.runTestSpecifications(suiteOf(name));
-      // They include those of earlier runs.
-      if (testModules.find(({ moduleId }) => moduleId === join(root, name))?.ok() === true) continue;
-      writeFileSync(join(folder, 'outcomes'), `${JSON.stringify({ id, file: name, killedBy: 'a run of its own' })}\n`, {
-        flag: 'a',
-      });
+    for (const name of names) {
+      if (ranAlone.has(`${id} ${name}`)) continue;
+      ranAlone.add(`${id} ${name}`);
+      if ((await failingOf(suiteOf(name))).length === 0) continue;
+      const outcome: Outcome = { id, file: name, killedBy: 'a run of its own' };
+      writeFileSync(join(folder, 'outcomes'), `${JSON.stringify(outcome)}\n`, { flag: 'a' });
       break;
     }
   }
+  setActive(0);
+}
+
+function nearestTo(file: string, outcomes: readonly Outcome[]): string[] {
+  const distanceFrom = (name: string) => (isNamedLike(file, name) ? 0 : (distances.get(name)?.get(join(root, file)) ?? Infinity));
+  const names = new Set(outcomes.map((outcome) => outcome.file));
+  return [...names].toSorted((one, other) => distanceFrom(one) - distanceFrom(other)).slice(0, MAX_FILES_ALONE);
 }
 
 function report(): number {
-  const known = JSON.parse(readFileSync(join(import.meta.dirname, 'survivors.json'), 'utf8')) as Survivor[];
-  const keyOf = ({ file, line, original, replacement }: Omit<Survivor, 'reason'>) =>
-    JSON.stringify([file, line, original, replacement]);
-  const reasons = new Map(known.map((survivor) => [keyOf(survivor), survivor.reason]));
   const dead = killed();
   const reached = new Set(readOutcomes(folder).map(({ id }) => id));
   const met = new Set<string>();

@@ -2,6 +2,7 @@
  * Runs each test once as it is, and then once more with each mutant that it reached. All mutants are in the code that the test
  * has loaded, so one more run of a test takes no longer than the test itself.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { TestRunner, type RunnerTestCase, type RunnerTestSuite } from 'vitest';
 import { getFn, getHooks } from 'vitest/suite';
@@ -21,17 +22,35 @@ const nowMs = performance.now.bind(performance);
 /** The mutant of a whole run, or 0: one that acts while modules load has to be there before they do. */
 const fixed = Number(readFileSync(`${folder}/active`, 'utf8'));
 
-let active = fixed;
+/** One run of one test. */
+interface Run {
+  /** Of its mutant; 0 for the code as it is. */
+  readonly id: number;
+  readonly maxCalls: number;
+  /** How often a mutant's place was reached. */
+  calls: number;
+  isAbandoned: boolean;
+}
+
+const newRun = (id: number, maxCalls = Infinity): Run => ({ id, maxCalls, calls: 0, isAbandoned: false });
+
+let current = newRun(fixed);
 let reached = new Set<number>();
-let calls = 0;
-let maxCalls = Infinity;
+
+/**
+ * Tasks that a run has started belong to it, also when the next run has begun. Otherwise a loop that a failed test leaves
+ * behind would run with the mutants of later runs, and use up their calls: they would be killed without a reason.
+ */
+const runs = new AsyncLocalStorage<Run>();
 
 Object.assign(globalThis, {
   $mutant: (id: number): boolean => {
-    calls += 1;
-    if (calls > maxCalls) throw new Error('the mutant runs in circles');
-    if (active === 0) reached.add(id);
-    return id === active;
+    const run = runs.getStore() ?? current;
+    if (run.isAbandoned) throw new Error('the run of this task has failed');
+    run.calls += 1;
+    if (run.calls > run.maxCalls) throw new Error('the mutant runs in circles');
+    if (run.id === 0) reached.add(id);
+    return id === run.id;
   },
 });
 
@@ -52,24 +71,26 @@ export default class MutationRunner extends TestRunner {
   }
 
   #file = '';
+  /** Whether the last run of a test failed. */
+  #hasFailed = false;
   readonly #reached = new Set<number>();
 
   async runTask(test: RunnerTestCase): Promise<void> {
     this.#file = test.file.name;
-    if (fixed !== 0) return await this.#runFixed(test);
-    calls = 0;
-    maxCalls = Infinity;
+    this.#hasFailed = false;
+    current = newRun(fixed, fixed === 0 ? Infinity : 100 * CALLS_FOR_ALL);
+    if (fixed !== 0) return await getFn(test)();
     const start = nowMs();
-    await getFn(test)();
+    await runs.run(current, async () => await getFn(test)());
     const took = nowMs() - start;
-    const limits = { ms: MORE_MS + 10 * took, calls: CALLS_FOR_ALL + MAX_CALLS_TIMES * calls };
+    const limits = { ms: MORE_MS + 10 * took, calls: CALLS_FOR_ALL + MAX_CALLS_TIMES * current.calls };
     const ids = [...reached];
     reached = new Set();
     for (const id of ids) if (!this.#reached.has(id)) this.#note({ id, file: this.#file, isReached: true });
     for (const id of ids) this.#reached.add(id);
     const alive = ids.filter((id) => !this.#dead.has(id) && (this.#spentMs.get(id) ?? 0) < MAX_MS_EACH);
     if (alive.length === 0) return;
-    // A test that fails when it is run again tells nothing.
+    // A test that fails when it runs again says nothing.
     if ((await this.#again(test, 0, limits)) !== undefined) return this.#giveUp(alive);
     while (alive.length > 0) {
       const id = alive.pop()!;
@@ -77,17 +98,11 @@ export default class MutationRunner extends TestRunner {
       const failure = await this.#again(test, id, limits);
       this.#spentMs.set(id, (this.#spentMs.get(id) ?? 0) + nowMs() - begun);
       if (failure === undefined) continue;
+      // It may be the state left behind by an earlier mutant, or by this one, that fails the test.
+      if ((await this.#again(test, 0, limits)) !== undefined) return this.#giveUp([id, ...alive]);
       this.#dead.add(id);
       this.#note({ id, file: this.#file, killedBy: `${test.name}: ${failure}`.slice(0, 200) });
-      // What the mutant left behind must not fail the test for another one.
-      if ((await this.#again(test, 0, limits)) !== undefined) return this.#giveUp(alive);
     }
-  }
-
-  async #runFixed(test: RunnerTestCase): Promise<void> {
-    calls = 0;
-    maxCalls = 100 * CALLS_FOR_ALL;
-    await getFn(test)();
   }
 
   #giveUp(ids: readonly number[]): void {
@@ -100,21 +115,30 @@ export default class MutationRunner extends TestRunner {
 
   /** @returns why the test failed; undefined where it did not */
   async #again(test: RunnerTestCase, id: number, limits: { ms: number; calls: number }): Promise<string | undefined> {
-    await endHooks(test);
-    active = id;
-    calls = 0;
-    maxCalls = limits.calls;
+    const hasFailed = this.#hasFailed;
+    await endHooks(test).catch((error: unknown) => {
+      // Tasks of a failed run fail, so hooks that wait for them do too.
+      if (!hasFailed) throw error;
+    });
+    const run = newRun(id, limits.calls);
+    current = run;
     let timer: NodeJS.Timeout | undefined;
     try {
       const late = new Promise<never>((_, reject) => (timer = wait(() => reject(new Error('the test does not end')), limits.ms)));
-      await Promise.race([beginHooks(test).then(async () => await getFn(test)()), late]);
+      const done = runs.run(run, async () => {
+        await beginHooks(test);
+        await getFn(test)();
+      });
+      await Promise.race([done, late]);
+      this.#hasFailed = false;
       return undefined;
     } catch (error) {
+      run.isAbandoned = true;
+      this.#hasFailed = true;
       return String(error).split('\n')[0]!;
     } finally {
       stopWaiting(timer);
-      active = 0;
-      maxCalls = Infinity;
+      current = newRun(0);
     }
   }
 }

@@ -6,27 +6,27 @@ import { afterEach } from 'vitest';
 import { Front } from '../../src/cli/launcher/front.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-const folder = temporaryFolder();
-let close = (): void => undefined;
-afterEach(() => close());
+/** @param answer - what the worker does */
+type OpenFront = (answer: RequestListener) => Promise<{ port: number; worker: Server }>;
 
-let count = 0;
-
-/**
- * Closed after the test.
- * @param answer - what the worker does
- */
-export async function openFront(answer: RequestListener): Promise<{ port: number; worker: Server }> {
-  const socketPath = folder(`worker-${(count += 1)}`);
-  const worker = createServer({ maxHeaderSize: 128 * 1024 }, answer).listen(socketPath);
-  await once(worker, 'listening');
-  const front = await Front.open({ host: '127.0.0.1', port: 0, socketPath });
-  close = () => {
-    front.close();
-    worker.close();
-    worker.closeAllConnections();
+/** For one file of tests. What a test opens is closed after it. */
+export function frontForTests(): OpenFront {
+  const folder = temporaryFolder();
+  let close = (): void => undefined;
+  afterEach(() => close());
+  let count = 0;
+  return async (answer) => {
+    const socketPath = folder(`worker-${(count += 1)}`);
+    const worker = createServer({ maxHeaderSize: 128 * 1024 }, answer).listen(socketPath);
+    await once(worker, 'listening');
+    const front = await Front.open({ host: '127.0.0.1', port: 0, socketPath });
+    close = () => {
+      front.close();
+      worker.close();
+      worker.closeAllConnections();
+    };
+    return { port: front.port, worker };
   };
-  return { port: front.port, worker };
 }
 
 /** Sends a text, and reads until the server closes the connection. */

@@ -12,7 +12,7 @@ export interface OpenedMultipart {
 export interface FaultyProxy extends CountingProxy {
   /** Starts counting calls, and lets them fail as planned. */
   readonly arm: (plan: FaultPlan) => void;
-  /** Ends the plan. Returns whether the planned call has come. */
+  /** Ends the plan. Returns whether the planned call was made. */
   readonly disarm: () => boolean;
   /** The multipart uploads that were begun since the reset, and whose answers reached the client. */
   readonly multiparts: readonly OpenedMultipart[];

@@ -36,5 +36,5 @@ export function assertNoSecrets(output: string, secrets: readonly string[] = [])
   const telling = output
     .split('\n')
     .filter((line) => GIVEAWAYS.some((giveaway) => giveaway.test(line)) || forms.some((form) => line.includes(form)));
-  if (telling.length > 0) throw new Error(`the log tells what is secret:\n${telling.join('\n')}`);
+  if (telling.length > 0) throw new Error(`the log contains secrets:\n${telling.join('\n')}`);
 }

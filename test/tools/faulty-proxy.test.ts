@@ -74,13 +74,13 @@ test.each([
   expect(await send('b')).toBe('200');
 });
 
-test('tells when the planned call has not come', async () => {
+test('reports that the planned call was not made', async () => {
   proxy.arm({ fault: 'refuse', at: 3, extent: 'try' });
   await sendAll('ab');
   expect(proxy.disarm()).toBe(false);
 });
 
-test('lets go wrong whatever the plan is about', async () => {
+test('makes every planned call fail', async () => {
   proxy.arm({ fault: 'be down', where: ({ method, path }) => method === 'GET' && path === '/bucket/key' });
   expect([await send('a'), await send('b', { method: 'GET' }), await send('c', { method: 'GET', path: '/' })]).toEqual([
     '200',
@@ -105,7 +105,7 @@ test('cuts an answer in its middle where the request has no body', async () => {
 test.each([
   ['lose', 'broken off', 10_000],
   ['stall', 'silence', 500],
-] as const)('lets the storage do what is asked: %s', async (fault, expected, timeoutMs) => {
+] as const)('lets the storage do the call: %s', async (fault, expected, timeoutMs) => {
   proxy.arm({ fault, at: 1, extent: 'try' });
   expect(await send('a', { timeoutMs })).toBe(expected);
   await expect.poll(() => heard).toEqual([{ call: 'a', bytes: BODY.length, whole: true }]);
@@ -126,7 +126,7 @@ test('holds no call back for ever', async () => {
   await hasty.stop();
 });
 
-test('notes a multipart upload of whose beginning the client was told', async () => {
+test('notes a multipart upload whose beginning was answered', async () => {
   const begin = { path: '/bucket/some/key%21?uploads', method: 'POST' };
   proxy.arm({ fault: 'lose', at: 1, extent: 'try' });
   await send('a', begin);

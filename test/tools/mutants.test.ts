@@ -46,7 +46,7 @@ test.each([
   expect(changesOf(source)).toEqual([]);
 });
 
-test('stands in the code under its number, and has the line that it is found by', () => {
+test('is in the code under its number, and has the line by which it is found', () => {
   const { mutants, code } = mutate('a.ts', 'const a = 1;\n  const d = b && c;\n', 5);
   expect(mutants.map(({ lineNumber, line }) => [lineNumber, line])).toEqual([
     [1, 'const a = 1;'],

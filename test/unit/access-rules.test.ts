@@ -1,8 +1,9 @@
 /** The globs of rules, the names of users in them, and the order of rules. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { accessRules, AccessRules } from '../../src/domain/access-rules.ts';
+import { accessRules, AccessRules, DEFAULT_RULES } from '../../src/domain/access-rules.ts';
 import { findRepositoryName, parseRepositoryName } from '../../src/domain/reference.ts';
+import { type Access, ACTIONS } from '../../src/domain/scope.ts';
 
 const rules = (...list: object[]) => new AccessRules(accessRules.parse(list));
 const mayPull = (made: AccessRules, user: string | undefined, name: string) =>
@@ -110,4 +111,16 @@ test('asking whether one is known at all is for users, and for all where a rule 
   expect(rules().allow('alice', base)).toBe(true);
   expect(rules(nothing, { who: 'anonymous', actions: ['pull'] }).allow(undefined, base)).toBe(true);
   expect(rules({ who: '*', actions: ['pull'] }).allow(undefined, base)).toBe(false);
+});
+
+test('by default users are allowed everything, and anonymous users nothing', () => {
+  const name = parseRepositoryName('team/app');
+  const all: Access[] = [{ kind: 'catalog' }, ...ACTIONS.map((action) => ({ kind: 'repository', name, action }) as const)];
+  const made = new AccessRules(DEFAULT_RULES);
+  expect(all.map((access) => made.allow('alice', access))).toEqual([true, true, true, true]);
+  expect(all.map((access) => made.allow(undefined, access))).toEqual([false, false, false, false]);
+});
+
+test('a rule without the name of a user is refused', () => {
+  expect(accessRules.safeParse([{ who: '', actions: ['pull'] }]).success).toBe(false);
 });

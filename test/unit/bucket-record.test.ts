@@ -19,7 +19,7 @@ const read = async (store: ObjectStore) =>
 /** As the version wrote it that didn't let writes race. */
 const EARLIER = { layoutVersion: 1, secret: 's'.repeat(43), stores: { one: { verifiesSha256: true } } };
 
-test('a storage that ignores conditions is refused, nothing is written down, and the next isolate looks anew', async () => {
+test('a storage that ignores conditions is refused, nothing is written down, and the next isolate probes again', async () => {
   const store = new MemoryStore();
   const careless = overriddenStore(store, {
     put: (key, bytes) => store.put(key, bytes),
@@ -59,7 +59,7 @@ test('the secret of a bucket is read without a write: those who only pull need n
   expect(take()).toEqual(['get']);
 });
 
-test('a bucket reached under another name is probed anew, its secret kept', async () => {
+test('a bucket reached under another name is probed again, and its secret is kept', async () => {
   const store = new MemoryStore();
   const secret = await infoOf(store).secret();
   expect(await infoOf(store, 'another').capabilities()).toEqual(ABLE);

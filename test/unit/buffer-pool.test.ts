@@ -46,7 +46,7 @@ describe('a buffer pool', () => {
     expect((await pool.acquire(LARGE_BYTES)).buffer).not.toBe(buffer);
   });
 
-  test('keeps no idle buffer where that, with what is lent, is more than the bound', async () => {
+  test('keeps no idle buffer if it would exceed the bound together with the lent ones', async () => {
     const pool = new BufferPool({ limitBytes: LARGE_BYTES + 3 * SMALL_BYTES, clock: () => new Date() });
     const large = await pool.acquire(LARGE_BYTES);
     const { buffer } = large;
@@ -70,7 +70,7 @@ describe('a buffer pool', () => {
     expect(buffers.every((buffer) => given.has(buffer))).toBe(true);
   });
 
-  test('grows a lease with what is in it, and leaves it as it was where there is no room', async () => {
+  test('grows a lease and keeps its bytes; without room it stays as it was', async () => {
     const pool = new BufferPool({ limitBytes: LARGE_BYTES + SMALL_BYTES, clock: () => new Date() });
     const lease = await pool.acquire(TINY_BYTES);
     new Uint8Array(lease.buffer).fill(7);

@@ -73,7 +73,7 @@ const expectSame = (read: Uint8Array, expected: Uint8Array) => expect(Buffer.com
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe.each(Object.entries(STREAMS))('a source over %s', (_, streamOf) => {
-  test('gives every byte in order, whatever the sizes of chunks and buffers', async () => {
+  test('gives every byte in order, for all sizes of chunks and buffers', async () => {
     const lengths = fc.array(fc.oneof(fc.constant(0), fc.nat(9), fc.nat(5000)), { maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(lengths, fc.integer({ min: 1, max: 3000 }), async (lengths, viewBytes) => {
@@ -85,7 +85,7 @@ describe.each(Object.entries(STREAMS))('a source over %s', (_, streamOf) => {
     );
   });
 
-  test('keeps what stands before the offset', async () => {
+  test('keeps the bytes before the offset', async () => {
     const into = { buffer: new Uint8Array([1, 2, 3, 4]).buffer };
     const source = clientOf(streamOf({ chunks: [new Uint8Array([7, 8, 9])] }));
     expect(await source.read(into, 2, 3)).toEqual({ bytes: 1, done: false });
@@ -113,7 +113,7 @@ describe.each(Object.entries(STREAMS))('a source over %s', (_, streamOf) => {
     expect(pool.lentBytes).toBe(0);
   });
 
-  test('tells whether it is empty, and loses no byte by that', async () => {
+  test('says whether it is empty, and loses no byte by that', async () => {
     const empty = clientOf(streamOf({ chunks: [new Uint8Array(0)] }));
     expect(await empty.isEmpty()).toBe(true);
     const content = randomContent(100);
@@ -133,7 +133,7 @@ describe.each(Object.entries(STREAMS))('a source over %s', (_, streamOf) => {
     let cancelled = 0;
     const stream = streamOf({ chunks: [randomContent(100)], neverEnds: true, onCancel: () => (cancelled += 1) });
     await expect(readAllOf(new StoreSource(stream, 20), 64)).rejects.toMatchObject({ kind: 'unavailable' });
-    // A generator that is in the middle of its work can't be told.
+    // A generator within a step can't be stopped.
     if (streamOf !== STREAMS['an async iterable']) expect(cancelled).toBe(1);
   });
 

@@ -1,4 +1,4 @@
-/** What each kind of caller may do, and what is told to one who may not. */
+/** What each kind of caller may do, and the answer to callers who may not. */
 import { describe, expect, test } from 'vitest';
 import { anonymousCaller, ANYONE, externalCaller, tokenCaller, userCaller } from '../../src/auth/caller.ts';
 import { accessRules, AccessRules } from '../../src/domain/access-rules.ts';
@@ -30,7 +30,7 @@ test('an anonymous caller may do what the rules say, and is asked to sign in for
   ]);
 });
 
-test('a user is told what the rules deny, and sees what may be pulled', () => {
+test('a user gets `denied` where the rules deny, and sees the repositories that may be pulled', () => {
   const caller = userCaller(rules, 'alice');
   expect([caller.user, caller.sees!(HOME), caller.sees!(parseRepositoryName('other'))]).toEqual(['alice', true, false]);
   expect(userCaller(rules, 'pusher').sees!(HOME)).toBe(false);

@@ -210,7 +210,7 @@ describe('a cell', () => {
     const restore = (store: ObjectStore, wanted: Cell | undefined = cell(7)) =>
       restoreCell(store, KEY, wanted, (current) => current?.size !== 7);
 
-    test('is written where nothing is, and over what is wrong', async () => {
+    test('is written to an empty key, and over a wrong cell', async () => {
       const store = new MemoryStore();
       expect(await restore(store)).toBe(true);
       expect(await readCell(store, KEY)).toMatchObject({ size: 7 });
@@ -228,7 +228,7 @@ describe('a cell', () => {
       expect(await readCell(store, KEY)).toBeUndefined();
     });
 
-    test('is written over what is no cell at all', async () => {
+    test('is written over an object that is not a cell', async () => {
       const store = new MemoryStore();
       await store.put(KEY, new TextEncoder().encode('no cell'));
       expect(await restore(store)).toBe(true);

@@ -45,7 +45,7 @@ describe('the pace of a client', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('has an end in silence: after 10 s, or 5 s while memory is short', async () => {
+  test('ends the silence of a client after 10 s, or after 5 s while memory is short', async () => {
     expect(await endOf(paceOf(), SPEED * 100, 11_000)).toBe(10_000);
     expect(await endOf(paceOf(SPEED, true), SPEED * 100, 6000)).toBe(5000);
     expect(await endOf(paceOf(SPEED, true), SPEED * 100, 4000)).toBe(undefined);

@@ -88,7 +88,7 @@ describe('settings', () => {
   });
 
   test.each(['REGISTRY_STORAGE_S3_ACCESSKEY', 'REGISTRY_STORAGE_S3_SECRETKEY'] as const)(
-    'without %s are refused by a message that names it, and tells no secret',
+    'without %s are refused by a message that names it, and contains no secret',
     (name) => {
       const { [name]: _, ...rest } = S3;
       const message = configErrorOf(rest);

@@ -12,6 +12,8 @@ test.each<[string | undefined, Credentials]>([
   ['Bearer abc', { kind: 'bearer', token: 'abc' }],
   ['  bEARER   abc  ', { kind: 'bearer', token: 'abc' }],
   ['Bearer a b', { kind: 'bearer', token: 'a b' }],
+  ['Bearer a\nb', { kind: 'unreadable' }],
+  ['x Bearer\nb', { kind: 'unreadable' }],
   [`Basic ${basic('alice:secret')}`, { kind: 'basic', user: 'alice', password: 'secret' }],
   [`BASIC\t${basic('alice:a:b')}`, { kind: 'basic', user: 'alice', password: 'a:b' }],
   [`Basic ${basic(':secret')}`, { kind: 'basic', user: '', password: 'secret' }],

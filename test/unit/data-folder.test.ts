@@ -66,7 +66,7 @@ test('a data folder of another user is refused', () => {
   );
 });
 
-test('a file in place of the data folder is refused', () => {
+test('a file at the path of the data folder is refused', () => {
   writeFileSync(folder('a-file'), '');
   expect(() => tryToHoldDataFolder(folder('a-file'))).toThrow(/^the data folder .* cannot be used: EEXIST/);
 });

@@ -20,7 +20,7 @@ test.each([OF_NOTHING, SHA_512])('%s is a digest', (text) => {
 });
 
 test.each(['', 'sha256', 'sha256:', OF_NOTHING.slice(0, -1), `${OF_NOTHING}0`, ` ${OF_NOTHING}`, OF_NOTHING.toUpperCase()])(
-  '%j is none',
+  '%j is not a digest',
   (text) => {
     expect(findDigest(text)).toBeUndefined();
     expect(() => parseDigest(text)).toThrow(expect.objectContaining({ kind: 'digest-invalid', detail: text }));

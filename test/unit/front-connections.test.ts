@@ -4,7 +4,9 @@ import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
-import { head, openFront, sendRaw } from '../support/emulator-front.ts';
+import { head, frontForTests, sendRaw } from '../support/emulator-front.ts';
+
+const openFront = frontForTests();
 
 const PIECE = Buffer.alloc(64 * 1024);
 const PUT = head('PUT /v2/ HTTP/1.1', 'Host: a', `Content-Length: ${1024 * 1024 * 1024}`);

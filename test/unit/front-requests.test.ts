@@ -2,7 +2,9 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { head, openFront, sendRaw } from '../support/emulator-front.ts';
+import { head, frontForTests, sendRaw } from '../support/emulator-front.ts';
+
+const openFront = frontForTests();
 
 describe('a request is passed on', () => {
   const seen: IncomingMessage[] = [];
@@ -73,7 +75,7 @@ describe('a request is passed on', () => {
     }
   });
 
-  test('without a body where there is none', async () => {
+  test('without a body if the client sent none', async () => {
     for (const [method, length] of [
       ['POST', '0'],
       ['PUT', '0'],

@@ -108,7 +108,7 @@ test('a state without a round has the result of a look', async () => {
 test.each([
   ['is of another version', { version: 2 }],
   ['has an unknown stage', { round: { begunMs: START_MS, stage: 'unknown' } }],
-])('collection begins anew where the state %s', async (_, header) => {
+])('collection begins again where the state %s', async (_, header) => {
   await pushThree();
   nowMs += 2 * DAY_MS;
   await writeState(header, {});

@@ -2,6 +2,7 @@
 import { hashSync } from 'bcryptjs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { INVALID_TOKEN, type Identification } from '../../src/auth/authenticator.ts';
+import { comparePassword } from '../../src/auth/bcrypt.ts';
 import { HtpasswdAuthenticator, type TokenResult } from '../../src/auth/htpasswd-authenticator.ts';
 import { Mutex } from '../../src/auth/mutex.ts';
 import { Throttle } from '../../src/auth/throttle.ts';
@@ -33,6 +34,7 @@ function made(...rules: object[]): HtpasswdAuthenticator {
       throttle: new Throttle({ ...options, limit: undefined }),
       mutex: new Mutex(options),
       clock: options.clock,
+      compare: comparePassword,
     }),
     tokens: new Tokens({
       accessKeys: keys('access'),

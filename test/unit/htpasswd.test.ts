@@ -1,6 +1,7 @@
-/** Files of users: what a line must be, and what is told of one that is not. */
+/** Files of users: what a line must be, and the errors for other lines. */
+import { compareSync, hashSync } from 'bcryptjs';
 import { expect, test } from 'vitest';
-import { HtpasswdError, parseHtpasswd } from '../../src/domain/htpasswd.ts';
+import { HtpasswdError, MAX_PASSWORD_BYTES, parseHtpasswd } from '../../src/domain/htpasswd.ts';
 
 const hash = (cost: string, version = 'y') => `$2${version}$${cost}$${'./Az09'.repeat(9).slice(0, 53)}`;
 
@@ -33,4 +34,10 @@ test.each([
 ])('%j: %s', (text, message) => {
   expect(() => parseHtpasswd(text)).toThrow(expect.objectContaining({ name: 'HtpasswdError', message }));
   expect(() => parseHtpasswd(text)).toThrow(HtpasswdError);
+});
+
+test('bcrypt reads the bytes of a password up to the limit, and no more', () => {
+  const password = 'x'.repeat(MAX_PASSWORD_BYTES);
+  const made = hashSync(password, 4);
+  expect([compareSync(`${password}y`, made), compareSync(password.slice(1), made)]).toEqual([true, false]);
 });

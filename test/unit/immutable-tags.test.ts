@@ -88,6 +88,11 @@ describe('content', () => {
   });
 });
 
-test.each(['v[9-0]', '[z-a]*', '[0-9]x[b-a]'])('%s has a range that runs backwards', (glob) => {
-  expect(immutableTagRules.safeParse([{ tags: glob }]).error?.message).toContain('has a range that runs backwards');
+test.each(['v[9-0]', '[z-a]*', '[0-9]x[b-a]'])('%s has a range in the wrong order', (glob) => {
+  expect(immutableTagRules.safeParse([{ tags: glob }]).error?.message).toContain('has a range in the wrong order');
+});
+
+test('a rule without tags is for every tag', () => {
+  const made = rules({ repositories: 'a' });
+  expect([has(made, 'a', 'latest'), has(made, 'b', 'latest')]).toEqual([true, false]);
 });

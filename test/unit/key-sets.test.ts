@@ -28,7 +28,10 @@ beforeEach(() => {
   });
   keys = remoteKeySet(new URL('https://tokens.example.com/keys?secret'), () => new Date(nowMs));
 });
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
 
 function serve(...kids: string[]): void {
   answer = () => Response.json({ keys: kids.map((kid) => jwks[kid]) });
@@ -41,13 +44,15 @@ const unavailable = (reason: string) => {
   return expect.objectContaining({ name: 'DependencyUnavailable', message, cause: expect.any(Error) });
 };
 
-test('is fetched once in ten minutes, without redirects', async () => {
+test('is fetched once in ten minutes, without redirects and within 5 seconds', async () => {
+  const timeout = vi.spyOn(AbortSignal, 'timeout');
   expect(await find('a')).toBe('public');
   nowMs = START_MS + 10 * MINUTE_MS - 1;
   expect(await find('a')).toBe('public');
   expect(fetches).toHaveLength(1);
   const [url, { redirect, headers, signal }] = fetches[0]!;
   expect([url, redirect, signal]).toEqual(['https://tokens.example.com/keys?secret', 'manual', expect.any(AbortSignal)]);
+  expect(timeout.mock.calls).toEqual([[5000]]);
   expect(headers).toEqual({ Accept: 'application/json, application/jwk-set+json' });
   nowMs = START_MS + 10 * MINUTE_MS;
   serve('b');
@@ -96,7 +101,7 @@ test('keeps the last keys while the server fails, and says so of the others', as
   expect(await find('b')).toBe('public');
 });
 
-test('may throw what is no error', async () => {
+test('may throw a value that is not an error', async () => {
   answer = () => {
     throw 'away'; // oxlint-disable-line no-throw-literal
   };

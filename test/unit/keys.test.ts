@@ -114,7 +114,7 @@ test('a key of a referrer gives back what it was made of, or leaves the descript
   );
 });
 
-test('a key of a referrer that was written before keys told its type is read still', () => {
+test('the key of a referrer of an earlier version, without the type, is still read', () => {
   const [n, subject] = ['a' as RepositoryName, `sha256:${'0'.repeat(64)}` as Digest];
   const key = `${keys.referrerPrefix(n, subject, subject)}!`;
   const parsed = keys.parseReferrerKey(keys.referrersPrefix(n, subject), key);

@@ -126,6 +126,20 @@ describe('a field that could be read in two ways is refused', () => {
     expect(() => parse(image(`,"${escaped}":2`))).toThrow('schemaVersion: is written SchemaVersion');
   });
 
+  test('with the kind manifest-invalid', () => {
+    const failure = { name: 'Failure', kind: 'manifest-invalid', message: expect.stringContaining('config: is written Config') };
+    expect(() => parse(image(',"Config":{}'))).toThrow(expect.objectContaining(failure));
+  });
+
+  test('a value may be like a name', () => {
+    expect(() => parse(image(',"artifactType":"Config","annotations":{"a":"Config"},"x":["Config"]'))).not.toThrow();
+  });
+
+  test('a quote after a backslash does not end a string, and a quote after two does', () => {
+    expect(() => parse(image(',"artifactType":"\\",\\"Config\\":\\""'))).not.toThrow();
+    expect(() => parse(image(',"artifactType":"a\\\\","Config":{}'))).toThrow('config: is written Config');
+  });
+
   test('names in strings, and escapes at the end of strings, are text', () => {
     const text = image(',"annotations":{"a":"\\\\","b":"\\"config\\":{\\"size\\":1.0","c":",\\"Config\\":1,{["}');
     expect(() => parse(text)).not.toThrow();

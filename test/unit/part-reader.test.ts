@@ -103,7 +103,7 @@ describe('a buffer pool', () => {
     expect(pool.lentBytes).toBe(2 * PART_BYTES);
   });
 
-  test('tells who has waited too long to come again', async () => {
+  test('refuses a request that has waited too long, and asks its client to try again', async () => {
     const pool = new BufferPool({ limitBytes: PART_BYTES, waitMs: 30, clock: () => new Date() });
     await pool.acquire(PART_BYTES);
     await expect(pool.acquire(PART_BYTES)).rejects.toMatchObject({ name: 'StoreError', kind: 'unavailable' });

@@ -45,7 +45,7 @@ describe('a storage that checks a condition first and writes later', () => {
     ['match', true],
   ] as const)('is refused: %s, checked after the body: %s', async (kind, isCheckedLate) => {
     const memory = new MemoryStore();
-    // Writes that follow each other it tells apart.
+    // It tells apart writes that follow each other.
     const sequential = racy(memory, kind, isCheckedLate);
     const header = kind === 'absent' ? 'If-None-Match' : 'If-Match';
     await expect(probeOf(sequential, simulatedTime())).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe('over HTTP, a storage', () => {
     [429, 'TooManyRequests'],
     [503, 'SlowDown'],
     [500, 'InternalError'],
-  ])('that lets one write through passes, whatever it tells those who lose a race: %i %s', async (status, code) => {
+  ])('that lets one write through passes, for every answer to the losers of a race: %i %s', async (status, code) => {
     server = await startS3({ checks: 'with the write', loser: [status, code] });
     expect(await probeOf(server.store, realTime)).toEqual({ probe: 2, verifiesSha256: false });
     expect(server.keys()).toEqual([]);
@@ -95,7 +95,7 @@ describe('a storage that takes one write a second of a key', () => {
     expect(take().length).toBeLessThan(100);
   });
 
-  test('is refused where it takes a second write a second later, whatever the condition', async () => {
+  test('is refused if it takes a second write a second later, with either condition', async () => {
     const pace = simulatedTime();
     const memory = new MemoryStore(pace.clock);
     const careless = overriddenStore(memory, {
@@ -158,7 +158,7 @@ test('what a probe leaves that died is for the purge of uploads', async () => {
 
 interface Conduct {
   readonly checks: 'before the body' | 'with the write' | 'never';
-  /** What a PUT is told whose condition fails while others write the key; later ones are told 412. */
+  /** The answer to a PUT whose condition fails while others write the key; later ones get 412. */
   readonly loser?: readonly [status: number, code: string];
 }
 
@@ -180,7 +180,7 @@ async function startS3({ checks, loser = [412, 'PreconditionFailed'] }: Conduct)
     const isAlone = underWay.get(key) === 1;
     const goesThrough = checks !== 'never' && early && (checks === 'before the body' || isMet(key, request));
     if (goesThrough) etags.set(key, `"${(writes += 1)}"`);
-    // Answered once all have come, so that the losers of a race know that it is one.
+    // Answers once all have arrived, so that the losers of a race know that it is a race.
     setTimeout(() => {
       underWay.set(key, underWay.get(key)! - 1);
       if (goesThrough) response.writeHead(200, { ETag: etags.get(key) }).end();

@@ -144,3 +144,14 @@ test('the first rule that matches a repository decides', () => {
   expect(rules.ruleFor(parseRepositoryName('ci/keep'))).toBeDefined();
   expect(rules.ruleFor(parseRepositoryName('team/app'))).toBeUndefined();
 });
+
+test('a rule without repositories is for every repository', () => {
+  expect(new RetentionRules(retentionRules.parse([{ keepNewest: 1 }])).ruleFor(parseRepositoryName('a/b'))?.keepNewest).toBe(1);
+});
+
+test('keepNewest is from 1 to 20,000, and a time is at least a second', () => {
+  const accepts = (rule: object) => retentionRules.safeParse([rule]).success;
+  expect([0, 1, 20_000, 20_001, 1.5].map((keepNewest) => accepts({ keepNewest }))).toEqual([false, true, true, false, false]);
+  expect(['0s', '1s'].map((keepPushedWithin) => accepts({ keepPushedWithin }))).toEqual([false, true]);
+  expect(['0s', '1s'].map((untaggedAfter) => accepts({ untaggedAfter }))).toEqual([false, true]);
+});

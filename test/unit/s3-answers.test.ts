@@ -8,7 +8,7 @@ import { storeOf } from '../support/stand-in-s3.ts';
 
 type Answer = (response: ServerResponse) => void;
 
-/** What storages other than MinIO answer, told from their documentation. */
+/** Answers of storages other than MinIO, from their documentation. */
 describe('an S3 storage that', () => {
   let answer: Answer;
   let requests = 0;

@@ -75,7 +75,7 @@ describe('wrong passwords', () => {
     expect([retryAfter('alice', 'there'), retryAfter('bob', 'here')]).toEqual([undefined, undefined]);
   });
 
-  test('from one address are refused after fifty, whoever is named', async () => {
+  test('from one address are refused after fifty, for all users together', async () => {
     await guess(
       49,
       (n) => `user ${n}`,
@@ -112,6 +112,17 @@ describe('wrong passwords', () => {
     expect(retryAfter(`${'a'.repeat(100)}b`, 'here')).toBeDefined();
   });
 
+  test('from many addresses are counted together for names with the same first 100 characters', async () => {
+    const start = 'a'.repeat(99);
+    const names = [`b${start}c`, `b${start}d`, `e${start}`];
+    await guess(
+      3,
+      (n) => names[n]!,
+      (n) => `address ${n}`,
+    );
+    expect(waits).toEqual([100, 200, 100]);
+  });
+
   test('are forgotten one by one', async () => {
     await guess(
       3,
@@ -124,7 +135,7 @@ describe('wrong passwords', () => {
       () => 'alice',
       () => 'here',
     );
-    nowMs += 100 * FORGET_MS;
+    nowMs += 10 * FORGET_MS;
     await guess(
       1,
       () => 'alice',
@@ -206,6 +217,15 @@ describe("the platform's limit", () => {
     platformAllows = false;
     for (let n = 0; n < 50; n += 1) await throttle.checkPlatformLimit('alice', 'here').catch(() => undefined);
     expect(retryAfter('alice', 'here')).toBe(41 * 30);
+  });
+
+  test('is forgotten 25 minutes after the last of many refusals', async () => {
+    platformAllows = false;
+    for (let n = 0; n < 100; n += 1) await throttle.checkPlatformLimit('alice', 'here').catch(() => undefined);
+    nowMs += 25 * 60_000 - 1;
+    expect(retryAfter('alice', 'here')).toBe(41 * 30 + 1);
+    nowMs += 1;
+    expect(retryAfter('alice', 'here')).toBeUndefined();
   });
 
   test('is none where none is bound', async () => {

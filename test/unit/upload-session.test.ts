@@ -11,7 +11,7 @@ const digests = [parseDigest(`sha256:${'a'.repeat(64)}`)];
 const STORED: UploadState = { ...base, stage: 'stored', object: 'o', size: 7, digests, storedMs: 0 };
 const body = (range?: { offset: number; length: number }, length?: number) => ({ stream: null, range, length });
 
-test('a session stands behind the bytes that it has', () => {
+test('a session continues behind the bytes that it has', () => {
   expect([STARTED, CHUNKED, STORED].map(offsetOf)).toEqual([0, 10, 7]);
 });
 

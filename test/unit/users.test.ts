@@ -1,23 +1,20 @@
 /** The cost of checking a password: the time of an answer must not tell whether a user exists. */
-import type * as Bcrypt from 'bcryptjs';
-import { hashSync } from 'bcryptjs';
-import { describe, expect, test, vi } from 'vitest';
+import { getRounds, hashSync } from 'bcryptjs';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { comparePassword, type ComparePassword } from '../../src/auth/bcrypt.ts';
 import { Throttle, type ThrottleOptions } from '../../src/auth/throttle.ts';
 import { Mutex } from '../../src/auth/mutex.ts';
 import { Users } from '../../src/auth/users.ts';
 import { BCRYPT, parseHtpasswd } from '../../src/domain/htpasswd.ts';
 
-const rounds = vi.hoisted(() => ({ count: 0, hashes: [] as string[] }));
+const rounds = { count: 0, hashes: [] as string[] };
+beforeEach(() => void Object.assign(rounds, { count: 0, hashes: [] }));
 
-vi.mock('bcryptjs', async (importOriginal) => {
-  const original = await importOriginal<typeof Bcrypt>();
-  const compare = (...args: Parameters<typeof original.compare>) => {
-    rounds.count += 2 ** original.getRounds(args[1]);
-    rounds.hashes.push(args[1]);
-    return original.compare(...args);
-  };
-  return { ...original, compare };
-});
+const compare: ComparePassword = (password, hash, onSlice) => {
+  rounds.count += 2 ** getRounds(hash);
+  rounds.hashes.push(hash);
+  return comparePassword(password, hash, onSlice);
+};
 
 const file = ['fast:4', 'slow:6']
   .map((each) => each.split(':'))
@@ -30,6 +27,7 @@ function users(more: Partial<ThrottleOptions> = {}, load = () => file.join('\n')
     throttle: new Throttle(options),
     mutex: new Mutex({ wait: () => new Promise<void>((resolve) => void setImmediate(resolve)) }),
     clock: options.clock,
+    compare,
   });
 }
 
@@ -39,22 +37,33 @@ test.each([
   ['of a user with a slow hash', 'slow', 'wrong'],
   ['of more bytes than bcrypt reads', 'fast', 'x'.repeat(73)],
 ])('a wrong password %s costs as many rounds as the slowest hash', async (_, user, password) => {
-  rounds.count = 0;
   expect(await users().isPasswordOf(user, password, 'here')).toBe(false);
   expect(rounds.count).toBe(2 ** 6);
-  // bcrypt goes no rounds for what is no hash.
+  // bcrypt makes no rounds for a text that is not a hash.
   for (const hash of rounds.hashes) expect(hash).toMatch(BCRYPT);
 });
 
 test('a right password costs the rounds of its own hash once, then it is remembered', async () => {
-  rounds.count = 0;
   const known = users();
   for (let n = 0; n < 2; n += 1) expect(await known.isPasswordOf('fast', 'right', 'here')).toBe(true);
   expect(rounds.count).toBe(2 ** 4);
 });
 
+test('a right password is remembered for five minutes', async () => {
+  let nowMs = 1_800_000_000_000;
+  const known = users({ clock: () => new Date(nowMs) });
+  for (const [laterMs, compared] of [
+    [0, 1],
+    [299_999, 1],
+    [1, 2],
+  ] as const) {
+    nowMs += laterMs;
+    expect(await known.isPasswordOf('fast', 'right', 'here')).toBe(true);
+    expect(rounds.count).toBe(compared * 2 ** 4);
+  }
+});
+
 test('a right password that is sent many times at once is compared once', async () => {
-  rounds.count = 0;
   const known = users();
   const answers = await Promise.all(Array.from({ length: 20 }, () => known.isPasswordOf('slow', 'right', 'here')));
   expect(new Set(answers)).toEqual(new Set([true]));

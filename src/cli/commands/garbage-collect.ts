@@ -111,7 +111,7 @@ function summary({ uploads, collection }: Report, isDryRun: boolean): string[] {
   const { deletedBytes, unneededBytes, unheldBytes } = collection;
   return [
     `Seen: ${counted(collection.repositories, 'repository', 'repositories')}, ${counted(uploads.seen, 'upload record')}`,
-    `${isDryRun ? 'Would delete' : 'Deleted'}: ${[...list(DELETED), records].join(', ')}; ${humanBytes(deletedBytes)} freed`,
+    `${isDryRun ? 'Would delete' : 'Deleted'}: ${[...list(DELETED), records].join(', ')}; ${humanBytes(deletedBytes)} in total`,
     `${isDryRun ? 'Would wait' : 'Waiting'} for another run, a grace period later: ${list(WAITING).join(', ')}; ` +
       `${humanBytes(unneededBytes + unheldBytes)} at most`,
   ];

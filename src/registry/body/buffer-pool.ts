@@ -55,7 +55,7 @@ interface Waiter {
 export interface BufferPoolOptions {
   /** What all leases may take together. */
   readonly limitBytes: number;
-  /** How long a request waits for memory before its client is told to come again: two minutes by default. */
+  /** How long a request waits for memory before its client is asked to try again: two minutes by default. */
   readonly waitMs?: number;
   readonly clock: () => Date;
 }

@@ -41,7 +41,7 @@ export class ClientPace {
   /** True once the client was found too slow. */
   isOver = false;
   /**
-   * How many bytes to read at once. During a read nothing tells how many have come. So a read must be short enough for a client
+   * How many bytes to read at once. During a read the number of arrived bytes is unknown. So a read must be short enough for a client
    * of the minimum speed. Large reads are better for a fast client.
    */
   readBytes: number;

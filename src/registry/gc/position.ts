@@ -1,4 +1,4 @@
-/** How far work in stages has come: the stage, and the last key that is finished; undefined at the beginning of the stage. */
+/** The progress of work in stages: the stage, and the last key that is finished; undefined at the beginning of the stage. */
 export interface Position<Stage extends string> {
   readonly stage: Stage;
   readonly key: string | undefined;

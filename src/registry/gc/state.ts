@@ -57,7 +57,7 @@ export async function writeState(store: SmallObjects, state: CollectionState): P
 
 /** @returns the moment of the call, by the storage's clock: the times of cells are by this clock */
 export async function storageTime(store: SmallObjects): Promise<number> {
-  // Earlier versions read this object, and begin collection anew.
+  // Earlier versions read this object, and begin collection again.
   await store.put(COLLECTION_KEY, new TextEncoder().encode(JSON.stringify({ version: 1, unheld: {} })));
   const written = await store.head(COLLECTION_KEY);
   if (written === undefined)

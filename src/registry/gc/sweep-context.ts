@@ -43,7 +43,7 @@ export interface SweepOptions {
   /** Keys of all repositories. */
   readonly repositoryKeys: ListingCache;
   readonly catalogKeys: ListingCache;
-  /** Says which repository, and how far its sweep has come. */
+  /** Names the repository and the progress of its sweep. */
   readonly mark: Mark;
 }
 

@@ -36,7 +36,7 @@ export interface Appended {
   readonly holdsObject: boolean;
 }
 
-/** How far a blob has come. */
+/** The progress of a blob. */
 interface Extended {
   readonly size: number;
   readonly multipart: ChunkMultipart | undefined;

@@ -3,7 +3,7 @@ import { type BufferPool, type Lease, PIECE_BYTES, SMALL_BYTES, TINY_BYTES } fro
 import { type ByteSource, type Demands } from '../body/byte-source.ts';
 import { ParkedPart, PIECE_HEADER_BYTES } from './parked-part.ts';
 
-/** What is needed to take in the bodies of clients. */
+/** The dependencies for reading the bodies of clients. */
 export interface Intake extends Demands {
   readonly pool: BufferPool;
   /** Holds parts of slow clients while there is no room in memory. */
@@ -31,7 +31,7 @@ export interface LeasedPart extends Part {
  * large buffers, and clients that send nothing use no memory.
  *
  * A part that fills slowly gives up its buffer when others wait for one. Its bytes then go to the bucket, piece by piece, and
- * so do those of a part that gets no buffer. When all have come, they are read back into a buffer, at the storage's pace.
+ * so do those of a part that gets no buffer. When all have arrived, they are read back into a buffer, at the storage's pace.
  */
 export class PartReader {
   readonly #intake: Intake;

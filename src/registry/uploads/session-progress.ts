@@ -4,7 +4,7 @@ import type { ByteSource } from '../body/byte-source.ts';
 import { type ChunkHeader, readChunkRecord } from './chunk-record.ts';
 import { unknownUpload } from './upload-errors.ts';
 
-/** How far a session has come: the header of its last chunk record, with that record as the last of the pieces. */
+/** The progress of a session: the header of its last chunk record, with that record as the last of the pieces. */
 export interface SessionProgress extends ChunkHeader {
   /** The bytes of the last piece, if they are being read already. The caller must read them or give them up. */
   readonly own: readonly ByteSource[] | undefined;

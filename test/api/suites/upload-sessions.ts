@@ -5,7 +5,7 @@ import { type ApiClient, digestOf, errorOf, freshName, locationOf } from '../../
 const MIB = 1024 * 1024;
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
-/** How upload sessions end, and what is none: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#cancel-a-blob-upload */
+/** How upload sessions end, and what is not a session: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#cancel-a-blob-upload */
 export function uploadSessionSuite(client: () => ApiClient): void {
   describe('cancelling an upload', () => {
     test.each([

@@ -144,7 +144,7 @@ export function uploadSuite(client: () => ApiClient): void {
     test.each([
       ['with no length', () => streamOf()],
       ['of length 0', () => new Uint8Array(0)],
-    ])('is none the worse for an empty PATCH after it, %s', async (_, body) => {
+    ])('is not changed by an empty PATCH after it, %s', async (_, body) => {
       const [name, content] = [freshName(), randomBytes(3000)];
       const patched = await client().patch(await client().begin(name), streamOf(content));
       const again = await client().patch(locationOf(patched), body());
