@@ -24,7 +24,8 @@ interface Script {
 function scriptedPool({ grows = [], isWanted = false }: Script) {
   const answers = [...grows];
   const asked: unknown[] = [];
-  const lent = new Set<object>();
+  const lent = new Set<{ readonly bytes: number }>();
+  const leases: object[] = [];
   const acquire = async (bytes: number, options: object = {}) => {
     if (bytes > 64 * KIB) asked.push({ acquire: bytes, ...options });
     const lease = {
@@ -46,9 +47,10 @@ function scriptedPool({ grows = [], isWanted = false }: Script) {
       Object.assign(lease, { buffer: larger, bytes: more });
     };
     lent.add(lease);
+    leases.push(lease);
     return lease;
   };
-  return { asked, lent, pool: { acquire, isShort: false } as never };
+  return { asked, lent, leases, pool: { acquire, isShort: false } as never };
 }
 
 /** A client that sends 10 KiB at a time. `msOf` says how long each read takes. */
@@ -99,16 +101,17 @@ function readerOf(script: Script, sources: readonly ByteSource[], { isWhole = fa
     ...change,
   });
   let ids = 0;
-  const { pool, asked, lent } = scriptedPool(script);
+  const { pool, asked, lent, leases } = scriptedPool(script);
   const intake = { pool, store, minimumSpeed: 0, clock: () => new Date(), randomId: () => `id-${(ids += 1)}` };
-  return { memory, pieces, asked, lent, reader: new PartReader(intake, PART_BYTES, sources, isWhole) };
+  const reader = new PartReader(intake, PART_BYTES, sources, ...(isWhole ? [true] : []));
+  return { memory, pieces, asked, lent, leases, reader };
 }
 
 describe('a part that gets no buffer', () => {
   test('goes to the bucket in pieces, small where there is no room for larger ones, and is read back', async () => {
     const content = randomBytes(PART_BYTES + 5);
     const script = { grows: [false, false, true] };
-    const { reader, memory, pieces, asked, lent } = readerOf(script, [new SlowSource(content)]);
+    const { reader, memory, pieces, asked, lent, leases } = readerOf(script, [new SlowSource(content)]);
     const part = (await reader.next())!;
     expect(Buffer.from(part.bytes).equals(content.subarray(0, PART_BYTES))).toBe(true);
     const rest = PART_BYTES - 2 * SMALL_PIECE - LARGE_PIECE;
@@ -121,7 +124,8 @@ describe('a part that gets no buffer', () => {
       large,
       { acquire: PART_BYTES + FRAME_BYTES, isFirst: true, isWhole: false },
     ]);
-    expect([[...memory.objects()], lent.size]).toEqual([[], 1]);
+    // The part's first buffer, one for each further piece, and the last.
+    expect([[...memory.objects()], lent.size, leases.length]).toEqual([[], 1, 1 + 3 + 1]);
     part.release();
     expect(lent.size).toBe(0);
     expect((await reader.next())!.bytes).toEqual(new Uint8Array(content.subarray(PART_BYTES)));
@@ -146,9 +150,10 @@ describe('a part that gets no buffer', () => {
     ['in a piece', SMALL_PIECE + 100, [SMALL_PIECE, 100]],
     ['with a piece', SMALL_PIECE + LARGE_PIECE, [SMALL_PIECE, LARGE_PIECE]],
     ['with the first piece', SMALL_PIECE, [SMALL_PIECE]],
+    ['a byte behind a piece', SMALL_PIECE + 1, [SMALL_PIECE, 1]],
   ])('may end early, %s', async (_, size, expected) => {
     const content = randomBytes(size);
-    const { reader, pieces, asked } = readerOf({ grows: [false] }, [new SlowSource(content)]);
+    const { reader, pieces, asked } = readerOf({ grows: [false] }, [new SlowSource(content), new SlowSource(randomBytes(0))]);
     const part = (await reader.next())!;
     expect([Buffer.from(part.bytes).equals(content), pieces]).toEqual([true, expected]);
     expect(asked.at(-1)).toEqual({ acquire: size + FRAME_BYTES, isFirst: true, isWhole: false });
@@ -211,7 +216,8 @@ describe('a part reader', () => {
       const part = await reader.next();
       expect(Buffer.from(part?.bytes ?? []).equals(content)).toBe(true);
       expect(asked).toHaveLength(size < SMALL_PIECE ? 0 : 1);
-      expect(lent.size).toBe(size === 0 ? 0 : 1);
+      const bytes = size < 4 * KIB ? 4 * KIB : size < SMALL_PIECE ? 64 * KIB : PART_BYTES + FRAME_BYTES;
+      expect([...lent].map((lease) => lease.bytes)).toEqual(size === 0 ? [] : [bytes]);
       expect(await reader.isAtEnd()).toBe(true);
     },
   );
