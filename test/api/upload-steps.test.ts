@@ -179,6 +179,13 @@ describe('chunks', () => {
     const refused = await client.patch(location, short, { 'Content-Range': `${kept}-9999` });
     expect(await errorOf(refused)).toMatchObject(SIZE_INVALID);
     expect([memory.openMultiparts, pool.lentBytes]).toEqual([1, 0]);
+    const broken = new ReadableStream({
+      type: 'bytes',
+      start: (controller) => controller.enqueue(new Uint8Array(content.subarray(kept, 5 * PART_BYTES))),
+      pull: (controller) => controller.error(new Error('gone')),
+    });
+    expect((await client.patch(location, broken, { 'Content-Range': `${kept}-9999` })).status).toBe(400);
+    expect([memory.openMultiparts, pool.lentBytes]).toEqual([1, 0]);
     const next = locationOf(await client.chunk(location, content.subarray(kept), kept));
     expect((await client.finish(next, digestOf(content))).status).toBe(201);
     await expectBlob(content);

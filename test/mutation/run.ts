@@ -36,14 +36,14 @@ const ROUNDS: readonly (readonly [pattern: string, maxDistance: number])[] = [
 const FOLDER_TESTS = new Map([
   ['src/auth/external-tokens.ts', /^api\/external-token/],
   ['src/registry/gc', /^unit\/gc-/],
-  ['src/registry/uploads', /^(?:unit\/(?:part-reader|session-|upload)|api\/(?:upload-|memory))/],
+  ['src/registry/uploads', /^(?:unit\/(?:part-reader|session-|upload-)|api\/(?:upload-|bounds))/],
 ]);
 /** Slow, or of modules that have no mutants. */
 const NO_TESTS =
   /gc-progress|recent-cache|buffer-pool|s3-answers|front|bucket|client-pace|data-folder|probe|yaml|registry2|log\.test|progress/;
-const SLOW_TESTS = /^(?!.*(?:4 MiB with|10,000|60 stalled|slices delete as much))/;
+const SLOW_TESTS = /^(?!.*(?:4 MiB with|10,000|60 stalled|slices delete as much|takes at most 8 MiB|cuts any pieces))/;
 /** The test files that are named like the module, then those that come nearest to it. */
-const MAX_FILES_ALONE = 3;
+const MAX_FILES_ALONE = 8;
 const root = join(import.meta.dirname, '../..');
 
 interface Survivor {

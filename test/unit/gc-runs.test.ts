@@ -1,8 +1,10 @@
 /** Garbage collection: its runs, their cost, and what they report. */
 import { expect, test } from 'vitest';
 import { digestOf } from '../../src/domain/digest.ts';
+import { readAll } from '../../src/storage/object-store.ts';
 import { agingRegistry, GRACE_MS, HOUR_MS, manifestOf } from '../support/aging-registry.ts';
 import { bytesOf } from '../support/api-client.ts';
+import { overriddenStore } from '../support/overridden-store.ts';
 
 test('a dry run reports what a run would delete, and writes nothing', async () => {
   const { client, collect, memory, pass } = agingRegistry();
@@ -107,4 +109,61 @@ test('the hourly run collects nothing when the setting is off', async () => {
     await maintain();
   }
   expect(await keys('objects/')).toHaveLength(1);
+});
+
+test('a run reads each of many tags once', async () => {
+  const { client, collect, costOf, pass } = agingRegistry();
+  const config = await client.push('a', bytesOf('{}'));
+  for (let n = 0; n < 130; n += 1) await client.putManifest('a', `t${n}`, manifestOf(config, n));
+  await client.request('DELETE', '/v2/a/manifests/t0');
+  await client.request('DELETE', `/v2/a/manifests/${digestOf(bytesOf(manifestOf(config, 1)))}`);
+  pass(1);
+  // Reads and writes its state; writes and reads a small object, for the time. Lists repositories, links, objects, catalog.
+  // Reads the 128 tags, and the manifest without one.
+  expect((await costOf(() => collect())).operations).toBe(4 + 4 + 128 + 1);
+});
+
+test('the report has the bytes of links that are condemned or deleted', async () => {
+  const { client, collect, pass } = agingRegistry();
+  await client.push('a', bytesOf('five!'));
+  const counts = [];
+  for (let run = 0; run < 3; run += 1) {
+    pass(GRACE_MS);
+    const { condemnedLinks, deadLinks, unneededBytes } = await collect();
+    counts.push([condemnedLinks, deadLinks, unneededBytes]);
+  }
+  expect(counts).toEqual([
+    [1, 0, 5],
+    [0, 1, 5],
+    [0, 0, 0],
+  ]);
+});
+
+test('the report has no bytes of a link that is written after it was listed', async () => {
+  const { client, collect, memory, pass } = agingRegistry({}, (store) =>
+    overriddenStore(store, {
+      get: async (key, range) => {
+        const found = await store.get(key, range);
+        if (found === undefined || !key.includes('_blobs')) return found;
+        await store.put(key, await readAll(found.body));
+        return store.get(key, range);
+      },
+    }),
+  );
+  await client.push('a', bytesOf('five!'));
+  pass(GRACE_MS);
+  expect(await collect()).toMatchObject({ condemnedLinks: 0, unneededBytes: 0 });
+  expect([...memory.objects()].filter(({ key }) => key.includes('_blobs'))).toHaveLength(1);
+});
+
+test('a tag that a rule expires costs a read and a write', async () => {
+  const { client, collect, costOf, pass } = agingRegistry({ REGISTRY_RETENTION: '[{keepNewest: 1}]' });
+  const config = await client.push('a', bytesOf('{}'));
+  for (const tag of ['old', 'new']) {
+    pass(1000);
+    await client.putManifest('a', tag, manifestOf(config, 0));
+  }
+  pass(1000);
+  // As above; reads the tag that stays.
+  expect((await costOf(() => collect())).operations).toBe(4 + 4 + 2 + 1);
 });

@@ -98,6 +98,13 @@ test('a look continues at its stage and behind its key, and keeps what it knows 
   expect(await keysOf('objects/')).toEqual(objects.slice(0, 2));
 });
 
+test('a state without a round has the result of a look', async () => {
+  await memory.put('objects/streamed/a', bytesOf('x'));
+  nowMs += 2 * DAY_MS;
+  await writeState({}, { objects: packFingerprints([fingerprintOf('objects/streamed/a')]) });
+  expect(await collect({ slice: SLICE })).toMatchObject({ state: 'done', deletedObjects: 1 });
+});
+
 test.each([
   ['is of another version', { version: 2 }],
   ['has an unknown stage', { round: { begunMs: START_MS, stage: 'unknown' } }],

@@ -126,6 +126,20 @@ describe('a referrer', () => {
     expect(await referrers(subject)).toEqual([]);
   });
 
+  test('costs five operations to condemn: three reads of its own, one of its subject, and a write', async () => {
+    for (const [length, operations, dryOperations] of [
+      [1, 12, 8],
+      [2, 12 + 5, 8 + 4],
+    ]) {
+      const { chain, collect, costOf, pass } = await repository();
+      await chain(length!);
+      pass(DAY_MS + 1);
+      const dry = await costOf(() => collect({ deleteUntagged: true, isDryRun: true }));
+      const real = await costOf(() => collect({ deleteUntagged: true }));
+      expect([real.operations, dry.operations]).toEqual([operations, dryOperations]);
+    }
+  });
+
   /** Deletes a referrer, and acts just before or after that write. @returns the deletes, and whether the list has it at the end */
   const deleteReferrer = async (
     act: (when: 'before' | 'after', restore: (part: string) => Promise<unknown>) => Promise<unknown>,

@@ -1,6 +1,6 @@
 /** Multipart uploads: the parts of one, and those of a session. */
 import { describe, expect, test } from 'vitest';
-import { encodeChunkRecord } from '../../src/registry/uploads/chunk-record.ts';
+import { encodeChunkRecord, readChunkRecord } from '../../src/registry/uploads/chunk-record.ts';
 import type { Part } from '../../src/registry/uploads/part-reader.ts';
 import { PartUploader } from '../../src/registry/uploads/part-uploader.ts';
 import { SessionMultiparts } from '../../src/registry/uploads/session-multiparts.ts';
@@ -141,6 +141,8 @@ describe("a session's multipart upload", () => {
     expect(first).toEqual({ object: 'objects/streamed/id-1', multipartId: expect.any(String), parts: [], isShared: true });
     expect(await begin()).toEqual(first);
     expect(await multiparts.findShared('session')).toEqual(first);
+    const { header, bytes } = await readChunkRecord((await memory.get(RECORD))!);
+    expect([header.size, header.partBytes, bytes]).toEqual([0, PART_BYTES, 0]);
     expect(memory.openMultiparts).toBe(1);
     await multiparts.abort(undefined);
     await multiparts.abort(first);
@@ -191,6 +193,7 @@ describe("a session's multipart upload", () => {
   test('is completed with the bytes behind its full parts, or without any', async () => {
     for (const [tail, content] of [
       ['tail', '12345678tail'],
+      ['t', '12345678t'],
       ['', '12345678'],
     ] as const) {
       const { memory, multiparts, begin } = session();
@@ -208,9 +211,15 @@ describe("a session's multipart upload", () => {
     await begin();
     await multiparts.abortNamedBy((await memory.get(RECORD))!);
     expect(memory.openMultiparts).toBe(0);
-    const bare = encodeChunkRecord({ size: 0, partBytes: 1, pieces: [], consumed: [] }, new Uint8Array(0));
-    await memory.put('bare', bare);
-    await multiparts.abortNamedBy((await memory.get('bare'))!);
+    let isLeft = false;
+    const bare = encodeChunkRecord({ size: 0, partBytes: 1, pieces: [], consumed: [] }, bytesOf('own bytes'));
+    const body = new ReadableStream({
+      type: 'bytes',
+      start: (controller) => controller.enqueue(new Uint8Array(bare)),
+      cancel: () => void (isLeft = true),
+    });
+    await multiparts.abortNamedBy({ key: 'bare', size: bare.length, etag: '', lastModified: new Date(0), body });
+    expect(isLeft).toBe(true);
   });
 });
 

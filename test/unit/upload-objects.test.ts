@@ -190,4 +190,32 @@ describe('a body of several parts', () => {
     await expect(write()).rejects.toMatchObject({ name: 'StoreError' });
     expect(memory.openMultiparts).toBe(0);
   });
+
+  test('leaves the rest of its stream open, so that the HTTP layer can drop it', async () => {
+    const memory = new MemoryStore();
+    const store = overriddenStore(memory, { createMultipart: () => Promise.reject(new StoreError('unavailable', 'down')) });
+    const blobs = new BlobWriter({ store, intake: intakeOf(store), partBytes: PART_BYTES, randomId: () => 'id' });
+    const stream = streamOf(CONTENT);
+    await expect(blobs.writeStream(stream, ['sha256'])).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(stream.locked).toBe(false);
+  });
+});
+
+test('a body without bytes becomes an empty object', async () => {
+  const store = new MemoryStore();
+  const blobs = new BlobWriter({ store, intake: intakeOf(store), partBytes: PART_BYTES, randomId: () => 'id' });
+  const digest = digestOf(new Uint8Array(0));
+  const written = await blobs.writeStream(streamOf(), ['sha256'], digest);
+  expect(written).toEqual({ objectKey: `objects/${digest.replace(':', '/')}/id`, size: 0, digests: [digest] });
+});
+
+test('a body that the storage verifies is passed on as it is', async () => {
+  const store = new MemoryStore();
+  const blobs = new BlobWriter({ store, intake: intakeOf(store), partBytes: PART_BYTES, randomId: () => 'id' });
+  const objectKey = `objects/${RIGHT.replace(':', '/')}/id`;
+  const written = await blobs.writeVerified(streamOf(CONTENT), CONTENT.length, RIGHT);
+  expect(written).toEqual({ objectKey, size: CONTENT.length, digests: [RIGHT] });
+  expect((await store.head(objectKey))?.size).toBe(CONTENT.length);
+  const refused = blobs.writeVerified(streamOf(CONTENT), CONTENT.length, WRONG);
+  await expect(refused).rejects.toMatchObject({ ...MISMATCH, cause: { kind: 'checksum' } });
 });

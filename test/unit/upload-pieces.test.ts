@@ -76,6 +76,13 @@ describe('a chunk record', () => {
     expect(JSON.parse(new TextDecoder().decode(encoded).split('\n')[0]!)).toEqual({ version: 2, ...header });
   });
 
+  test('of an earlier version names no pieces', async () => {
+    const encoded = bytesOf(`${JSON.stringify({ version: 1, size: 12, partBytes: 10, multipart })}\nab`);
+    const record = await readChunkRecord({ size: encoded.length, body: streamOf(encoded) });
+    expect(record.header).toEqual({ size: 12, partBytes: 10, multipart, pieces: [], consumed: [] });
+    expect(await textOf(record.own)).toBe('ab');
+  });
+
   test.each([15_000, 16_384, 40_000, 200_000])('is read, though its header has more than %i bytes', async (length) => {
     const consumed = ['c'.repeat(length)];
     const encoded = encodeChunkRecord({ ...header, consumed }, bytesOf('own\nbytes'));
@@ -212,9 +219,15 @@ describe('the bytes of earlier requests', () => {
     await memory.delete(['uploads/s/4']);
     const { sources } = await earlier(store, progress);
     const between = sources.at(-1)!;
+    const unhandled: unknown[] = [];
+    const listener = (error: unknown) => void unhandled.push(error);
+    process.on('unhandledRejection', listener);
     await between.read({ buffer: new ArrayBuffer(1) }, 0, 1);
+    await turn();
     for (const source of sources) source.leave();
     await turn();
+    process.off('unhandledRejection', listener);
+    expect(unhandled).toEqual([]);
     expect(left).toEqual(expect.arrayContaining(['2', '5']));
     expect(await textOf([between])).toBe('');
   });

@@ -177,4 +177,30 @@ describe('a bounded run', () => {
     expect(await purge.run()).toEqual({ seen: 10, purged: 10, failures: [] });
     expect(keys()).toHaveLength(2);
   });
+
+  test('leaves a session that the pages have cut, though only one record is before it', async () => {
+    const { purge, put, keys } = bucket({ pageKeys: 2 });
+    await put('a/1!');
+    for (const name of names(12)) await put(`b/${name}!`);
+    expect(await purge.run()).toEqual({ seen: 1, purged: 1, failures: [] });
+    expect(keys()).toHaveLength(12);
+  });
+
+  test('keeps a record that can not be read, and says so', async () => {
+    const { purge, put, keys } = bucket();
+    await put('a/1', OLD_MS, bytesOf('x'));
+    expect(await purge.run()).toEqual({
+      seen: 1,
+      purged: 0,
+      failures: [expect.stringMatching(/^uploads\/a\/1: .*not a chunk record/)],
+    });
+    expect(keys()).toEqual(['a/1']);
+  });
+
+  test('ends where the storage lists nothing and says that more follows', async () => {
+    const { purge, memory, calls } = bucket();
+    memory.list = async () => ({ objects: [], truncated: true });
+    expect(await purge.run()).toEqual({ seen: 0, purged: 0, failures: [] });
+    expect(calls).toHaveLength(5);
+  });
 });
