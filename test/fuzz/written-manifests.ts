@@ -126,7 +126,9 @@ const oddValue = fc.oneof(
 
 const change: fc.Arbitrary<Change> = fc
   .record({ place: fc.nat(), kind: fc.nat(4), value: oddValue, field: fc.oneof(fc.constantFrom(...FIELDS), fc.string()) })
-  .map(({ place, kind, value, field }) => (json) => {
+  .map(({ place, kind, value: shared, field }) => (json) => {
+    // A copy: other changes may get the same object, and one of them could put it into itself.
+    const value: unknown = structuredClone(shared);
     const places = placesIn(json);
     const [parent, key] = places[place % Math.max(1, places.length)] ?? [json, ''];
     if (kind === 0) delete parent[key];
