@@ -8,7 +8,10 @@ const root = import.meta.dirname;
 /** Projects run one after the other, each with so many files at once. */
 const inTurn = (groupOrder: number, maxWorkers: number) => ({ sequence: { groupOrder }, maxWorkers });
 
-const exclude = process.env['BERTH_TEST_SHORT'] === '1' ? ['test/explore/{every-order,last-moments,broken/*}.test.ts'] : [];
+const isShort = process.env['BERTH_TEST_SHORT'] === '1';
+const exclude = isShort ? ['test/explore/{every-order,last-moments,broken/*}.test.ts'] : [];
+/** Many tests wait for a timer or a process, so three files keep two cores busy. The long explorations never wait. */
+const nodeWorkers = isShort ? 3 : 2;
 
 const timeouts = { testTimeout: 30_000, hookTimeout: 30_000 };
 
@@ -21,13 +24,13 @@ export default defineConfig({
     projects: [
       {
         root,
-        // No servers beside the tests, so two files at once. Modules are loaded once for all files, so tests leave nothing in them.
+        // No servers beside the tests. Modules are loaded once for all files, so tests leave nothing in them.
         test: {
           name: 'node',
           include: ['test/{unit,tools,api,fuzz,explore,cli}/**/*.test.ts'],
           exclude,
           isolate: false,
-          ...inTurn(0, 2),
+          ...inTurn(0, nodeWorkers),
           ...timeouts,
         },
       },
