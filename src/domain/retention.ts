@@ -54,7 +54,7 @@ export interface WrittenTag {
 
 /**
  * How a rule treats a tag:
- * - `kept`: it stays whatever the rule says;
+ * - `kept`: it stays under every rule;
  * - `orphan`: it belongs to the manifest of another tag, such as a signature, and this manifest is gone;
  * - `own`: every other tag.
  */
